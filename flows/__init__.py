@@ -1,0 +1,1 @@
+"""The flows of Assay: the recipe of a refresh, its tasks, and the command line."""

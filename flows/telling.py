@@ -1,0 +1,170 @@
+"""What the terminal is told: of each stage, and of a file by ``assay init``."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import steps
+from pipeline.plan import Run
+from pipeline.steps import When
+
+if TYPE_CHECKING:
+    from pipeline.initialise import Initialised
+
+WORST = 5
+
+
+def tell_initialised(done: Initialised, home: Path) -> None:
+    """Print what was inferred, what looks wrong, and what to do next."""
+    facts, config = done.facts, done.config
+    roles = Counter(column.role for column in facts.columns)
+    dress = [facts.dress[k] for k in ("format", "encoding") if k in facts.dress]
+    print(f"\n{facts.rows:,} rows × {len(facts.columns)} columns ({', '.join(dress)})")
+    print("columns   " + ", ".join(f"{count} {role}" for role, count in roles.most_common()))
+    classes = sorted(facts.classes.items(), key=lambda item: -item[1])
+    shares = [f"{name} {count:,} ({count / facts.labelled:.1%})" for name, count in classes[:6]]
+    more = f" and {len(classes) - 6} more" if len(classes) > 6 else ""
+    print(f"target    {config.target}: " + ", ".join(shares) + more)
+    worries = find_worries(done)
+    print("\nWhat looks wrong" if worries else "\nNothing looks wrong.")
+    for worry in worries:
+        print(f"  - {worry}")
+    count = sum(done.expectations.values())
+    print("\nWritten")
+    for path, what in zip(done.paths, ("read it, edit it", f"{count} expectations"), strict=True):
+        shown = path.relative_to(home) if path.is_relative_to(home) else path
+        print(f"  {shown}  ({what})")
+    print(f"\nNext: assay run {config.dataset}")
+
+
+def find_worries(done: Initialised) -> list[str]:
+    """Say in a line each what may cost accuracy, and what the declaration does about it."""
+    facts, config = done.facts, done.config
+    worries = []
+    dropped = config.cleaning.drop_columns
+    gaps = [
+        c for c in facts.columns if c.missing and c.name not in dropped and c.role != "constant"
+    ]
+    worst = sorted(gaps, key=lambda column: -column.missing)[:WORST]
+    if worst:
+        named = ", ".join(f"{c.name} {c.missing / facts.rows:.0%}" for c in worst)
+        worries.append(
+            f"missing values in {_count(len(gaps), 'column')}: {named}; they will be imputed"
+        )
+    for name in dropped:
+        missing = next(column.missing for column in facts.columns if column.name == name)
+        worries.append(f"{name} is {missing / facts.rows:.0%} missing; it is dropped")
+    useless = [c for c in facts.columns if c.role in ("constant", "identifier", "text")]
+    worries += [f"{c.name} is not learned from ({c.role}: {c.reason})" for c in useless[:WORST]]
+    if done.duplicates:
+        worries.append(f"{done.duplicates:,} rows repeat an earlier row; they are dropped")
+    if done.conflicts:
+        worries.append(
+            f"{done.conflicts:,} rows have the same features as a row with another label"
+        )
+    counts = facts.classes.values()
+    if max(counts) >= 3 * min(counts):
+        worries.append(
+            f"classes are imbalanced, {max(counts):,} to {min(counts):,} rows; "
+            f"training is resampled with {config.resampling.method}"
+        )
+    worries += [
+        f"{item.column} holds {item.value!r} {item.count:,} times; {item.advice}"
+        for item in facts.suspicions
+    ]
+    worries += [f"{leak.column} may be a leak: {leak.detail}" for leak in done.cleaning.leaks]
+    worries += [
+        f"{t.column}: {t.rare!r} ({t.rare_rows}) may be {t.likely!r} mistyped; "
+        "set cleaning.spelling.typos to 'apply' to merge them"
+        for t in done.cleaning.typos[:WORST]
+    ]
+    if facts.unlabelled:
+        worries.append(f"{facts.unlabelled:,} rows have no label; they are set aside")
+    if facts.malformed:
+        worries.append(f"{facts.malformed:,} lines could not be read; they are set aside")
+    return worries
+
+
+def describe_stage(run: Run, name: str) -> str:
+    """Say in a few words what a stage did."""
+    describe = _WORDS.get(name)
+    return describe(run) if describe else ""
+
+
+def _describe_ingest(run: Run) -> str:
+    facts = _read_facts(run, "ingest")
+    asides = [f"{facts[k]} {k}" for k in ("unlabelled", "malformed") if facts[k]]
+    return f"{facts['labelled']:,} rows × {len(facts['columns'])} columns" + _join(asides)
+
+
+def _describe_validation(run: Run, when: When) -> str:
+    facts = steps.judge_results(run, when)
+    failed = sum(check.status in ("failed", "error") for check in facts.checks)
+    judged = sum(check.status != "not applicable" for check in facts.checks)
+    repair = f", {facts.verdict.to_repair} to be repaired" if facts.verdict.to_repair else ""
+    return f"{failed} of {judged} expectations fail{repair}"
+
+
+def _describe_split(run: Run) -> str:
+    counts = _read_facts(run, "split")["counts"]
+    return ", ".join(f"{name} {sum(own.values()):,}" for name, own in counts.items())
+
+
+def _describe_clean(run: Run) -> str:
+    facts = _read_facts(run, "clean")
+    cells = sum(c["rows"] for c in facts["changes"] if c["column"] != "(rows)")
+    return (
+        f"{_count(cells, 'value')} mended, {_count(facts['quarantined'], 'row')} set aside, "
+        f"{_count(len(facts['fitted']['dropped']), 'column')} dropped"
+    )
+
+
+def _describe_impute(run: Run) -> str:
+    filled = _read_facts(run, "impute")["filled"]
+    return f"{_count(sum(filled.values()), 'gap')} filled in {_count(len(filled), 'column')}"
+
+
+def _describe_encode(run: Run) -> str:
+    return f"{len(_read_facts(run, 'encode')['features'])} features"
+
+
+def _describe_resample(run: Run) -> str:
+    facts = _read_facts(run, "resample")
+    after = ", ".join(f"{name} {count:,}" for name, count in list(facts["after"].items())[:4])
+    return f"{facts['method']}: {after}"
+
+
+def _describe_train(run: Run) -> str:
+    facts = _read_facts(run, "train")
+    return f"{facts['epochs_run']} epochs, {facts['rows_per_second']:,.0f} rows a second"
+
+
+_WORDS: dict[str, Callable[[Run], str]] = {
+    "ingest": _describe_ingest,
+    "validate_raw": lambda run: _describe_validation(run, "raw"),
+    "split": _describe_split,
+    "clean": _describe_clean,
+    "impute": _describe_impute,
+    "validate_repaired": lambda run: _describe_validation(run, "repaired"),
+    "encode": _describe_encode,
+    "resample": _describe_resample,
+    "train": _describe_train,
+}
+
+
+def _read_facts(run: Run, name: str) -> dict[str, Any]:
+    text = (run.address(name).path / "facts.json").read_text(encoding="utf-8")
+    facts: dict[str, Any] = json.loads(text)
+    return facts
+
+
+def _join(asides: list[str]) -> str:
+    return f" ({', '.join(asides)} set aside)" if asides else ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,42 @@
+"""Train the baseline on a published version, with other settings if wished; publish nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from flows.progress import telling
+from pipeline.config import load_config
+from pipeline.store import Store, find_home
+
+
+def train(
+    dataset: str,
+    version: str | None = None,
+    overrides: list[str] | None = None,
+    home: Path | None = None,
+) -> Path:
+    """Train on a version's splits and measure on its test split.
+
+    Returns
+    -------
+    Path
+        A folder below ``data/runs/<dataset>/trainings`` with the network, its history and metrics.
+    """
+    store = Store(home or find_home(), dataset)
+    config = load_config(store.config_path, overrides or [])
+    features = store.version(version)
+    out = store.runs / "trainings" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    with telling() as progress, progress.stage("train") as told:
+        from pipeline.training.evaluate import train_baseline
+
+        facts = train_baseline(
+            features, out, config.training, seed=config.seed, on_progress=progress.advance
+        )
+        told.append(f"{facts.epochs_run} epochs on {features.name}")
+    for score in facts.scores:
+        shown = score.metrics["balanced_accuracy"]
+        interval = "" if shown.low is None else f" ({shown.low:.3f} to {shown.high:.3f})"
+        value = "undefined" if shown.value is None else f"{shown.value:.3f}"
+        progress.say(f"    {score.title:<36} balanced accuracy {value}{interval}")
+    return out

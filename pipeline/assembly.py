@@ -1,0 +1,129 @@
+"""From repaired partitions to what is published: features, repaired rows, the preprocessor.
+
+Rows of validation and test that after repair equal a row of another split are set aside here: they
+would be measured on what was learned. The training split never gives way, so nothing about it hangs
+on the other two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.cleaning import FittedCleaning
+from pipeline.config import EncodingConfig
+from pipeline.dataset import ROW_ID, SPLIT, SPLITS, Features, TrainSet
+from pipeline.encoding import FittedEncoding, encode, find_bucketed, fit_encoding
+from pipeline.errors import DataContractError
+from pipeline.ingest import ColumnRules, IngestFacts
+from pipeline.preprocessor import Preprocessor, load_imputation, narrow_schema
+from pipeline.store import FACTS, dump_json, load_facts
+from pipeline.tables import (
+    hash_matrix,
+    read_all,
+    write_features,
+    write_frame,
+    write_layout,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AssemblyFacts:
+    """What became features.
+
+    Attributes
+    ----------
+    rows
+        Rows of each split that were kept.
+    leftover
+        Rows of validation and test that equal a row of another split after repair.
+    unknown_labels
+        Rows of validation and test whose class training does not have.
+    bucketed
+        Rows whose category has no feature of its own, by column.
+    """
+
+    features: list[str]
+    rows: dict[str, int]
+    leftover: dict[str, int]
+    unknown_labels: dict[str, int]
+    bucketed: dict[str, int]
+
+
+def assemble(
+    rows: Path, out: Path, *, ingest: Path, cleaning: Path, config: EncodingConfig
+) -> AssemblyFacts:
+    """Fit the encoding on the training split; write splits, repaired rows and the preprocessor.
+
+    Raises
+    ------
+    DataContractError
+        If a split has no row left.
+    """
+    fitted_cleaning = load_facts(cleaning / "cleaning.json", FittedCleaning)
+    schema = narrow_schema(load_facts(ingest / FACTS, IngestFacts).schema, fitted_cleaning)
+    frame = read_all(rows)
+    train = frame[frame[SPLIT] == "train"].reset_index(drop=True)
+    classes = sorted(str(label) for label in train[schema.target].unique())
+    encoding = fit_encoding(TrainSet(train.drop(columns=[SPLIT]), schema), config, classes)
+    splits = {name: _encode_split(frame, name, encoding) for name in SPLITS}
+    splits, leftover, unknown = _set_aside(splits, classes)
+    _check(splits)
+    (out / "repaired").mkdir()
+    for name in SPLITS:
+        write_features(out / f"{name}.parquet", splits[name], encoding)
+        kept = frame[frame[ROW_ID].isin(splits[name].row_ids) & (frame[SPLIT] == name)]
+        repaired = kept.drop(columns=[SPLIT]).reset_index(drop=True)
+        write_frame(out / "repaired" / f"{name}.parquet", repaired)
+    write_layout(out, encoding)
+    rules = load_facts(ingest / "columns.json", ColumnRules)
+    Preprocessor(rules, fitted_cleaning, load_imputation(rows), encoding).save(out / "preprocessor")
+    facts = AssemblyFacts(
+        encoding.features,
+        {name: len(part.labels) for name, part in splits.items()},
+        leftover,
+        unknown,
+        find_bucketed(frame, encoding),
+    )
+    dump_json(out / FACTS, facts)
+    return facts
+
+
+def _encode_split(frame: pd.DataFrame, name: str, encoding: FittedEncoding) -> Features:
+    own = frame[frame[SPLIT] == name]
+    return Features(
+        own[ROW_ID].to_numpy(dtype=object),
+        encode(own, encoding),
+        own[encoding.target].to_numpy(dtype=object),
+    )
+
+
+def _set_aside(
+    splits: dict[str, Features], classes: list[str]
+) -> tuple[dict[str, Features], dict[str, int], dict[str, int]]:
+    """Take out of test what training has, out of validation what training or test have."""
+    result = dict(splits)
+    leftover, unknown = {}, {}
+    taken = hash_matrix(splits["train"].values)
+    for name in ("test", "validation"):
+        rows = splits[name]
+        hashes = hash_matrix(rows.values)
+        repeats = np.isin(hashes, taken)
+        foreign = ~np.isin(rows.labels.astype(str), classes)
+        stays = ~repeats & ~foreign
+        leftover[name], unknown[name] = int(repeats.sum()), int((foreign & ~repeats).sum())
+        result[name] = Features(rows.row_ids[stays], rows.values[stays], rows.labels[stays])
+        taken = np.append(taken, hashes[stays])
+    return result, leftover, unknown
+
+
+def _check(splits: dict[str, Features]) -> None:
+    for name, rows in splits.items():
+        if len(rows.labels) == 0:
+            raise DataContractError(
+                "encoding", f"{name} has 0 rows left: all of them equal a row of another split",
+                "Give columns that tell rows apart, or more rows",
+            )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Room for the augmentation of images; nobody else is to import albumentations."""

@@ -1,0 +1,323 @@
+"""Every knob of a data set: what ``dataset.yaml`` may hold, with bounds, defaults and meaning.
+
+The models are frozen and refuse unknown keys. ``load_config`` turns what pydantic finds wrong into
+a ``ConfigError`` in the four-part form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline.errors import ConfigError, name_near_misses
+
+Role = Literal[
+    "numeric", "categorical", "boolean", "datetime", "text", "identifier", "constant", "target"
+]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Share = Annotated[float, Field(gt=0.0, lt=1.0)]
+
+
+class Section(BaseModel):
+    """A frozen section of the configuration that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ColumnConfig(Section):
+    """What is declared about one column; what is left out is inferred."""
+
+    role: Role | None = None
+    missing: tuple[str, ...] = Field((), description="texts that stand for a missing value")
+    keep: tuple[str, ...] = Field((), description="texts that look missing but are values")
+    minimum: float | None = Field(None, description="smallest possible value, in the column's unit")
+    maximum: float | None = Field(None, description="largest possible value, in the column's unit")
+    format: str | None = Field(None, description="strptime format of a datetime column")
+
+
+class IngestConfig(Section):
+    """Reading the source into canonical Parquet."""
+
+    delimiter: str = Field("auto", description="one character, or 'auto'")
+    encoding: str = Field("auto", description="a codec's name, or 'auto'")
+    decimal: Literal["auto", ".", ","] = "auto"
+    missing_tokens: tuple[str, ...] = Field(
+        ("", "?", "NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "null", "NULL"),
+        description="texts taken as missing in every column",
+    )
+    partition_rows: int = Field(250_000, ge=1, description="rows in one canonical partition")
+    max_malformed: Fraction = Field(0.01, description="largest share of unreadable lines")
+
+
+class SplitConfig(Section):
+    """Train, validation and test."""
+
+    validation: Share = 0.15
+    test: Share = 0.15
+    by: Literal["hash", "group", "time"] = "hash"
+    column: str | None = Field(None, description="the group or time column")
+
+    @model_validator(mode="after")
+    def _leaves_a_training_split(self) -> SplitConfig:
+        if self.validation + self.test >= 1.0:
+            raise ValueError("validation and test together must leave rows for training")
+        if self.by != "hash" and self.column is None:
+            raise ValueError(f"by: {self.by} needs split.column")
+        return self
+
+
+class ValidationConfig(Section):
+    """The gate over the suites' results."""
+
+    stop_on: Literal["critical", "warning", "never"] = Field(
+        "critical", description="the mildest severity that stops a run"
+    )
+
+
+class SpellingConfig(Section):
+    """Inconsistent spelling of categories."""
+
+    case: bool = Field(True, description="merge values that differ in case or blanks only")
+    typos: Literal["report", "apply", "ignore"] = Field(
+        "report", description="what to do with a rare value close to a frequent one"
+    )
+    rarity: Fraction = Field(0.005, description="largest share of training rows of a typo")
+
+
+class OutlierConfig(Section):
+    """Far-out numbers; the bounds are learned on the training split."""
+
+    method: Literal["iqr", "mad", "quantile", "none"] = "iqr"
+    factor: float = Field(3.0, gt=0, description="width of the fence in IQRs or MADs")
+    quantile: float = Field(0.001, gt=0, lt=0.5, description="tail cut off on each side")
+    max_share: float = Field(
+        0.01, ge=0, lt=0.5, description="more training rows beyond a fence are a tail, not faults"
+    )
+    action: Literal["clip", "set_missing", "keep", "quarantine"] = "clip"
+    columns: Mapping[str, Literal["clip", "set_missing", "keep", "quarantine"]] = Field({})
+
+
+class CleaningConfig(Section):
+    """Duplicates, labels, spelling, outliers, columns without use."""
+
+    duplicates: Literal["drop", "keep"] = "drop"
+    conflicting_labels: Literal["keep", "drop", "majority"] = "keep"
+    spelling: SpellingConfig = SpellingConfig()
+    outliers: OutlierConfig = OutlierConfig()
+    max_missing: Fraction = Field(
+        0.8, description="a column with a larger share missing is dropped"
+    )
+    drop_columns: tuple[str, ...] = ()
+    leaks: Literal["warn", "drop"] = Field(
+        "warn", description="a feature that alone gives the label away"
+    )
+    leak_score: Fraction = Field(0.995, description="balanced accuracy from which it is a leak")
+
+
+NumericImputation = Literal["knn", "median", "mean", "most_frequent", "constant"]
+CategoricalImputation = Literal["most_frequent", "constant"]
+
+
+class ImputationConfig(Section):
+    """Filling missing values; every fill is learned on the training split."""
+
+    numeric: NumericImputation = "knn"
+    categorical: CategoricalImputation = "most_frequent"
+    datetime: Literal["median", "most_frequent"] = "median"
+    columns: Mapping[str, NumericImputation] = Field({}, description="method of single columns")
+    constant: float | str | None = Field(
+        None, description="the constant; left out: 0, or the category '(missing)'"
+    )
+    k_neighbors: int = Field(5, ge=1, le=100)
+    max_donors: int = Field(5_000, ge=10, description="training rows that KNN may draw on")
+    indicators: bool = Field(False, description="add a 0/1 column for each column with gaps")
+
+
+class EncodingConfig(Section):
+    """Model-ready features."""
+
+    scaling: Literal["standard", "minmax", "robust", "none"] = "standard"
+    categorical: Literal["onehot", "ordinal"] = "onehot"
+    max_categories: int = Field(50, ge=2, description="frequent categories kept per column")
+
+
+class ResamplingConfig(Section):
+    """Class balance of the training split."""
+
+    method: Literal[
+        "none",
+        "random_over",
+        "random_under",
+        "smote",
+        "smotenc",
+        "tomek",
+        "enn",
+        "smote_tomek",
+        "smote_enn",
+        "class_weight",
+    ] = "none"
+    ratio: float = Field(
+        1.0, gt=0, le=1, description="rows of each other class over rows of the largest"
+    )
+    counts: Mapping[str, int] = Field({}, description="rows per class, in place of the ratio")
+    k_neighbors: int = Field(5, ge=1, le=100)
+    fallback: Literal["error", "random_over", "none"] = Field(
+        "error", description="for a class too small for SMOTE"
+    )
+
+
+class TrainingConfig(Section):
+    """The baseline network and how it is trained."""
+
+    hidden: tuple[Annotated[int, Field(ge=1, le=8192)], ...] = Field(
+        (64, 32), description="width of each hidden layer, first to last"
+    )
+    activation: Literal["relu", "leaky_relu", "elu", "selu", "gelu", "sigmoid", "tanh"] = "relu"
+    dropout: float = Field(0.1, ge=0, lt=1)
+    l1: float = Field(0.0, ge=0)
+    l2: float = Field(1e-4, ge=0)
+    optimizer: Literal["adam", "rmsprop", "sgd"] = "adam"
+    momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
+    learning_rate: float = Field(1e-3, gt=0)
+    schedule: Literal["constant", "reduce_on_plateau", "cosine_restarts", "cyclical"] = "constant"
+    batch_size: int = Field(32, ge=1)
+    epochs: int = Field(30, ge=1)
+    early_stopping: int = Field(
+        5, ge=0, description="epochs without a better validation loss; 0: off"
+    )
+    class_weight: Literal["none", "balanced"] = "none"
+    folds: int = Field(0, ge=0, le=20, description="k-fold cross-validation; 0: none")
+    bootstrap: int = Field(1000, ge=100, le=20_000, description="resamples for each interval")
+    compare_unrepaired: bool = Field(
+        True, description="also train the same network on the data before repair"
+    )
+
+    @model_validator(mode="after")
+    def _folds_are_none_or_two(self) -> TrainingConfig:
+        if self.folds == 1:
+            raise ValueError("folds must be 0, or 2 and more")
+        return self
+
+
+class DatasetConfig(Section):
+    """One data set: ``data/<dataset>/dataset.yaml``."""
+
+    dataset: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)
+    source: str = Field(description="file or folder, relative to dataset.yaml")
+    target: str = Field(description="the column to predict")
+    key: str | None = Field(None, description="the column that names a row")
+    seed: int = Field(0, ge=0, lt=2**32)
+    columns: Mapping[str, ColumnConfig] = Field({})
+    ingest: IngestConfig = IngestConfig()
+    split: SplitConfig = SplitConfig()
+    validation: ValidationConfig = ValidationConfig()
+    cleaning: CleaningConfig = CleaningConfig()
+    imputation: ImputationConfig = ImputationConfig()
+    encoding: EncodingConfig = EncodingConfig()
+    resampling: ResamplingConfig = ResamplingConfig()
+    training: TrainingConfig = TrainingConfig()
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> DatasetConfig:
+    """Read a ``dataset.yaml`` and lay ``section.key=value`` overrides over it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    overrides
+        Texts of the form ``section.key=value``; the value is read as YAML.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, is not YAML, holds an unknown key or a value out of bounds.
+    """
+    import yaml
+
+    if not path.is_file():
+        raise ConfigError(
+            "config", f"{path} was not found", "Create it with `assay init SOURCE --target COLUMN`"
+        )
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        detail = " ".join(str(error).split())[:200]
+        raise ConfigError("config", f"{path} is not YAML: {detail}", "Correct the file") from None
+    if not isinstance(raw, dict):
+        raise ConfigError("config", f"{path} holds no keys", "See CONTRIBUTING.md for an example")
+    for override in overrides:
+        _apply_override(raw, override)
+    return parse_config(raw, where=str(path))
+
+
+def parse_config(raw: Mapping[str, Any], *, where: str = "dataset.yaml") -> DatasetConfig:
+    """Check a mapping against the models.
+
+    Raises
+    ------
+    ConfigError
+        With the first fault, its place, the value seen and what is allowed.
+    """
+    try:
+        return DatasetConfig.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "dataset.yaml"
+        more = error.error_count() - 1
+        others = f" ({more} more after it)" if more else ""
+        raise ConfigError(
+            "config", f"{place} in {where} is wrong{others}: {_explain(first)}", _suggest(first)
+        ) from None
+
+
+def _apply_override(raw: dict[str, Any], override: str) -> None:
+    import yaml
+
+    path, equals, text = override.partition("=")
+    keys = path.strip().split(".")
+    if not equals or not all(keys):
+        raise ConfigError(
+            "config", f"--set {override!r} is not of the form section.key=value",
+            "Write, say, --set resampling.method=random_over",
+        )  # fmt: skip
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        value = text
+    node: Any = raw
+    for key in keys[:-1]:
+        node = node.setdefault(key, {}) if isinstance(node, dict) else None
+    if not isinstance(node, dict):
+        raise ConfigError(
+            "config", f"--set {path}: {'.'.join(keys[:-1])} is no section", "Name a section first"
+        )
+    node[keys[-1]] = value
+
+
+def _explain(fault: Mapping[str, Any]) -> str:
+    if fault["type"] == "extra_forbidden":
+        return "there is no such key"
+    if fault["type"] == "missing":
+        return "it is missing"
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    return f"{message}, but {str(fault['input'])[:40]!r} was given"
+
+
+def _suggest(fault: Mapping[str, Any]) -> str:
+    if fault["type"] != "extra_forbidden":
+        return "Correct the value"
+    section: Any = DatasetConfig
+    for part in fault["loc"][:-1]:
+        field = section.model_fields.get(str(part)) if hasattr(section, "model_fields") else None
+        if field is None:
+            section = ColumnConfig
+            break
+        section = field.annotation
+    known = section.model_fields if hasattr(section, "model_fields") else ()
+    hint = name_near_misses(str(fault["loc"][-1]), known)
+    return f"Remove the key or correct its name: {hint.rstrip('?')}"

@@ -1,0 +1,124 @@
+"""What a data set is: its columns' roles, its splits, and its model-ready features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.config import Role
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+ROW_ID = "row_id"
+SPLIT = "split"
+ORIGIN = "origin"
+SAMPLE_WEIGHT = "sample_weight"
+SPLITS = ("train", "validation", "test")
+FEATURE_ROLES: frozenset[Role] = frozenset({"numeric", "categorical", "boolean", "datetime"})
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The columns of a data set and what each of them is.
+
+    Attributes
+    ----------
+    target
+        The column to predict.
+    roles
+        Each column of the source in its order, without ``row_id``, with its role.
+    """
+
+    target: str
+    roles: Mapping[str, Role]
+
+    def select(self, *roles: Role) -> list[str]:
+        """Name the columns that have one of the roles, in the source's order."""
+        return [name for name, role in self.roles.items() if role in roles]
+
+    @property
+    def features(self) -> list[str]:
+        """Columns that a network may learn from."""
+        return [name for name, role in self.roles.items() if role in FEATURE_ROLES]
+
+    def keep(self, columns: list[str]) -> Schema:
+        """Narrow the schema to some columns and the target."""
+        wanted = {*columns, self.target}
+        return Schema(self.target, {n: role for n, role in self.roles.items() if n in wanted})
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSet:
+    """The training split, and nothing else: all that a stage may learn from.
+
+    Attributes
+    ----------
+    frame
+        ``row_id``, the schema's columns and the target, in the source's order of rows.
+    schema
+        The roles of the columns.
+    """
+
+    frame: pd.DataFrame
+    schema: Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Model-ready rows of one split.
+
+    Attributes
+    ----------
+    row_ids
+        Shape ``(n,)``, text.
+    values
+        Shape ``(n, n_features)``, float32, without missing values.
+    labels
+        Shape ``(n,)``, text: the class of each row.
+    """
+
+    row_ids: np.ndarray
+    values: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class TrainFeatures:
+    """Model-ready rows of the training split: all that resampling may touch.
+
+    Attributes
+    ----------
+    rows
+        The rows.
+    blocks
+        For each categorical column the positions of its features: one position when it is coded
+        as an ordinal, several when it is one-hot. Features in no block are numeric.
+    """
+
+    rows: Features
+    blocks: tuple[tuple[int, ...], ...]
+
+
+def draw_uniform(row_ids: pd.Series, purpose: str, seed: int) -> np.ndarray:
+    """Draw a number in [0, 1) for each row from its id, a purpose and the root seed.
+
+    Nothing else enters, so a row draws the same number in any partition, file or refresh.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(n,)``, float64.
+    """
+    import hashlib
+
+    import numpy as np
+    import pandas as pd
+
+    # pandas asks for a hash key of 16 bytes.
+    key = hashlib.sha256(f"{purpose}:{seed}".encode()).hexdigest()[:16]
+    hashes = pd.util.hash_array(row_ids.to_numpy(dtype=object), hash_key=key, categorize=False)
+    uniform: np.ndarray = (hashes >> np.uint64(11)).astype(np.float64) / 2.0**53
+    return uniform

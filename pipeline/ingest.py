@@ -1,0 +1,356 @@
+"""From a source to canonical rows: typed columns, missing values found, a lasting id for each row.
+
+Numbers are float64; categories, booleans, texts and labels are text; dates are ``datetime64[us]``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipeline.config import ColumnConfig, DatasetConfig, Role
+from pipeline.dataset import FEATURE_ROLES, ROW_ID, SPLIT, Schema
+from pipeline.errors import ConfigError, DataContractError, name_examples, name_near_misses
+from pipeline.reading import SourceTable, TextColumn
+from pipeline.roles import (
+    Inferred,
+    MissingRule,
+    Suspicion,
+    find_decimal,
+    find_suspicions,
+    infer_role,
+    is_missing,
+    make_missing_rule,
+    parse_dates,
+    parse_numbers,
+)
+
+LANES = (b"assay row lane A", b"assay row lane B")
+MAX_CLASSES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRule:
+    """How the raw values of one column are read."""
+
+    role: Role
+    missing: MissingRule
+    format: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRules:
+    """How the raw values of all columns are read; JSON-ready, ships with a version."""
+
+    target: str
+    decimal: str
+    columns: dict[str, ColumnRule]
+
+    @property
+    def roles(self) -> dict[str, Role]:
+        """The role of each column."""
+        return {name: rule.role for name, rule in self.columns.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnFacts:
+    """What ingest saw in one column: its role, its gaps, and how they were written."""
+
+    name: str
+    role: Role
+    reason: str
+    distinct: int
+    missing: int
+    tokens: dict[str, int]
+    unparsable: int
+    unparsable_examples: list[str]
+    format: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IngestFacts:
+    """What was read: rows by fate, columns, suspicions."""
+
+    dress: dict[str, str]
+    rows: int
+    labelled: int
+    unlabelled: int
+    malformed: int
+    row_ids: str
+    repeated_rows: int
+    classes: dict[str, int]
+    columns: list[ColumnFacts]
+    suspicions: list[Suspicion]
+
+    @property
+    def schema(self) -> Schema:
+        """The columns and their roles."""
+        target = next(column.name for column in self.columns if column.role == "target")
+        return Schema(target, {column.name: column.role for column in self.columns})
+
+
+@dataclass(frozen=True, slots=True)
+class Canonical:
+    """Canonical rows in the source's order.
+
+    Attributes
+    ----------
+    frame
+        ``row_id`` and the source's columns, rows with a label.
+    unlabelled
+        The same columns, rows without one.
+    rules
+        How raw values were read, for new rows.
+    """
+
+    frame: pd.DataFrame
+    unlabelled: pd.DataFrame
+    rules: ColumnRules
+    facts: IngestFacts
+
+
+def canonicalise(table: SourceTable, config: DatasetConfig) -> Canonical:
+    """Type the columns of a source, find its missing values, name its rows.
+
+    Raises
+    ------
+    ConfigError
+        If dataset.yaml names a column that the source lacks.
+    DataContractError
+        If the key is not unique, or the labels are absent, all of one class, or too many to be
+        classes.
+    """
+    _check_names(table, config)
+    decimal: str = config.ingest.decimal
+    if decimal == "auto":
+        decimal = find_decimal(list(table.columns.values()), table.dress.get("delimiter", ","))
+    data: dict[str, pd.Series] = {}
+    facts: list[ColumnFacts] = []
+    suspicions: list[Suspicion] = []
+    rules: dict[str, ColumnRule] = {}
+    for column in table.columns.values():
+        declared = config.columns.get(column.name, ColumnConfig())
+        if column.name == config.target:
+            declared = declared.model_copy(update={"role": "target"})
+        if column.name == config.key:
+            declared = declared.model_copy(update={"role": "identifier"})
+        rule = make_missing_rule(declared, config.ingest)
+        missing = is_missing(column, rule)
+        inferred = infer_role(column, missing, declared, decimal)
+        rules[column.name] = ColumnRule(inferred.role, rule, inferred.format)
+        typed = _type_values(column, missing, rules[column.name], decimal)
+        data[column.name] = typed.take(column.codes).reset_index(drop=True)
+        facts.append(_describe_column(column, missing, typed, inferred))
+        suspicions += find_suspicions(column, missing, inferred.role, decimal, declared)
+    identifiers = [column.name for column in facts if column.role == "identifier"]
+    row_ids, how = _name_rows(table, config, facts)
+    frame = pd.DataFrame({ROW_ID: row_ids} | data)
+    has_label = frame[config.target].notna()
+    labelled = frame[has_label].reset_index(drop=True)
+    classes = labelled[config.target].value_counts()
+    _check_classes(config.target, classes, len(labelled))
+    return Canonical(
+        labelled,
+        frame[~has_label].reset_index(drop=True),
+        ColumnRules(config.target, decimal, rules),
+        IngestFacts(
+            dress=table.dress | {"decimal": decimal},
+            rows=table.rows + len(table.malformed),
+            labelled=len(labelled),
+            unlabelled=int((~has_label).sum()),
+            malformed=len(table.malformed),
+            row_ids=how,
+            repeated_rows=int(frame.drop(columns=[ROW_ID, *identifiers]).duplicated().sum()),
+            classes={str(name): int(count) for name, count in sorted(classes.items())},
+            columns=facts,
+            suspicions=suspicions,
+        ),
+    )
+
+
+def _check_names(table: SourceTable, config: DatasetConfig) -> None:
+    named = {
+        "target": [config.target],
+        "key": [config.key] if config.key else [],
+        "split.column": [config.split.column] if config.split.column else [],
+        "columns": list(config.columns),
+        "cleaning.drop_columns": list(config.cleaning.drop_columns),
+        "cleaning.outliers.columns": list(config.cleaning.outliers.columns),
+        "imputation.columns": list(config.imputation.columns),
+    }
+    for place, names in named.items():
+        for name in names:
+            if name not in table.columns:
+                # A column that vanished from the source is for the schema suite to judge.
+                if place == "columns":
+                    continue
+                raise ConfigError(
+                    "ingest", f"{place} names the column {name!r}, which the source lacks",
+                    f"Correct {place}: {name_near_misses(name, table.columns)}",
+                )  # fmt: skip
+    taken = [name for name in (ROW_ID, SPLIT) if name in table.columns and name != config.key]
+    if taken:
+        raise ConfigError(
+            "ingest", f"the source has a column named {name_examples(taken)}, a name Assay needs",
+            "Rename the column in the source, or declare it as `key` if it names the rows",
+        )  # fmt: skip
+
+
+def read_rows(frame: pd.DataFrame, rules: ColumnRules) -> pd.DataFrame:
+    """Type new raw rows as the source was typed.
+
+    Parameters
+    ----------
+    frame
+        Raw values: texts, numbers, None. A column that is left out is missing in every row; a
+        number or date that can't be read is missing, as it was in training.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns that a network may learn from, in the source's order.
+    """
+    columns = {}
+    for name, rule in rules.columns.items():
+        if rule.role not in FEATURE_ROLES:
+            continue
+        texts = (
+            [_write_text(v) for v in frame[name]] if name in frame.columns else [""] * len(frame)
+        )
+        codes, values = pd.factorize(np.array(texts, dtype=object))
+        column = TextColumn(name, codes, values, np.bincount(codes, minlength=len(values)))
+        typed = _type_values(column, is_missing(column, rule.missing), rule, rules.decimal)
+        columns[name] = typed.take(codes).reset_index(drop=True)
+    return pd.DataFrame(columns, index=range(len(frame)))
+
+
+def _write_text(value: object) -> str:
+    """Write a raw value as a source would; whole floats without their point."""
+    if value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
+        return ""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    if isinstance(value, bool | np.bool_):
+        return str(value).lower()
+    return str(value).strip()
+
+
+def _type_values(
+    column: TextColumn, missing: np.ndarray, rule: ColumnRule, decimal: str
+) -> pd.Series:
+    """Give the distinct values of a column their type; what can't be read becomes missing."""
+    values = column.values.copy()
+    values[missing] = None
+    if rule.role == "numeric":
+        return pd.Series(np.where(missing, np.nan, parse_numbers(column.values, decimal)))
+    if rule.role == "datetime" and rule.format is not None:
+        return parse_dates(values, rule.format)
+    if rule.role == "target":
+        return pd.Series(_normalise_labels(values), dtype="str")
+    return pd.Series(values, dtype="str")
+
+
+def _describe_column(
+    column: TextColumn, missing: np.ndarray, typed: pd.Series, inferred: Inferred
+) -> ColumnFacts:
+    """Count what was missing in a column and what could not be read."""
+    unparsable = typed.isna().to_numpy() & ~missing
+    tokens = zip(column.values[missing], column.counts[missing], strict=True)
+    return ColumnFacts(
+        name=column.name,
+        role=inferred.role,
+        reason=inferred.reason,
+        distinct=int(typed.nunique()),
+        missing=int(column.counts[missing | unparsable].sum()),
+        tokens={str(text): int(count) for text, count in tokens},
+        unparsable=int(column.counts[unparsable].sum()),
+        unparsable_examples=[str(text)[:40] for text in column.values[unparsable][:5]],
+        format=inferred.format,
+    )
+
+
+def _normalise_labels(values: np.ndarray) -> list[str | None]:
+    """Write labels that are all whole numbers in one way: '1' and '1.0' are one class."""
+    present = [text for text in values if text is not None]
+    numbers = parse_numbers(np.array(present, dtype=object))
+    if not present or not (np.isfinite(numbers) & (numbers == np.round(numbers))).all():
+        return list(values)
+    return [None if text is None else str(int(float(text))) for text in values]
+
+
+def _name_rows(
+    table: SourceTable, config: DatasetConfig, facts: list[ColumnFacts]
+) -> tuple[np.ndarray, str]:
+    if config.key is None:
+        columns = [table.columns[f.name] for f in facts if f.role != "identifier"]
+        return hash_rows(columns or list(table.columns.values()), table.rows), "content"
+    column = table.columns[config.key]
+    repeated = column.values[(column.counts > 1) & (column.values != "")]
+    blank = int(column.counts[column.values == ""].sum())
+    if len(repeated) or blank:
+        raise DataContractError(
+            "ingest",
+            f"the key '{config.key}' is blank in {blank} rows and repeats {len(repeated)} values"
+            + (f": {name_examples(repeated)}" if len(repeated) else ""),
+            "Make the key unique in the source, or remove `key` to name rows by their content",
+        )
+    return column.take(column.values), f"key {config.key}"
+
+
+def hash_rows(columns: list[TextColumn], rows: int) -> np.ndarray:
+    """Name rows by their content: 128 bits as 32 hexadecimal digits.
+
+    The same content has the same name in any file, in any order of rows and columns; equal rows are
+    told apart by counting them.
+    """
+    lanes = np.zeros((2, rows), dtype=np.uint64)
+    for column in columns:
+        texts = np.append(_normalise_numbers(column.values), column.name)
+        for lane, key in enumerate(LANES):
+            hashes = pd.util.hash_array(texts, hash_key=key.decode(), categorize=False)
+            # A sum does not depend on the order of columns; the name's hash tells them apart.
+            lanes[lane] += _mix(hashes[:-1] ^ _mix(hashes[-1:]))[column.codes]
+    lanes = _mix(lanes)
+    occurrence = pd.DataFrame(lanes.T).groupby([0, 1]).cumcount().to_numpy(dtype=np.uint64)
+    lanes = np.where(occurrence > 0, _mix(lanes + occurrence), lanes)
+    text = lanes.T.astype(">u8").tobytes().hex()
+    return np.array([text[i : i + 32] for i in range(0, len(text), 32)], dtype=object)
+
+
+def _normalise_numbers(values: np.ndarray) -> np.ndarray:
+    """Write equal numbers equally, so that 0.60 in CSV and 0.6 in Parquet are the same content."""
+    numbers = parse_numbers(values)
+    texts = values.copy()
+    is_number = np.isfinite(numbers)
+    texts[is_number] = [repr(number) for number in (numbers[is_number] + 0.0).tolist()]
+    return texts
+
+
+def _mix(values: np.ndarray) -> np.ndarray:
+    """Scramble 64-bit values (finaliser of splitmix64, Steele, Lea and Flood 2014)."""
+    mixed = values.astype(np.uint64)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(mixed ^ (mixed >> np.uint64(31)))
+
+
+def _check_classes(target: str, classes: pd.Series, rows: int) -> None:
+    if rows == 0:
+        raise DataContractError(
+            "ingest", f"the target '{target}' is missing in every row", "Give rows with a label"
+        )
+    if len(classes) == 1:
+        raise DataContractError(
+            "ingest",
+            f"the target '{target}' has a single class, {classes.index[0]!r}, in {rows} rows",
+            "Give rows of at least two classes, or name another target",
+        )  # fmt: skip
+    if len(classes) > max(2, min(MAX_CLASSES, rows // 2)):
+        raise DataContractError(
+            "ingest",
+            f"the target '{target}' has {len(classes)} different values in {rows} rows "
+            f"({name_examples(classes.index[:3])}): these are no classes",
+            "Name a target with classes, or bin this one; regression is not supported",
+        )

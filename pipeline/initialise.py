@@ -1,0 +1,210 @@
+"""From a file to a data set: what is inferred, written down for people to edit."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.cleaning import FittedCleaning, fit_cleaning
+from pipeline.config import CleaningConfig, DatasetConfig, parse_config
+from pipeline.dataset import TrainSet
+from pipeline.errors import ConfigError, name_near_misses
+from pipeline.ingest import Canonical, ColumnFacts, IngestFacts, canonicalise
+from pipeline.reading import read_source
+from pipeline.splitting import Assignment, split_rows
+from pipeline.store import Store
+from pipeline.validation.suites import suggest_suites, write_suites
+
+IMBALANCE = 3.0
+FEW_ROWS = 30
+MANY_ROWS = 100_000
+PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Initialised:
+    """What was inferred and written."""
+
+    config: DatasetConfig
+    facts: IngestFacts
+    split: dict[str, dict[str, int]]
+    duplicates: int
+    conflicts: int
+    cleaning: FittedCleaning
+    expectations: dict[str, int]
+    paths: list[Path]
+
+
+def initialise(
+    source: Path, target: str, store: Store, *, key: str | None = None, force: bool = False
+) -> Initialised:
+    """Infer a declaration and suites from a source and write them.
+
+    Parameters
+    ----------
+    source
+        The user's own file or folder; it stays where it is.
+    target
+        The column to predict.
+    store
+        Where the declaration goes.
+    force
+        Write over a declaration that is there.
+
+    Raises
+    ------
+    SourceError, ConfigError, DataContractError
+        If the source can't be read, lacks the target, or is declared already.
+    """
+    if store.config_path.exists() and not force:
+        raise ConfigError(
+            "init", f"{store.config_path} exists already",
+            "Choose another --name, or write over it with --force",
+        )  # fmt: skip
+    draft = parse_config(
+        {"dataset": store.dataset, "source": _place(source, store), "target": target, "key": key}
+    )
+    table = read_source(source, draft.ingest)
+    if target not in table.columns:
+        raise ConfigError(
+            "init", f"the source has no column {target!r} among its {len(table.columns)}",
+            f"Correct --target: {name_near_misses(target, table.columns)}",
+        )  # fmt: skip
+    canonical = canonicalise(table, draft)
+    config = _choose(draft, canonical)
+    schema = canonical.facts.schema
+    kept = [name for name in schema.roles if name not in config.cleaning.drop_columns]
+    assignment = split_rows(canonical.frame, schema.keep(kept), config.split, seed=config.seed)
+    train = TrainSet(_select_train(canonical, assignment), schema)
+    cleaning = fit_cleaning(train, config.cleaning, config.columns)
+    suites = suggest_suites(train, config)
+    text = write_declaration(config, canonical.facts, source.name)
+    store.config_path.parent.mkdir(parents=True, exist_ok=True)
+    store.config_path.write_text(text, encoding="utf-8")
+    write_suites(store.suites, suites)
+    return Initialised(
+        config,
+        canonical.facts,
+        assignment.facts.counts,
+        assignment.facts.duplicates,
+        assignment.facts.conflicts,
+        cleaning,
+        {name: len(expectations) for name, expectations in suites.items()},
+        [store.config_path, store.suites],
+    )
+
+
+def name_dataset(source: Path) -> str:
+    """Make a data set's name of a file's name.
+
+    >>> name_dataset(Path("My data (v2).csv.gz"))
+    'My_data_v2'
+    """
+    stem = source.name.split(".")[0] if source.suffix else source.name
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_-") or "data"
+
+
+def _place(source: Path, store: Store) -> str:
+    """Name the source relative to dataset.yaml where it lies in the project, else absolutely."""
+    source = source.resolve()
+    if source.is_relative_to(store.home):
+        return Path(os.path.relpath(source, store.config_path.parent)).as_posix()
+    return str(source)
+
+
+def _select_train(canonical: Canonical, assignment: Assignment) -> pd.DataFrame:
+    in_train = (assignment.frame["split"] == "train").to_numpy()
+    return canonical.frame[in_train].reset_index(drop=True)
+
+
+def _choose(draft: DatasetConfig, canonical: Canonical) -> DatasetConfig:
+    """Choose the repairs that the data calls for."""
+    facts = canonical.facts
+    limit = CleaningConfig().max_missing
+    dropped = [
+        column.name
+        for column in facts.columns
+        if facts.schema.roles[column.name] in ("numeric", "categorical", "boolean", "datetime")
+        and limit * facts.rows < column.missing < facts.rows
+    ]
+    columns = {
+        c.name: {"role": c.role} | ({"format": c.format} if c.format else {}) for c in facts.columns
+    }
+    plain = draft.model_dump(mode="json") | {"columns": columns}
+    plain["cleaning"]["drop_columns"] = dropped
+    if facts.labelled > MANY_ROWS:
+        plain["imputation"]["numeric"] = "median"
+    counts = sorted(facts.classes.values())
+    if counts[-1] >= IMBALANCE * counts[0]:
+        mixed = any(
+            c.role in ("categorical", "boolean") and c.name not in dropped for c in facts.columns
+        )
+        plain["resampling"] |= {
+            "method": "smotenc" if mixed else "smote",
+            # A handful of rows can't speak for thousands.
+            "ratio": 0.5 if counts[0] >= FEW_ROWS else 0.1,
+            "fallback": "random_over",
+        }
+    return parse_config(plain)
+
+
+def write_declaration(config: DatasetConfig, facts: IngestFacts, source: str) -> str:
+    """Write a dataset.yaml that people can read: what was inferred, and why, in comments."""
+    lines = [
+        f"# What Assay inferred from {source}. Edit it as you know better;",
+        "# every other setting has a default, see CONTRIBUTING.md.",
+        f"dataset: {_quote(config.dataset)}",
+        f"source: {_quote(config.source)}",
+        f"target: {_quote(config.target)}",
+    ]
+    if config.key:
+        lines.append(f"key: {_quote(config.key)}")
+    lines += [f"seed: {config.seed}", "", "columns:"]
+    for column in facts.columns:
+        form = f", format: {_quote(column.format)}" if column.format else ""
+        lines.append(
+            f"  {_quote(column.name)}: {{role: {column.role}{form}}}  # {_comment(column, facts)}"
+        )
+    for item in facts.suspicions:
+        lines.append(
+            f"# {item.column}: {item.count} × {item.value!r}: {item.advice}".replace("\n", " ")
+        )
+    if config.cleaning.drop_columns:
+        names = ", ".join(_quote(name) for name in config.cleaning.drop_columns)
+        limit = f"{config.cleaning.max_missing:.0%}"
+        lines += ["", "cleaning:", f"  drop_columns: [{names}]  # more than {limit} missing"]
+    lines += ["", "imputation:", f"  numeric: {config.imputation.numeric}"]
+    if config.resampling.method != "none":
+        low, high = min(facts.classes.values()), max(facts.classes.values())
+        lines += [
+            "",
+            "resampling:",
+            f"  method: {config.resampling.method}  # classes of {low} to {high} rows",
+            f"  ratio: {config.resampling.ratio:g}  # rows of each other class over the largest",
+            f"  fallback: {config.resampling.fallback}  # for a class too small for SMOTE",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _comment(column: ColumnFacts, facts: IngestFacts) -> str:
+    gaps = f", {column.missing / max(1, facts.rows):.0%} missing" if column.missing else ""
+    tokens = [repr(token) for token in column.tokens if token][:3]
+    written = f" ({', '.join(tokens)})" if tokens else ""
+    values = (
+        f"{column.distinct} classes" if column.role == "target" else f"{column.distinct} values"
+    )
+    reason = "" if column.role in ("target", "categorical", "numeric") else f": {column.reason}"
+    return f"{values}{gaps}{written}{reason}".replace("\n", " ")
+
+
+def _quote(text: str) -> str:
+    """Write a scalar so that YAML reads it back as this very text."""
+    words = {"true", "false", "yes", "no", "on", "off", "null", "y", "n", "none"}
+    if PLAIN.fullmatch(text) and text.casefold() not in words:
+        return text
+    return json.dumps(text, ensure_ascii=False)

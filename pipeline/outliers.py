@@ -1,0 +1,154 @@
+"""Bounds for numbers, learned on training rows.
+
+Fences follow Tukey (1977, Exploratory Data Analysis): quartiles, and a multiple of the distance
+between them; a skewed column without negative values is re-expressed by a logarithm first, as he
+advises, so that a long tail of real measurements is not taken for faults. MAD bounds follow
+Iglewicz and Hoaglin (1993).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from pipeline.config import ColumnConfig, OutlierConfig
+
+Action = Literal["clip", "set_missing", "keep", "quarantine"]
+MAD_TO_SIGMA = 1.4826
+MIN_ROWS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The bounds of one column, in its own unit.
+
+    Attributes
+    ----------
+    low, high
+        Smallest and largest value within.
+    method
+        How the bounds were found.
+    training_outside
+        Training rows outside.
+    """
+
+    low: float
+    high: float
+    action: Action
+    method: str
+    training_outside: int
+
+    def is_outside(self, values: pd.Series) -> pd.Series:
+        """Tell for each number whether it lies outside; missing values do not."""
+        return (values < self.low) | (values > self.high)
+
+    def describe(self) -> str:
+        """Write the bounds for people."""
+        return f"{self.low:g} to {self.high:g}"
+
+
+def learn_bound(
+    values: pd.Series, config: OutlierConfig, name: str, declared: ColumnConfig
+) -> Bound | None:
+    """Learn the bounds of a numeric column from its training rows.
+
+    Declared limits (``columns.<name>.minimum`` and ``maximum``) go before learned ones. Returns
+    None where there is nothing to bound: no method, fewer than 10 values, and no declared limit.
+    """
+    numbers = values.dropna().to_numpy(dtype=np.float64)
+    action = config.columns.get(name, config.action)
+    fences = find_fences(numbers, config)
+    if fences is None:
+        if declared.minimum is None and declared.maximum is None:
+            return None
+        fences = (-np.inf, np.inf, "declared")
+    low, high, method = fences
+    if declared.minimum is not None or declared.maximum is not None:
+        low = low if declared.minimum is None else declared.minimum
+        high = high if declared.maximum is None else declared.maximum
+        method = "declared" if method == "declared" else f"declared, {method}"
+    low, high = _round(low), _round(high)
+    outside = int(((numbers < low) | (numbers > high)).sum())
+    return Bound(low, high, action, method, outside)
+
+
+def find_fences(numbers: np.ndarray, config: OutlierConfig) -> tuple[float, float, str] | None:
+    """Find the fences of a sample: low, high, and how they were found; None for too small a sample.
+
+    Parameters
+    ----------
+    numbers
+        Shape ``(n,)``, float64, without missing values.
+    """
+    if config.method == "none" or len(numbers) < MIN_ROWS:
+        return None
+    if config.method == "quantile":
+        low, high = np.quantile(numbers, [config.quantile, 1 - config.quantile])
+        return float(low), float(high), f"quantiles {config.quantile:g} and {1 - config.quantile:g}"
+    mode = _find_mode(numbers)
+    body = numbers if mode is None else numbers[numbers != mode]
+    note = "" if mode is None else f", values of {mode:g} apart"
+    if len(body) < MIN_ROWS:
+        return None
+    scale = _find_log_scale(body)
+    sample = body if scale is None else np.log1p(body / scale)
+    if config.method == "mad":
+        middle = float(np.median(sample))
+        spread = MAD_TO_SIGMA * float(np.median(np.abs(sample - middle)))
+        low, high = middle - config.factor * spread, middle + config.factor * spread
+        how = f"{config.factor:g} MAD"
+    else:
+        first, third = np.quantile(sample, [0.25, 0.75])
+        spread = float(third - first)
+        low, high = first - config.factor * spread, third + config.factor * spread
+        how = f"{config.factor:g} IQR"
+    if spread <= 0:
+        return None
+    if body.min() >= 0:
+        low = max(low, 0.0)  # what was never negative in training is not to become so
+    if scale is not None:
+        low, high = scale * np.expm1(low), scale * np.expm1(high)
+        how += " on a log scale"
+    if mode is not None:
+        low, high = min(low, mode), max(high, mode)
+    # Faults are rare: where more rows than that lie outside, they are a tail of the distribution.
+    tails = (
+        np.quantile(numbers, config.max_share, method="lower"),
+        np.quantile(numbers, 1 - config.max_share, method="higher"),
+    )
+    if (numbers < low).mean() > config.max_share or (numbers > high).mean() > config.max_share:
+        how += f", widened to leave {config.max_share:.0%} outside"
+    return float(min(low, tails[0])), float(max(high, tails[1])), how + note
+
+
+def _find_mode(numbers: np.ndarray) -> float | None:
+    """Find a value that half of the rows share: the rest is judged on its own."""
+    values, counts = np.unique(numbers, return_counts=True)
+    top = int(counts.argmax())
+    return float(values[top]) if counts[top] >= 0.5 * len(numbers) else None
+
+
+def _find_log_scale(numbers: np.ndarray) -> float | None:
+    """Choose a unit for log(1 + x / unit) where that makes the middle of the sample less skewed."""
+    if numbers.min() < 0:
+        return None
+    positive = numbers[numbers > 0]
+    if len(positive) < MIN_ROWS:
+        return None
+    unit = float(np.median(positive))
+    plain, logged = _skewness(numbers), _skewness(np.log1p(numbers / unit))
+    return unit if plain > 0.2 and abs(logged) < plain else None
+
+
+def _skewness(numbers: np.ndarray) -> float:
+    """Measure skewness by octiles (Hinkley 1975), which outliers do not move."""
+    low, middle, high = np.quantile(numbers, [0.125, 0.5, 0.875])
+    return float((high + low - 2 * middle) / (high - low)) if high > low else 0.0
+
+
+def _round(value: float) -> float:
+    """Round to six digits, so that what is clipped to a bound is a number that people can read."""
+    return float(f"{np.clip(value, -1.7e308, 1.7e308):.6g}")

@@ -1,0 +1,100 @@
+"""What a run is about: its configuration, the hashes of its inputs, the key of each stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.config import DatasetConfig, load_config
+from pipeline.store import Address, Store, hash_code, hash_key, hash_tree, package_versions
+
+PACKAGES = (
+    "pandas", "numpy", "pyarrow", "scikit-learn", "imbalanced-learn", "tensorflow", "keras",
+    "great-expectations",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one run is about: the configuration, the inputs' hashes, the key of each stage."""
+
+    store: Store
+    config: DatasetConfig
+    sources: dict[str, str]
+    suites: dict[str, str]
+    keys: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The key of the whole run, which names the version."""
+        return self.keys["report"]
+
+    def address(self, stage: str) -> Address:
+        """Where a stage's output is, or will be."""
+        key = self.keys[stage]
+        return Address(stage, key, self.store.runs / "stages" / f"{stage}-{key[:16]}")
+
+    def is_done(self, stage: str) -> bool:
+        """Tell whether a stage's output is there already."""
+        return self.store.find(stage, self.keys[stage]) is not None
+
+    def build(self, stage: str, make: Callable[[Path], None]) -> Address:
+        """Make the output of a stage, unless it is there already."""
+        return self.store.build(stage, self.keys[stage], make)
+
+    def published(self) -> str | None:
+        """Name the version that this very run has published already, if any."""
+        mark = f"-{self.key[:8]}"
+        return next((name for name in self.store.versions() if name.endswith(mark)), None)
+
+
+def prepare(home: Path, dataset: str, overrides: list[str] | None = None) -> Run:
+    """Read the declaration, hash the inputs, work out the key of each stage.
+
+    Raises
+    ------
+    ConfigError, SourceError
+        If the declaration is wrong or the source is not there.
+    """
+    store = Store(home, dataset)
+    config = load_config(store.config_path, overrides or [])
+    sources = hash_tree(store.source(config.source))
+    suites = hash_tree(store.suites) if store.suites.is_dir() else {}
+    return Run(store, config, sources, suites, plan_keys(config, sources, suites))
+
+
+def plan_keys(
+    config: DatasetConfig, sources: Mapping[str, str], suites: Mapping[str, str]
+) -> dict[str, str]:
+    """Work out the key of each stage: its code, its section, and the keys of its inputs."""
+    plain = config.model_dump(mode="json")
+    keys: dict[str, str] = {}
+
+    def plan(stage: str, code: str, sections: str, inputs: str, *more: object) -> None:
+        keys[stage] = hash_key(
+            stage,
+            hash_code("dataset", "tables", *code.split()),
+            {name: plain[name] for name in sections.split()},
+            [keys[name] for name in inputs.split()],
+            package_versions(*PACKAGES),
+            more,
+        )
+
+    plan("ingest", "reading roles ingest", "target key columns ingest", "", sources)
+    plan("validate_raw", "validation", "", "ingest", suites)
+    plan("split", "splitting", "split seed", "ingest", config.cleaning.drop_columns)
+    plan("clean", "cleaning outliers spelling leaks", "cleaning columns", "ingest split")
+    plan("impute", "imputation preprocessor", "imputation seed", "clean")
+    plan("validate_repaired", "validation", "", "impute", suites)
+    plan("encode", "encoding preprocessor", "encoding", "impute")
+    plan("resample", "resampling", "resampling seed", "encode")
+    plan("unrepaired", "unrepaired encoding", "encoding", "ingest split encode")
+    plan("train", "training", "training seed", "resample unrepaired")
+    plan(
+        "report",
+        "report steps publishing profile",
+        "dataset validation",
+        "validate_raw validate_repaired train",
+    )
+    return keys

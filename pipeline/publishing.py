@@ -1,0 +1,176 @@
+"""From the stages' outputs to a version, its manifest and its report."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline.assembly import AssemblyFacts
+from pipeline.cleaning import CleaningFacts
+from pipeline.imputation import ImputationFacts
+from pipeline.ingest import IngestFacts
+from pipeline.plan import PACKAGES, Run
+from pipeline.profile import ColumnProfile, profile_columns
+from pipeline.report.markdown import render_markdown
+from pipeline.report.page import render_html
+from pipeline.report.record import RunRecord
+from pipeline.resampling import ResamplingFacts
+from pipeline.splitting import SplitFacts
+from pipeline.steps import judge_results
+from pipeline.store import dump_json, hash_file, package_versions
+from pipeline.tables import read_all
+from pipeline.training.results import TrainingFacts
+
+MANIFEST_VERSION = 1
+FEATURE_FILES = ("train.parquet", "validation.parquet", "test.parquet", "layout.json")
+
+
+def make_record(
+    run: Run, started: str, seconds: dict[str, float], version: str | None
+) -> RunRecord:
+    """Gather the facts of all stages that are done."""
+
+    def facts(stage: str, kind: type[Any]) -> Any:
+        return run.address(stage).facts(kind) if run.is_done(stage) else None
+
+    ingest = run.address("ingest").facts(IngestFacts)
+    cleaning = facts("clean", CleaningFacts)
+    assembly = facts("encode", AssemblyFacts)
+    return RunRecord(
+        dataset=run.store.dataset,
+        version=version,
+        started=started,
+        seconds=seconds,
+        sources=run.sources,
+        suites=run.suites,
+        packages=package_versions(*PACKAGES),
+        config=run.config.model_dump(mode="json"),
+        ingest=ingest,
+        raw=judge_results(run, "raw"),
+        profiles=_profile(run, ingest, cleaning),
+        split=facts("split", SplitFacts),
+        cleaning=cleaning,
+        imputation=facts("impute", ImputationFacts),
+        repaired=judge_results(run, "repaired") if run.is_done("validate_repaired") else None,
+        features=None if assembly is None else assembly.features,
+        leftover=None if assembly is None else assembly.leftover,
+        resampling=facts("resample", ResamplingFacts),
+        training=facts("train", TrainingFacts),
+    )
+
+
+def _profile(run: Run, ingest: IngestFacts, cleaning: CleaningFacts | None) -> list[ColumnProfile]:
+    raw = read_all(run.address("ingest").path)
+    repaired = read_all(run.address("impute").path) if run.is_done("impute") else None
+    bounds = {} if cleaning is None else cleaning.fitted.bounds
+    spans = {name: (bound.low, bound.high) for name, bound in bounds.items()}
+    return profile_columns(raw, repaired, ingest.schema, spans)
+
+
+def name_version(run: Run, started: datetime) -> str:
+    """Name a version by its time, for people, and its key, for machines."""
+    return f"{started.astimezone(UTC):%Y%m%d-%H%M%S}-{run.key[:8]}"
+
+
+def publish(run: Run, started: datetime, seconds: dict[str, float]) -> tuple[Path, RunRecord]:
+    """Assemble a version from the stages' outputs, with its report, and publish it whole."""
+    version = name_version(run, started)
+    record = make_record(run, started.isoformat(timespec="seconds"), seconds, version)
+    path = run.store.publish(version, lambda folder: _fill(run, record, folder))
+    return path, record
+
+
+def write_stopped(run: Run, started: datetime, seconds: dict[str, float]) -> tuple[Path, RunRecord]:
+    """Write the report of a run that a gate stopped; publish nothing."""
+    return _write_apart(run, "stopped", started, seconds)
+
+
+def write_validation(
+    run: Run, started: datetime, seconds: dict[str, float]
+) -> tuple[Path, RunRecord]:
+    """Write the report of a validation alone; publish nothing."""
+    return _write_apart(run, "validated", started, seconds)
+
+
+def _write_apart(
+    run: Run, kind: str, started: datetime, seconds: dict[str, float]
+) -> tuple[Path, RunRecord]:
+    """Write reports outside of the published versions."""
+    record = make_record(run, started.isoformat(timespec="seconds"), seconds, None)
+    folder = run.store.runs / kind / name_version(run, started)
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_reports(record, folder)
+    return folder / "report.html", record
+
+
+def _write_reports(record: RunRecord, folder: Path) -> None:
+    (folder / "report.html").write_text(render_html(record), encoding="utf-8")
+    (folder / "report.md").write_text(render_markdown(record), encoding="utf-8")
+    dump_json(folder / "record.json", record)
+
+
+def _fill(run: Run, record: RunRecord, folder: Path) -> None:
+    encoded, trained = run.address("encode").path, run.address("train").path
+    for name in FEATURE_FILES:
+        shutil.copyfile(run.address("resample").path / name, folder / name)
+    shutil.copytree(encoded / "repaired", folder / "repaired")
+    shutil.copytree(encoded / "preprocessor", folder / "preprocessor")
+    (folder / "model").mkdir()
+    for name in ("baseline.keras", "history.json", "metrics.json"):
+        shutil.copyfile(trained / name, folder / "model" / name)
+    for when in ("raw", "repaired"):
+        results = run.address(f"validate_{when}").path / "results"
+        shutil.copytree(results, folder / "validation" / when)
+    shutil.copyfile(run.address("clean").path / "quarantine.parquet", folder / "quarantine.parquet")
+    _write_reports(record, folder)
+    dump_json(folder / "manifest.json", _make_manifest(run, record, folder))
+
+
+def _make_manifest(run: Run, record: RunRecord, folder: Path) -> dict[str, Any]:
+    training = record.training
+    return {
+        "schema_version": MANIFEST_VERSION,
+        "dataset": record.dataset,
+        "version": record.version,
+        "started": record.started,
+        "sources": record.sources,
+        "suites": record.suites,
+        "config": record.config,
+        "seed": run.config.seed,
+        "packages": record.packages,
+        "keys": run.keys,
+        "seconds": record.seconds,
+        "rows": {
+            "source": record.ingest.rows,
+            "labelled": record.ingest.labelled,
+            "unlabelled": record.ingest.unlabelled,
+            "malformed": record.ingest.malformed,
+            "set_aside_by_cleaning": record.cleaning.quarantined if record.cleaning else 0,
+            "set_aside_after_repair": record.leftover,
+        },
+        "classes": {
+            "source": record.ingest.classes,
+            "split": record.split.counts if record.split else {},
+            "resampled_train": record.resampling.after if record.resampling else {},
+        },
+        "verdicts": {
+            "raw": asdict(record.raw.verdict),
+            "repaired": asdict(record.repaired.verdict) if record.repaired else None,
+        },
+        "metrics": [] if training is None else [asdict(score) for score in training.scores],
+        "files": {
+            item.relative_to(folder).as_posix(): hash_file(item)
+            for item in sorted(folder.rglob("*"))
+            if item.is_file()
+        },
+    }
+
+
+def read_manifest(version: Path) -> dict[str, Any]:
+    """Read the manifest of a version."""
+    manifest: dict[str, Any] = json.loads((version / "manifest.json").read_text(encoding="utf-8"))
+    return manifest

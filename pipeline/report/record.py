@@ -1,0 +1,56 @@
+"""Everything a report is made of: the facts of each stage that ran."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.cleaning import CleaningFacts
+from pipeline.imputation import ImputationFacts
+from pipeline.ingest import IngestFacts
+from pipeline.profile import ColumnProfile
+from pipeline.resampling import ResamplingFacts
+from pipeline.splitting import SplitFacts
+from pipeline.training.results import TrainingFacts
+from pipeline.validation.results import ValidationFacts
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run, as far as it came; what did not run is None.
+
+    Attributes
+    ----------
+    version
+        The name of the published version, or None if a gate stopped the run.
+    started
+        UTC, ISO 8601.
+    seconds
+        Wall time of each stage in this run; a stage whose result was there already has 0.
+    sources
+        SHA-256 of each source file by name; likewise ``suites``.
+    config
+        The resolved configuration.
+    leftover
+        Validation and test rows set aside because after repair they equal a row of another split.
+    """
+
+    dataset: str
+    version: str | None
+    started: str
+    seconds: dict[str, float]
+    sources: dict[str, str]
+    suites: dict[str, str]
+    packages: dict[str, str]
+    config: dict[str, Any]
+    ingest: IngestFacts
+    raw: ValidationFacts
+    profiles: list[ColumnProfile]
+    split: SplitFacts | None = None
+    cleaning: CleaningFacts | None = None
+    imputation: ImputationFacts | None = None
+    repaired: ValidationFacts | None = None
+    features: list[str] | None = None
+    leftover: dict[str, int] | None = None
+    resampling: ResamplingFacts | None = None
+    training: TrainingFacts | None = None

@@ -1,0 +1,122 @@
+"""Where the rows went, and the classes on their way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.report.network_findings import find_recall_interval, find_score
+
+if TYPE_CHECKING:
+    from pipeline.report.record import RunRecord
+    from pipeline.training.results import TrainingFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """Rows that took one way; ``kind`` is 'sum', 'lost', 'gained' or 'split'."""
+
+    name: str
+    rows: int
+    kind: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScore:
+    """How well the network finds one class on the test split; the bounds are Wilson's."""
+
+    name: str
+    test_rows: int
+    found: int
+    low: float
+    high: float
+    taken_for: str
+    taken_rows: int
+
+
+def follow_rows(record: RunRecord) -> list[Fate]:
+    """Follow the rows from the source to the network; the losses add up."""
+    read = record.ingest
+    fates = [
+        Fate("read from the source", read.rows, "sum"),
+        Fate("malformed", read.malformed, "lost", "lines that could not be read"),
+        Fate("unlabelled", read.unlabelled, "lost", "rows without a label"),
+        Fate("labelled", read.labelled, "sum"),
+    ]
+    if record.cleaning is None:
+        return _drop_empty(fates)
+    told = 0
+    for change in record.cleaning.changes:
+        if change.column == "(rows)":
+            told += change.rows
+            fates.append(Fate("set aside", change.rows, "lost", change.detail))
+    used = sum(record.cleaning.rows_after.values())
+    fates.append(Fate("set aside", read.labelled - used - told, "lost", "for another reason"))
+    left = sum((record.leftover or {}).values())
+    fates.append(Fate("left over", left, "lost", "after repair equal to a row of another split"))
+    fates.append(Fate("used", used - left, "sum"))
+    for split, rows in record.cleaning.rows_after.items():
+        fates.append(Fate(split, rows - (record.leftover or {}).get(split, 0), "split"))
+    if record.resampling:
+        changed = record.resampling
+        fates.append(
+            Fate(
+                "added",
+                sum(changed.synthetic.values()),
+                "gained",
+                f"to training by {changed.method}",
+            )
+        )
+        fates.append(
+            Fate(
+                "removed",
+                sum(changed.removed.values()),
+                "lost",
+                f"from training by {changed.method}",
+            )
+        )
+    return _drop_empty(fates)
+
+
+def count_used(record: RunRecord) -> int | None:
+    """Count the rows that reached the three splits; None before cleaning."""
+    if record.cleaning is None:
+        return None
+    return sum(record.cleaning.rows_after.values()) - sum((record.leftover or {}).values())
+
+
+def _drop_empty(fates: list[Fate]) -> list[Fate]:
+    return [fate for fate in fates if fate.rows or fate.kind in ("sum", "split")]
+
+
+def count_classes(record: RunRecord) -> dict[str, dict[str, int]]:
+    """Count the classes at each step that was taken, the commonest class first."""
+    steps = {"all labelled rows": record.ingest.classes}
+    if record.split:
+        steps |= dict(record.split.counts)
+    if record.resampling:
+        if record.split and record.resampling.before != record.split.counts["train"]:
+            steps["train, cleaned"] = record.resampling.before
+        if record.resampling.after != record.resampling.before:
+            steps["train, resampled"] = record.resampling.after
+    order = sorted(record.ingest.classes, key=lambda name: (-record.ingest.classes[name], name))
+    return {step: {name: counts.get(name, 0) for name in order} for step, counts in steps.items()}
+
+
+def score_classes(training: TrainingFacts) -> list[ClassScore]:
+    """Score each class that has test rows, the one found least first."""
+    score = find_score(training, "network")
+    if score is None:
+        return []
+    scores = []
+    for i, row in enumerate(score.confusion):
+        if not sum(row):
+            continue
+        wrong = max((j for j in range(len(row)) if j != i), key=lambda j: row[j], default=i)
+        low, high = find_recall_interval(row[i], sum(row))
+        taken = training.classes[wrong] if row[wrong] and wrong != i else ""
+        scores.append(
+            ClassScore(training.classes[i], sum(row), row[i], low, high, taken, row[wrong])
+        )
+    return sorted(scores, key=lambda score: score.found / score.test_rows)

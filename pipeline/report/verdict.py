@@ -1,0 +1,155 @@
+"""The verdict: one sentence, and what most probably costs accuracy, most probable first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pipeline.report import data_findings as data
+from pipeline.report import network_findings as network
+from pipeline.report.finding import ORDER, Finding
+from pipeline.report.wording import cut, read_difference, write_count, write_interval
+
+if TYPE_CHECKING:
+    from pipeline.report.record import RunRecord
+    from pipeline.training.results import TrainingFacts
+    from pipeline.validation.results import ValidationFacts
+
+__all__ = ["Finding", "State", "Summary", "count_failures", "summarise"]
+
+State = Literal["published", "stopped", "validated"]
+
+# In each severity the earlier rule goes first: what makes every score untrue, then what limits the
+# scores most, then what only blurs them.
+RULES: tuple[Callable[[RunRecord], Iterator[Finding]], ...] = (
+    data.find_gate_reasons,
+    data.find_leaks,
+    network.compare_majority,
+    network.compare_repair,
+    network.compare_boosting,
+    data.find_conflicts,
+    network.judge_classes,
+    network.judge_history,
+    data.find_imbalance,
+    data.find_disguises,
+    data.find_gaps,
+    network.judge_certainty,
+    data.find_notes,
+    data.find_failures,
+    data.find_repairs,
+    data.find_lost_rows,
+    network.judge_confidence,
+    network.pass_on_notes,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A run in a few words.
+
+    Attributes
+    ----------
+    headline
+        One plain sentence.
+    state
+        'published', 'stopped' by a gate, or 'validated' where only the raw data was judged.
+    findings
+        Ranked: critical ones first, and in each severity what most probably costs most.
+    """
+
+    headline: str
+    state: State
+    findings: list[Finding]
+
+
+def summarise(record: RunRecord) -> Summary:
+    """Judge a run by its record alone; the same record gives the same summary.
+
+    A difference is called better or worse only where its interval leaves out zero.
+    """
+    findings = [finding for rule in RULES for finding in rule(record)]
+    findings.sort(key=lambda finding: ORDER[finding.severity])
+    return Summary(_write_headline(record), find_state(record), findings)
+
+
+def find_state(record: RunRecord) -> State:
+    """Find how a run ended."""
+    if record.version is not None:
+        return "published"
+    stopped = any(facts and not facts.verdict.passed for facts in (record.raw, record.repaired))
+    return "stopped" if stopped else "validated"
+
+
+def count_failures(facts: ValidationFacts) -> int:
+    """Count the checks that failed or could not be judged, as the gate does."""
+    return sum(check.status in ("failed", "error") for check in facts.checks)
+
+
+def _write_headline(record: RunRecord) -> str:
+    state = find_state(record)
+    raw = count_failures(record.raw)
+    if state == "stopped":
+        return _explain_stop(record)
+    if record.training is not None:
+        return _describe_network(record.training)
+    if record.repaired is not None:
+        left = count_failures(record.repaired)
+        return (
+            f"Repair took the failed checks from {raw} to {left}; the version is published, and no "
+            "network was trained on it yet."
+        )
+    to_repair = record.raw.verdict.to_repair
+    if raw == 0:
+        return f"The raw data passed all {write_count(len(record.raw.checks), 'check')}."
+    return (
+        f"The raw data passed the gate: {write_count(raw, 'check')} failed, and repair is set up "
+        f"for {write_count(to_repair)} of them."
+    )
+
+
+def _explain_stop(record: RunRecord) -> str:
+    facts = record.raw if record.repaired is None else record.repaired
+    count = write_count(len(facts.verdict.reasons), "reason")
+    if facts.verdict.when == "raw":
+        return f"The gate stopped this run before anything was learned, for {count}."
+    return (
+        f"The gate stopped this run after repair, for {count}; nothing was published, and the last "
+        "good version stays current."
+    )
+
+
+def _describe_network(training: TrainingFacts) -> str:
+    score = network.find_score(training, "network")
+    interval = score.metrics.get(network.MAIN) if score else None
+    if interval is None or interval.value is None:
+        return f"The network's balanced accuracy is not defined on {training.test_rows} test rows."
+    text = (
+        f"The network reaches a balanced accuracy of {write_interval(interval)} on "
+        f"{write_count(training.test_rows, 'test row')}"
+    )
+    words = {
+        "better": "better than gradient boosting",
+        "worse": "worse than gradient boosting",
+        "not distinguishable": "not distinguishable from gradient boosting",
+    }
+    parts = []
+    majority = network.find_difference(training, "majority")
+    if majority and read_difference(majority) != "better":
+        reading = read_difference(majority)
+        links = {"worse": "worse than", "not distinguishable": "not distinguishable from"}
+        if reading in links:
+            parts.append(f"{links[reading]} always answering the largest class")
+    boosting = network.find_difference(training, "gradient_boosting")
+    if boosting and read_difference(boosting) in words:
+        parts.append(words[read_difference(boosting)])
+    repair = network.find_difference(training, "network_unrepaired")
+    effects = {
+        "better": "repair helped it",
+        "worse": "repair hurt it",
+        "not distinguishable": "what repair did for it can't be told",
+    }
+    ending = ""
+    if repair and read_difference(repair) in effects:
+        ending = f"; {effects[read_difference(repair)]}"
+    return cut(", ".join([text, *parts]) + ending + ".", 400)

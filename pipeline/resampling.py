@@ -1,0 +1,332 @@
+"""Class balance of the training split, by imbalanced-learn.
+
+Rows are resampled in the space of model-ready features, where distances mean something. Synthetic
+rows carry ``origin`` 'synthetic' and an id of their own; no other split is ever touched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.config import ResamplingConfig
+from pipeline.dataset import Features, TrainFeatures
+from pipeline.errors import StageError, name_near_misses
+
+OVER = ("random_over", "smote", "smotenc", "smote_tomek", "smote_enn")
+NEIGHBOURLY = ("smote", "smotenc", "smote_tomek", "smote_enn")
+
+
+@dataclass(frozen=True, slots=True)
+class ResamplingFacts:
+    """Class counts before and after, and how they came about."""
+
+    method: str
+    before: dict[str, int]
+    after: dict[str, int]
+    synthetic: dict[str, int]
+    removed: dict[str, int]
+    class_weights: dict[str, float]
+    notes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Resampled:
+    """The resampled training split.
+
+    Attributes
+    ----------
+    rows
+        Originals first, in their order, then synthetic rows by class.
+    origin
+        Shape ``(n,)``, text: ``original`` or ``synthetic``.
+    weights
+        Shape ``(n,)``, float32: the weight of each row in the loss.
+    """
+
+    rows: Features
+    origin: np.ndarray
+    weights: np.ndarray
+    facts: ResamplingFacts
+
+
+def resample(train: TrainFeatures, config: ResamplingConfig, *, seed: int) -> Resampled:
+    """Change the class balance of the training split as configured.
+
+    Parameters
+    ----------
+    train
+        Model-ready training rows.
+    seed
+        Root seed; each class draws from a stream of its own.
+
+    Raises
+    ------
+    StageError
+        If a class is too small for SMOTE and no fallback is declared, or ``counts`` names an
+        unknown class or asks a method for what it can't do.
+    """
+    rows = train.rows
+    before = _count(rows.labels)
+    notes: list[str] = []
+    weights = _balance_weights(before) if config.method == "class_weight" else {}
+    if config.method in ("none", "class_weight"):
+        picked, added, added_labels = np.arange(len(rows.labels)), None, None
+    else:
+        wanted = _set_counts(before, config)
+        picked, added, added_labels = _sample(train, config, wanted, seed, notes)
+    kept = _take(rows, picked)
+    origin = np.full(len(picked), "original", dtype=object)
+    result = kept
+    if added is not None and added_labels is not None and len(added):
+        result = Features(
+            np.append(kept.row_ids, _name_synthetic(added_labels, seed)),
+            np.concatenate([kept.values, added.astype(np.float32)]),
+            np.append(kept.labels, added_labels),
+        )
+        origin = np.append(origin, np.full(len(added), "synthetic", dtype=object))
+    after = _count(result.labels)
+    left = _count(kept.labels)
+    facts = ResamplingFacts(
+        config.method,
+        before,
+        after,
+        {
+            name: after[name] - left.get(name, 0)
+            for name in after
+            if after[name] > left.get(name, 0)
+        },
+        {
+            name: before[name] - left.get(name, 0)
+            for name in before
+            if before[name] > left.get(name, 0)
+        },
+        weights,
+        notes,
+    )
+    per_row = np.array([weights.get(str(label), 1.0) for label in result.labels], dtype=np.float32)
+    return Resampled(result, origin, per_row, facts)
+
+
+def _sample(
+    train: TrainFeatures,
+    config: ResamplingConfig,
+    wanted: dict[str, int],
+    seed: int,
+    notes: list[str],
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """Return the positions of the kept originals, and the added rows with their labels."""
+    rows = train.rows
+    before = _count(rows.labels)
+    if config.method == "random_under":
+        return _pick_under(rows.labels, wanted, seed), None, None
+    if config.method in ("tomek", "enn"):
+        return _pick_clean(rows.values, rows.labels, config), None, None
+    grow = {name: count for name, count in wanted.items() if count > before[name]}
+    shrink = {name: min(count, before[name]) for name, count in wanted.items()}
+    picked = _pick_under(rows.labels, shrink, seed)
+    base = _take(rows, picked)
+    plain = grow if config.method == "random_over" else _find_too_small(base, grow, config, notes)
+    if config.fallback == "none":
+        grow = {
+            name: c
+            for name, c in grow.items()
+            if name not in plain or config.method == "random_over"
+        }
+        plain = {name: c for name, c in plain.items() if name in grow}
+    neighbourly = {name: count for name, count in grow.items() if name not in plain}
+    added, labels = _copy(base, plain, seed)
+    if neighbourly:
+        synthetic, names = _synthesise(base, train.blocks, neighbourly, config, seed)
+        added, labels = np.concatenate([added, synthetic]), np.append(labels, names)
+    if config.method in ("smote_tomek", "smote_enn"):
+        everything = np.concatenate([base.values, added])
+        stays = _pick_clean(everything, np.append(base.labels, labels), config)
+        picked, kept_added = (
+            picked[stays[stays < len(picked)]],
+            stays[stays >= len(picked)] - len(picked),
+        )
+        added, labels = added[kept_added], labels[kept_added]
+    order = np.argsort(labels.astype(str), kind="stable")
+    return picked, added[order], labels[order]
+
+
+def _set_counts(before: dict[str, int], config: ResamplingConfig) -> dict[str, int]:
+    """Work out the wanted rows of each class."""
+    unknown = [name for name in config.counts if name not in before]
+    if unknown:
+        raise StageError(
+            "resampling",
+            f"resampling.counts names the class {unknown[0]!r}, which has 0 training rows",
+            f"Correct it: {name_near_misses(unknown[0], before)}",
+        )  # fmt: skip
+    if config.method == "random_under":
+        smallest = min(before.values())
+        limit = round(smallest / config.ratio)
+        wanted = {name: min(count, limit) for name, count in before.items()}
+    else:
+        largest = max(before.values())
+        wanted = {n: max(c, round(config.ratio * largest)) for n, c in before.items()}
+    wanted |= config.counts
+    for name, count in wanted.items():
+        over = config.method == "random_under" and count > before[name]
+        if count < 1 or over:
+            raise StageError(
+                "resampling", f"resampling.counts asks for {count} rows of class '{name}', "
+                f"which has {before[name]}; {config.method} can't do that",
+                "Ask for at least 1 row" if count < 1 else "Ask for fewer rows, or oversample",
+            )  # fmt: skip
+    return wanted
+
+
+def _find_too_small(
+    base: Features, grow: dict[str, int], config: ResamplingConfig, notes: list[str]
+) -> dict[str, int]:
+    """Find classes with too few rows for SMOTE; refuse them unless a fallback is declared."""
+    have, need = _count(base.labels), config.k_neighbors + 1
+    small = {name: count for name, count in grow.items() if have[name] < need}
+    for name in small:
+        if config.fallback == "error":
+            raise StageError(
+                "resampling",
+                f"class '{name}' has {have[name]} training rows but {config.method.upper()} with "
+                f"k_neighbors={config.k_neighbors} needs {need}",
+                "Set resampling.fallback to 'random_over'"
+                + (f", or k_neighbors to {have[name] - 1} or less" if have[name] > 2 else ""),
+            )
+        what = (
+            "its rows were repeated" if config.fallback == "random_over" else "it was left as it is"
+        )
+        notes.append(
+            f"class '{name}' has {have[name]} training rows, too few for SMOTE with "
+            f"k_neighbors={config.k_neighbors}; {what}"
+        )
+    return small
+
+
+def _synthesise(
+    base: Features,
+    blocks: tuple[tuple[int, ...], ...],
+    wanted: dict[str, int],
+    config: ResamplingConfig,
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Make synthetic rows, class by class, each from a random stream of its own."""
+    from imblearn.over_sampling import SMOTE, SMOTENC
+
+    mixed = config.method == "smotenc" and blocks
+    table, restore = _collapse(base.values, blocks) if mixed else (base.values, None)
+    added, labels = [], []
+    for name, count in sorted(wanted.items()):
+        options: dict[str, Any] = {
+            "sampling_strategy": {name: count},
+            "k_neighbors": config.k_neighbors,
+            "random_state": _seed_class(seed, name),
+        }
+        if restore is not None:
+            numeric = table.shape[1] - len(blocks)
+            sampler = SMOTENC(categorical_features=list(range(numeric, table.shape[1])), **options)
+        else:
+            sampler = SMOTE(**options)
+        synthetic = np.asarray(sampler.fit_resample(table, base.labels)[0])[len(table) :]
+        added.append(synthetic if restore is None else restore(synthetic))
+        labels += [name] * len(synthetic)
+    return np.concatenate(added), np.array(labels, dtype=object)
+
+
+def _collapse(values: np.ndarray, blocks: tuple[tuple[int, ...], ...]) -> tuple[np.ndarray, Any]:
+    """Turn each block into one column of codes, as SMOTENC wants it; also return the way back."""
+    in_blocks = {position for block in blocks for position in block}
+    numeric = [p for p in range(values.shape[1]) if p not in in_blocks]
+    levels = [np.unique(values[:, block], axis=0, return_inverse=True) for block in blocks]
+    codes = [inverse.reshape(-1, 1).astype(np.float64) for _, inverse in levels]
+    table = np.concatenate([values[:, numeric].astype(np.float64), *codes], axis=1)
+
+    def restore(rows: np.ndarray) -> np.ndarray:
+        result = np.empty((len(rows), values.shape[1]), dtype=np.float32)
+        result[:, numeric] = rows[:, : len(numeric)]
+        for i, (block, (known, _)) in enumerate(zip(blocks, levels, strict=True)):
+            result[:, block] = known[rows[:, len(numeric) + i].astype(np.int64)]
+        return result
+
+    return table, restore
+
+
+def _copy(base: Features, wanted: dict[str, int], seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Repeat rows of a class, chosen at random with replacement."""
+    positions: list[int] = []
+    for name, count in sorted(wanted.items()):
+        members = np.flatnonzero(base.labels == name)
+        draw = np.random.default_rng(_seed_class(seed, name))
+        positions += draw.choice(members, count - len(members)).tolist()
+    return base.values[positions], base.labels[positions]
+
+
+def _pick_under(labels: np.ndarray, wanted: dict[str, int], seed: int) -> np.ndarray:
+    """Choose at random which rows of a class stay, where fewer are wanted than there are."""
+    stays = []
+    for name, count in sorted(wanted.items()):
+        members = np.flatnonzero(labels == name)
+        draw = np.random.default_rng(_seed_class(seed, name))
+        stays.append(
+            members if count >= len(members) else draw.choice(members, count, replace=False)
+        )
+    return np.sort(np.concatenate(stays))
+
+
+def _pick_clean(values: np.ndarray, labels: np.ndarray, config: ResamplingConfig) -> np.ndarray:
+    """Leave out rows of large classes that lie among another class (Tomek 1976; Wilson 1972)."""
+    from imblearn.under_sampling import EditedNearestNeighbours, TomekLinks
+
+    combined = config.method.startswith("smote")
+    strategy = "all" if combined else "not minority"
+    cleaner: Any = TomekLinks(sampling_strategy=strategy)
+    if config.method.endswith("enn"):
+        cleaner = EditedNearestNeighbours(sampling_strategy=strategy)
+    cleaner.fit_resample(values, labels)
+    stays = np.sort(cleaner.sample_indices_)
+    gone = set(labels) - set(labels[stays])
+    if gone:
+        name = sorted(gone)[0]
+        raise StageError(
+            "resampling",
+            f"{config.method} leaves 0 of {int((labels == name).sum())} rows of class '{name}'",
+            "Set resampling.method to 'random_over' or 'class_weight'",
+        )  # fmt: skip
+    return np.asarray(stays)
+
+
+def _balance_weights(counts: dict[str, int]) -> dict[str, float]:
+    """Weigh classes so that each has the same total (King and Zeng 2001)."""
+    total = sum(counts.values())
+    return {name: total / (len(counts) * count) for name, count in counts.items()}
+
+
+def _take(rows: Features, positions: np.ndarray) -> Features:
+    return Features(rows.row_ids[positions], rows.values[positions], rows.labels[positions])
+
+
+def _count(labels: np.ndarray) -> dict[str, int]:
+    return {str(n): int(c) for n, c in pd.Series(labels).value_counts().sort_index().items()}
+
+
+def _seed_class(seed: int, name: str) -> int:
+    """Derive a seed for a class, so that no two classes draw the same stream."""
+    digest = hashlib.sha256(f"resampling:{seed}:{name}".encode()).digest()
+    return int.from_bytes(digest[:4], "big")
+
+
+def _name_synthetic(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Give synthetic rows ids that no original has."""
+    number = pd.Series(labels).groupby(labels).cumcount()
+    return np.array(
+        [
+            "synthetic-" + hashlib.sha256(f"{seed}:{name}:{i}".encode()).hexdigest()[:22]
+            for name, i in zip(labels, number, strict=True)
+        ],
+        dtype=object,
+    )

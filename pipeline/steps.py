@@ -1,0 +1,340 @@
+"""Each stage from address to address: read partitions, call the stage, write partitions, facts.
+
+This is the only place where stages meet the disk. Functions here take a ``Run`` and the addresses
+of their inputs, and return an address; ``flows`` strings them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pipeline.plan import Run
+from pipeline.store import FACTS, Address, dump_json, load_facts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.dataset import Schema, TrainSet
+    from pipeline.training.client import Trainer
+    from pipeline.validation.results import ValidationFacts
+
+MAX_FIT_ROWS = 500_000
+When = Literal["raw", "repaired"]
+
+
+def ingest(run: Run) -> Address:
+    """Read the source into canonical partitions."""
+
+    def make(out: Path) -> None:
+        from pipeline.ingest import canonicalise
+        from pipeline.reading import read_source
+        from pipeline.tables import write_frame, write_parts
+
+        table = read_source(run.store.source(run.config.source), run.config.ingest)
+        canonical = canonicalise(table, run.config)
+        write_parts(out, canonical.frame, run.config.ingest.partition_rows)
+        write_frame(out / "unlabelled.parquet", canonical.unlabelled)
+        (out / "malformed.txt").write_text("\n".join(table.malformed), encoding="utf-8")
+        dump_json(out / "columns.json", canonical.rules)
+        dump_json(out / FACTS, canonical.facts)
+
+    return run.build("ingest", make)
+
+
+def validate(run: Run, when: When, rows: Address) -> Address:
+    """Judge rows by the data set's suites; keep Great Expectations' own results."""
+
+    def make(out: Path) -> None:
+        import json
+
+        import pandas as pd
+
+        from pipeline.dataset import ROW_ID
+        from pipeline.ingest import IngestFacts
+        from pipeline.tables import read_all, read_frame
+        from pipeline.validation.engine import run_suites
+        from pipeline.validation.gate import split_applicable
+        from pipeline.validation.suites import read_suites
+
+        schema = run.address("ingest").facts(IngestFacts).schema
+        suites = read_suites(run.store.suites, run.store.dataset)
+        frame = read_all(rows.path)
+        if when == "raw":
+            unlabelled = read_frame(rows.path / "unlabelled.parquet")
+            if len(unlabelled):
+                frame = pd.concat([frame, unlabelled], ignore_index=True)
+        else:
+            suites = {
+                name: split_applicable(s, _find_dropped(run))[0] for name, s in suites.items()
+            }
+        columns = [name for name in frame.columns if name != ROW_ID and name in schema.roles]
+        results = run_suites(frame[columns], suites)
+        (out / "results").mkdir()
+        for name, result in results.items():
+            text = json.dumps(result, indent=1, ensure_ascii=False)
+            (out / "results" / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+        dump_json(out / FACTS, {"rows": len(frame)})
+
+    return run.build(f"validate_{when}", make)
+
+
+def build_docs(run: Run, rows: Address) -> Path:
+    """Build Great Expectations' Data Docs of the raw rows, in their own place below the runs."""
+    import shutil
+
+    from pipeline.tables import read_all
+    from pipeline.validation.engine import build_docs as build
+    from pipeline.validation.suites import read_suites
+
+    folder = run.store.runs / "docs"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    frame = read_all(rows.path).drop(columns=["row_id"])
+    return build(folder, frame, read_suites(run.store.suites, run.store.dataset))
+
+
+def judge_results(run: Run, when: When) -> ValidationFacts:
+    """Turn a validation's results into checks and a verdict: ``ValidationFacts``."""
+    import json
+
+    from pipeline.ingest import IngestFacts
+    from pipeline.validation.gate import judge, note_dropped, read_checks, split_applicable
+    from pipeline.validation.results import ValidationFacts
+    from pipeline.validation.suites import read_suites
+
+    address = run.address(f"validate_{when}")
+    schema = run.address("ingest").facts(IngestFacts).schema
+    suites = read_suites(run.store.suites, run.store.dataset)
+    results = {
+        name: json.loads((address.path / "results" / f"{name}.json").read_text(encoding="utf-8"))
+        for name in suites
+    }
+    checks = read_checks(results, run.config, schema)
+    if when == "repaired":
+        dropped = _find_dropped(run)
+        for name, suite in suites.items():
+            checks += [note_dropped(name, e, why) for e, why in split_applicable(suite, dropped)[1]]
+    rows = json.loads((address.path / FACTS).read_text(encoding="utf-8"))["rows"]
+    return ValidationFacts(rows, checks, judge(checks, when, run.config))
+
+
+def _find_dropped(run: Run) -> dict[str, str]:
+    """Name the columns that did not come through cleaning, with the reason."""
+    from pipeline.cleaning import CleaningFacts
+
+    facts = run.address("clean").facts(CleaningFacts)
+    return {column.name: column.reason for column in facts.fitted.dropped}
+
+
+def split(run: Run, rows: Address) -> Address:
+    """Assign each row to train, validation or test."""
+
+    def make(out: Path) -> None:
+        from pipeline.ingest import IngestFacts
+        from pipeline.splitting import split_rows
+        from pipeline.tables import read_all, write_frame
+
+        schema = rows.facts(IngestFacts).schema
+        dropped = run.config.cleaning.drop_columns
+        schema = schema.keep([name for name in schema.roles if name not in dropped])
+        result = split_rows(read_all(rows.path), schema, run.config.split, seed=run.config.seed)
+        write_frame(out / "assignment.parquet", result.frame)
+        dump_json(out / FACTS, result.facts)
+
+    return run.build("split", make)
+
+
+def clean(run: Run, rows: Address, assignment: Address) -> Address:
+    """Learn on the training split what is to be cleaned, and clean each partition."""
+
+    def make(out: Path) -> None:
+        import pandas as pd
+
+        from pipeline import cleaning
+        from pipeline.dataset import ROW_ID, SPLIT
+        from pipeline.ingest import IngestFacts
+        from pipeline.tables import hash_parts, read_frame, write_frame
+
+        config = run.config.cleaning
+        schema = rows.facts(IngestFacts).schema
+        assigned = read_frame(assignment.path / "assignment.parquet").drop(columns=[ROW_ID])
+        train = take_train((f for _, f in read_assigned(rows.path, assigned)), schema)
+        fitted = cleaning.fit_cleaning(train, config, run.config.columns)
+        changes, set_aside, after = [], [], pd.Series(dtype="int64")
+        for name, frame in read_assigned(rows.path, assigned):
+            cleaned = cleaning.clean(frame, fitted, config)
+            write_frame(out / name, cleaned.frame)
+            changes.append(cleaned.changes)
+            set_aside.append(cleaned.quarantined)
+            after = after.add(cleaned.frame[SPLIT].value_counts(), fill_value=0)
+        hash_parts(out)
+        quarantined = pd.concat(set_aside, ignore_index=True)
+        write_frame(out / "quarantine.parquet", quarantined)
+        facts = cleaning.CleaningFacts(
+            rows_before={str(k): int(v) for k, v in assigned[SPLIT].value_counts().items()},
+            rows_after={str(k): int(v) for k, v in after.items()},
+            fitted=fitted,
+            changes=cleaning.merge_changes(changes),
+            quarantined=len(quarantined),
+        )
+        dump_json(out / "cleaning.json", fitted)
+        dump_json(out / FACTS, facts)
+
+    return run.build("clean", make)
+
+
+def impute(run: Run, rows: Address) -> Address:
+    """Learn the fills on the training split, and fill each partition."""
+
+    def make(out: Path) -> None:
+        from pipeline import imputation
+        from pipeline.cleaning import CleaningFacts
+        from pipeline.ingest import IngestFacts
+        from pipeline.preprocessor import narrow_schema, save_imputation
+        from pipeline.tables import hash_parts, read_parts, write_frame
+
+        schema = narrow_schema(
+            run.address("ingest").facts(IngestFacts).schema, rows.facts(CleaningFacts).fitted
+        )
+        train = take_train((frame for _, frame in read_parts(rows.path)), schema)
+        fitted = imputation.fit_imputation(train, run.config.imputation, seed=run.config.seed)
+        filled: dict[str, int] = {}
+        for name, frame in read_parts(rows.path):
+            imputed = imputation.impute(frame, fitted)
+            write_frame(out / name, imputed.frame)
+            for column, count in imputed.filled.items():
+                filled[column] = filled.get(column, 0) + count
+        hash_parts(out)
+        save_imputation(out, fitted)
+        donors = 0 if fitted.donors is None else len(fitted.donors.rows)
+        dump_json(
+            out / FACTS,
+            imputation.ImputationFacts(fitted.fills, fitted.indicators, donors, filled),
+        )
+
+    return run.build("impute", make)
+
+
+def take_train(parts: Iterable[pd.DataFrame], schema: Schema) -> TrainSet:
+    """Take the training rows, at most 500,000 chosen by their ids: what a stage may learn from."""
+    import numpy as np
+    import pandas as pd
+
+    from pipeline.dataset import ROW_ID, SPLIT, TrainSet, draw_uniform
+
+    train = pd.concat([part[part[SPLIT] == "train"] for part in parts], ignore_index=True)
+    if "duplicate" in train.columns:
+        train = train[~train["duplicate"]].reset_index(drop=True)
+    if len(train) > MAX_FIT_ROWS:
+        order = np.argsort(draw_uniform(train[ROW_ID], "fit sample", 0), kind="stable")
+        train = train.iloc[np.sort(order[:MAX_FIT_ROWS])].reset_index(drop=True)
+    return TrainSet(train, schema)
+
+
+def read_assigned(folder: Path, assigned: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Read canonical partitions with the split of each row beside it."""
+    import pandas as pd
+
+    from pipeline.tables import read_parts
+
+    start = 0
+    for name, frame in read_parts(folder):
+        own = assigned.iloc[start : start + len(frame)].reset_index(drop=True)
+        start += len(frame)
+        yield name, pd.concat([frame, own], axis=1)
+
+
+def encode(run: Run, rows: Address) -> Address:
+    """Learn the encoding on the training split; write features, repaired rows, the preprocessor."""
+
+    def make(out: Path) -> None:
+        from pipeline.assembly import assemble
+
+        assemble(
+            rows.path,
+            out,
+            ingest=run.address("ingest").path,
+            cleaning=run.address("clean").path,
+            config=run.config.encoding,
+        )
+
+    return run.build("encode", make)
+
+
+def resample(run: Run, features: Address) -> Address:
+    """Change the class balance of the training split."""
+
+    def make(out: Path) -> None:
+        from pipeline import resampling
+        from pipeline.dataset import TrainFeatures
+        from pipeline.encoding import FittedEncoding
+        from pipeline.tables import LAYOUT, link_file, read_features, write_features
+
+        encoding = load_facts(features.path / "preprocessor" / "encoding.json", FittedEncoding)
+        rows = read_features(features.path / "train.parquet", encoding)
+        result = resampling.resample(
+            TrainFeatures(rows, encoding.blocks), run.config.resampling, seed=run.config.seed
+        )
+        write_features(out / "train.parquet", result.rows, encoding, result.origin, result.weights)
+        for name in ("validation.parquet", "test.parquet", LAYOUT):
+            link_file(features.path / name, out / name)
+        dump_json(out / FACTS, result.facts)
+
+    return run.build("resample", make)
+
+
+def assemble_raw(run: Run, rows: Address, assignment: Address, features: Address) -> Address:
+    """Make the same splits of the data before repair, to measure the repair against."""
+
+    def make(out: Path) -> None:
+        import pandas as pd
+
+        from pipeline.dataset import ROW_ID
+        from pipeline.encoding import FittedEncoding
+        from pipeline.ingest import IngestFacts
+        from pipeline.tables import read_frame
+        from pipeline.unrepaired import assemble_unrepaired
+
+        schema = rows.facts(IngestFacts).schema
+        dropped = run.config.cleaning.drop_columns
+        assigned = read_frame(assignment.path / "assignment.parquet").drop(columns=[ROW_ID])
+        frame = pd.concat([f for _, f in read_assigned(rows.path, assigned)], ignore_index=True)
+        usable = [name for name in schema.features if frame[name].notna().any()]
+        assemble_unrepaired(
+            frame,
+            schema.keep([name for name in usable if name not in dropped]),
+            out,
+            features=features.path,
+            repaired=load_facts(features.path / "preprocessor" / "encoding.json", FittedEncoding),
+            config=run.config.encoding,
+        )
+
+    return run.build("unrepaired", make)
+
+
+def train(
+    run: Run,
+    features: Address,
+    unrepaired: Address | None,
+    trainer: Trainer | None = None,
+    on_progress: Callable[[str, int, int], None] | None = None,
+) -> Address:
+    """Train the baseline, measure it on the test split beside its peers."""
+
+    def make(out: Path) -> None:
+        from pipeline.training.evaluate import train_baseline
+
+        facts = train_baseline(
+            features.path,
+            out,
+            run.config.training,
+            seed=run.config.seed,
+            trainer=trainer,
+            unrepaired=None if unrepaired is None else unrepaired.path,
+            on_progress=on_progress,
+        )
+        dump_json(out / FACTS, facts)
+
+    return run.build("train", make)

@@ -1,0 +1,238 @@
+"""The parent's side of the training process.
+
+TensorFlow takes seconds to import. A worker that is started early imports it while the parent
+prepares the data, and later trains while the parent fits the other learners.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from pipeline import errors
+from pipeline.config import TrainingConfig
+from pipeline.errors import StageError
+from pipeline.training.jobs import Job
+from pipeline.training.results import FitSummary
+
+STAGE = "training"
+CLOSE_SECONDS = 5.0
+# Products of a batch and a layer below this size are slower when two threads share them.
+SMALL_PRODUCT = 64 * 1024
+
+OnEpoch = Callable[[int, int], None]
+
+
+@dataclass(slots=True)
+class Handle:
+    """A job under way."""
+
+    job: Job
+    on_epoch: OnEpoch | None
+    trainer: Trainer
+    outcome: dict[str, Any] | None = field(default=None)
+
+    def result(self) -> FitSummary:
+        """Wait for the job; ``on_epoch`` is called meanwhile, in this thread.
+
+        Raises
+        ------
+        AssayError
+            What the worker found wrong with the data or the configuration.
+        StageError
+            If the worker died.
+        RuntimeError
+            If the worker met an error of ours, with its traceback.
+        """
+        while self.outcome is None:
+            self.trainer.receive()
+        outcome = dict(self.outcome)
+        event = outcome.pop("event")
+        if event == "error":
+            kind: type[errors.AssayError] = getattr(errors, outcome["kind"])
+            raise kind(outcome["stage"], outcome["problem"], outcome["fix"])
+        if event == "crash":
+            message = f"the training process failed:\n{outcome['text']}"
+            raise RuntimeError(message)
+        return FitSummary(**outcome)
+
+
+class Trainer:
+    """A training process that serves one fit after another.
+
+    Use it as a context manager, or call ``start`` and ``close``. Not to be shared by threads.
+
+    Parameters
+    ----------
+    log
+        File that takes what TensorFlow says; appended to.
+    config
+        The configuration of the fits to come, if it is known already: small networks are trained
+        faster with a single thread per operation, and that can be chosen at the start only.
+    """
+
+    def __init__(self, log: Path, config: TrainingConfig | None = None) -> None:
+        self.log = log
+        self._threads = _choose_threads(config) if config is not None else 0
+        self._process: subprocess.Popen[str] | None = None
+        self._pending: list[Handle] = []
+
+    def __enter__(self) -> Trainer:
+        """Start the process."""
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the process."""
+        self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """The process, if it was started."""
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Start the process and return at once; a second call does nothing."""
+        if self._process is not None:
+            return
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "pipeline.training.worker"]
+        command += ["--parent", str(os.getpid()), "--intra-threads", str(self._threads)]
+        root = str(Path(__file__).resolve().parents[2])
+        # The package may be on this process's path only (a notebook, pytest).
+        path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+        with self.log.open("a", encoding="utf-8") as log:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                encoding="utf-8",
+                env={**os.environ, "PYTHONPATH": path},
+            )
+
+    def submit(self, job: Job, on_epoch: OnEpoch | None = None) -> Handle:
+        """Queue a job; fits run one after another, in this order.
+
+        Raises
+        ------
+        StageError
+            If the process died.
+        """
+        self.start()
+        handle = Handle(job, on_epoch, self)
+        stream = self._stream("stdin")
+        try:
+            stream.write(json.dumps(job.dump()) + "\n")
+            stream.flush()
+        except BrokenPipeError:
+            raise self._explain_death() from None
+        self._pending.append(handle)
+        return handle
+
+    def fit(
+        self,
+        features: Path,
+        out: Path,
+        config: TrainingConfig,
+        seed: int,
+        on_epoch: OnEpoch | None = None,
+        save_model: bool = True,
+    ) -> FitSummary:
+        """Fit the baseline network and wait for it.
+
+        Parameters
+        ----------
+        features
+            A features directory.
+        out
+            Receives ``baseline.keras``, ``history.json`` and ``probabilities.npz``.
+        config
+            How to train.
+        seed
+            Seed of the fit.
+        on_epoch
+            Called with the epoch, from 1, and the most there can be.
+        save_model
+            Whether ``baseline.keras`` is written.
+
+        Raises
+        ------
+        AssayError
+            See ``Handle.result``.
+        """
+        return self.submit(Job(features, out, config, seed, save_model), on_epoch).result()
+
+    def receive(self) -> None:
+        """Wait for one event of the worker and hand it to the oldest job.
+
+        Raises
+        ------
+        StageError
+            If the process died.
+        """
+        line = self._stream("stdout").readline()
+        if not line or not self._pending:
+            raise self._explain_death()
+        event = json.loads(line)
+        handle = self._pending[0]
+        if event["event"] != "epoch":
+            handle.outcome = event
+            self._pending.pop(0)
+        elif handle.on_epoch is not None:
+            handle.on_epoch(event["epoch"], event["epochs"])
+
+    def close(self) -> None:
+        """End the process: in peace if it is idle, by force if a job is under way."""
+        process = self._process
+        if process is None:
+            return
+        if self._pending:
+            process.kill()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
+        try:
+            process.wait(CLOSE_SECONDS)
+        except subprocess.TimeoutExpired:
+            # It may still be importing TensorFlow; there is nothing to lose.
+            process.kill()
+            process.wait()
+        self._process = None
+        self._pending = []
+
+    def _stream(self, name: str) -> IO[str]:
+        stream: IO[str] | None = getattr(self._process, name, None)
+        if stream is None:
+            raise StageError(STAGE, "the training process was closed", "Start a new Trainer")
+        return stream
+
+    def _explain_death(self) -> StageError:
+        code = self._process.wait() if self._process else None
+        self._pending = []
+        killed = " (killed, perhaps for lack of memory)" if code == -9 else ""
+        return StageError(
+            STAGE,
+            f"the training process ended with code {code}{killed}; its log is {self.log}",
+            "Read the log; if memory ran out, train on fewer rows or close other programs",
+        )
+
+
+def _choose_threads(config: TrainingConfig) -> int:
+    widest = max(config.hidden, default=1)
+    return 1 if config.batch_size * widest <= SMALL_PRODUCT else 0

@@ -1,0 +1,304 @@
+"""The baseline as a whole: the network beside its peers, on the same rows and resamples."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.config import TrainingConfig
+from pipeline.errors import StageError, name_examples
+from pipeline.store import dump_json, load_facts
+from pipeline.training.baselines import fit_boosting, predict_majority
+from pipeline.training.client import OnEpoch, Trainer
+from pipeline.training.features import STAGE, Layout, Split, load_layout, load_split, split_fold
+from pipeline.training.jobs import HISTORY, MODEL, PROBABILITIES, Job
+from pipeline.training.metrics import bin_calibration, count_confusion, measure, resample
+from pipeline.training.results import Difference, FoldScore, Score, TrainingFacts
+
+FACTS = "metrics.json"
+TITLES = {
+    "network": "Network",
+    "network_unrepaired": "Network on the data before repair",
+    "gradient_boosting": "Gradient boosting",
+    "majority": "Majority class",
+}
+DIFFERENCES = ("balanced_accuracy", "macro_f1", "auc", "accuracy", "brier")
+FEW_ROWS = 10
+
+OnProgress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Prediction:
+    """A learner's probabilities of the test rows."""
+
+    name: str
+    probabilities: np.ndarray
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Splits:
+    """A features directory in memory."""
+
+    layout: Layout
+    train: Split
+    validation: Split
+    test: Split
+
+
+def train_baseline(
+    features: Path,
+    out: Path,
+    config: TrainingConfig,
+    *,
+    seed: int,
+    trainer: Trainer | None = None,
+    unrepaired: Path | None = None,
+    on_progress: OnProgress | None = None,
+) -> TrainingFacts:
+    """Train the baseline network and score it beside its peers on the test split.
+
+    Parameters
+    ----------
+    features
+        A features directory: train, validation and test as Parquet, and layout.json.
+    out
+        Receives ``baseline.keras``, ``history.json`` and ``metrics.json`` (what is returned).
+    config
+        How to train.
+    seed
+        Root seed of fits, folds and resamples.
+    trainer
+        A worker that was started earlier; without one, one is started and closed here, with its
+        log in ``out``.
+    unrepaired
+        The same rows before their repair, as a features directory; used if
+        ``config.compare_unrepaired``.
+    on_progress
+        Called in this thread with the learner's title, the epoch from 1, and the most there can be.
+
+    Raises
+    ------
+    StageError
+        If the test split holds no rows, the training split no two classes, the unrepaired test
+        rows are others, the features can't be trained on, or the worker died.
+    """
+    started = time.perf_counter()
+    data = _load(features)
+    _refuse_untrainable(data, config)
+    other = unrepaired if config.compare_unrepaired else None
+    if other is not None:
+        _refuse_other_rows(data, other)
+    out.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        if trainer is None:
+            trainer = stack.enter_context(Trainer(out / "training.log", config))
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assay-fits-")))
+        jobs = _plan(features, other, scratch, config, seed)
+        fits = {
+            name: trainer.submit(job, _title_progress(name, on_progress))
+            for name, job in jobs.items()
+        }
+        peers = _fit_peers(data, config, seed)  # the worker trains meanwhile
+        summaries = {name: handle.result() for name, handle in fits.items()}
+        predictions = [
+            _Prediction(name, _load_test(job), summaries[name].seconds)
+            for name, job in jobs.items()
+            if job.fold is None
+        ]
+        folds = [_score_fold(data.train, job) for job in jobs.values() if job.fold is not None]
+        for name in (MODEL, HISTORY):
+            shutil.move(jobs["network"].out / name, out / name)
+    network = summaries["network"]
+    scores, differences = _score(data.test.labels, [*predictions, *peers], config, seed)
+    facts = TrainingFacts(
+        classes=list(data.layout.classes),
+        target=data.layout.target,
+        features=len(data.layout.features),
+        train_rows=len(data.train.labels),
+        validation_rows=len(data.validation.labels),
+        test_rows=len(data.test.labels),
+        parameters=network.parameters,
+        epochs_run=network.epochs_run,
+        best_epoch=network.best_epoch,
+        batch_size=min(config.batch_size, len(data.train.labels)),
+        learning_rate=config.learning_rate,
+        history=load_facts(out / HISTORY, dict[str, list[float]]),
+        scores=scores,
+        differences=differences,
+        folds=folds,
+        notes=_write_notes(data, config, network.epochs_run, network.best_epoch),
+        rows_per_second=network.rows_per_second,
+        seconds=time.perf_counter() - started,
+        seed=seed,
+        bootstrap=config.bootstrap,
+    )
+    dump_json(out / FACTS, facts)
+    return facts
+
+
+def _load(features: Path) -> _Splits:
+    layout = load_layout(features)
+    return _Splits(
+        layout,
+        load_split(features, "train", layout),
+        load_split(features, "validation", layout),
+        load_split(features, "test", layout),
+    )
+
+
+def _plan(
+    features: Path, unrepaired: Path | None, scratch: Path, config: TrainingConfig, seed: int
+) -> dict[str, Job]:
+    """Name the fits, in the order in which the worker does them."""
+    jobs = {"network": Job(features, scratch / "network", config, seed)}
+    if unrepaired is not None:
+        out = scratch / "unrepaired"
+        jobs["network_unrepaired"] = Job(unrepaired, out, config, seed, save_model=False)
+    for fold in range(config.folds):
+        out = scratch / f"fold-{fold}"
+        jobs[f"fold {fold + 1}"] = Job(features, out, config, seed, save_model=False, fold=fold)
+    return jobs
+
+
+def _title_progress(name: str, on_progress: OnProgress | None) -> OnEpoch | None:
+    if on_progress is None:
+        return None
+    title = TITLES.get(name, f"Network, {name}")
+    return lambda epoch, epochs: on_progress(title, epoch, epochs)
+
+
+def _fit_peers(data: _Splits, config: TrainingConfig, seed: int) -> list[_Prediction]:
+    classes = len(data.layout.classes)
+    boosting = fit_boosting(data.train, data.validation, data.test, classes, config, seed=seed)
+    majority = predict_majority(data.train, len(data.test.labels), classes)
+    return [
+        _Prediction("gradient_boosting", boosting.probabilities, boosting.seconds),
+        _Prediction("majority", majority.probabilities, majority.seconds),
+    ]
+
+
+def _load_test(job: Job) -> np.ndarray:
+    with np.load(job.out / PROBABILITIES) as arrays:
+        probabilities: np.ndarray = arrays["test"]
+    return probabilities
+
+
+def _score(
+    labels: np.ndarray, predictions: list[_Prediction], config: TrainingConfig, seed: int
+) -> tuple[list[Score], list[Difference]]:
+    """Resample every learner with the same draws, so that their differences are paired."""
+    resampled = {
+        learner.name: resample(labels, learner.probabilities, resamples=config.bootstrap, seed=seed)
+        for learner in predictions
+    }
+    scores = [
+        Score(
+            name=learner.name,
+            title=TITLES[learner.name],
+            metrics=resampled[learner.name].intervals(),
+            confusion=count_confusion(labels, learner.probabilities),
+            calibration=bin_calibration(labels, learner.probabilities),
+            seconds=learner.seconds,
+        )
+        for learner in predictions
+    ]
+    network = resampled.pop("network")
+    differences = [
+        Difference(metric, "network", name, intervals[metric], len(labels))
+        for name, intervals in ((name, network.minus(peer)) for name, peer in resampled.items())
+        for metric in DIFFERENCES
+    ]
+    return scores, differences
+
+
+def _score_fold(train: Split, job: Job) -> FoldScore:
+    fold = job.fold or 0
+    _, held_out = split_fold(train, fold, job.config.folds, seed=job.seed)
+    values: Mapping[str, float] = measure(held_out.labels, _load_test(job))
+    defined = {name: value for name, value in values.items() if not np.isnan(value)}
+    return FoldScore(fold + 1, len(held_out.labels), defined)
+
+
+def _refuse_untrainable(data: _Splits, config: TrainingConfig) -> None:
+    if not len(data.test.labels):
+        raise StageError(
+            STAGE, "the test split holds 0 rows, so nothing can be measured",
+            "Raise split.test, or add rows to the source",
+        )  # fmt: skip
+    classes = [data.layout.classes[index] for index in np.unique(data.train.labels)]
+    if len(classes) < 2:
+        raise StageError(
+            STAGE,
+            f"the training split's {len(data.train.labels)} rows hold {len(classes)} class of "
+            f"'{data.layout.target}' ({name_examples(classes) or 'none'}) and a network needs 2",
+            "Add rows of another class to the source, or predict another column",
+        )
+    originals = int(np.count_nonzero(data.train.original))
+    if originals < config.folds:
+        raise StageError(
+            STAGE,
+            f"the training split has {originals} original rows for {config.folds} folds",
+            f"Set training.folds to {originals if originals > 1 else 0} or less",
+        )
+
+
+def _refuse_other_rows(data: _Splits, unrepaired: Path) -> None:
+    """Check what a paired difference needs: the same test rows in one order, the same classes."""
+    layout = load_layout(unrepaired)
+    if layout.classes != data.layout.classes:
+        raise StageError(
+            STAGE, f"the unrepaired features have the classes {name_examples(layout.classes)} "
+            f"and the repaired ones {name_examples(data.layout.classes)}",
+            "Make both from one list of classes, or set training.compare_unrepaired to false",
+        )  # fmt: skip
+    ids = load_split(unrepaired, "test", layout).row_ids
+    if not np.array_equal(ids, data.test.row_ids):
+        strange = sorted(set(ids) ^ set(data.test.row_ids))
+        seen = f"{name_examples(strange)} are in one only" if strange else "their order differs"
+        raise StageError(
+            STAGE,
+            f"the unrepaired test split has {len(ids)} rows and the repaired one "
+            f"{len(data.test.row_ids)}; {seen}",
+            "Make both from the same split, or set training.compare_unrepaired to false",
+        )
+
+
+def _write_notes(
+    data: _Splits, config: TrainingConfig, epochs_run: int, best_epoch: int
+) -> list[str]:
+    """Caveats: what a reader must know before trusting the figures."""
+    notes = []
+    counts = {
+        name: np.bincount(split.labels, minlength=len(data.layout.classes))
+        for name, split in (("training", data.train), ("test", data.test))
+    }
+    for index, name in enumerate(data.layout.classes):
+        if not counts["training"][index]:
+            notes.append(f"Class '{name}' has no training row; no learner can predict it.")
+        if counts["test"][index] < FEW_ROWS:
+            rows = int(counts["test"][index])
+            notes.append(
+                f"Class '{name}' has only {rows} test row{'' if rows == 1 else 's'}; "
+                "figures that average over classes are uncertain."
+            )
+    if not len(data.validation.labels):
+        notes.append("There are no validation rows, so training could not stop early.")
+    elif config.early_stopping and epochs_run == config.epochs == best_epoch:
+        notes.append(
+            f"The validation loss was still falling after {epochs_run} epochs; "
+            "more of them (training.epochs) may help."
+        )
+    if config.folds:
+        notes.append(
+            "Folds hold original training rows only; repair was learned on all of them together."
+        )
+    return notes[:20]

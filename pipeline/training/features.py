@@ -1,0 +1,207 @@
+"""Reading a features directory: three Parquet files and their layout."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.dataset import ORIGIN, ROW_ID, SAMPLE_WEIGHT
+from pipeline.errors import StageError, name_examples
+
+if TYPE_CHECKING:
+    import numpy as np
+
+STAGE = "training"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which columns are features, and which class has which index.
+
+    Attributes
+    ----------
+    target
+        The column that holds the class as text.
+    classes
+        Class ``i`` is at position ``i``.
+    features
+        The feature columns, in the order the network sees them.
+    """
+
+    target: str
+    classes: tuple[str, ...]
+    features: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Rows of one split as arrays.
+
+    Attributes
+    ----------
+    row_ids
+        Shape ``(n,)``, text.
+    values
+        Shape ``(n, n_features)``, float32.
+    labels
+        Shape ``(n,)``, int32: the class index.
+    weights
+        Shape ``(n,)``, float32; ones where the file holds none.
+    original
+        Shape ``(n,)``, bool: False for synthetic and augmented rows.
+    """
+
+    row_ids: np.ndarray
+    values: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
+    original: np.ndarray
+
+    def take(self, rows: np.ndarray) -> Split:
+        """Pick rows by a mask or by positions."""
+        return Split(
+            self.row_ids[rows],
+            self.values[rows],
+            self.labels[rows],
+            self.weights[rows],
+            self.original[rows],
+        )
+
+
+def load_layout(directory: Path) -> Layout:
+    """Read ``layout.json``.
+
+    Raises
+    ------
+    StageError
+        If the directory holds none.
+    """
+    path = directory / "layout.json"
+    if not path.is_file():
+        raise StageError(STAGE, f"{path} was not found", "Publish the data set before training")
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    return Layout(raw["target"], tuple(raw["classes"]), tuple(raw["features"]))
+
+
+def load_split(directory: Path, name: str, layout: Layout) -> Split:
+    """Read one split.
+
+    Parameters
+    ----------
+    directory
+        A features directory.
+    name
+        ``train``, ``validation`` or ``test``.
+    layout
+        The directory's layout.
+
+    Raises
+    ------
+    StageError
+        If the file or a feature is missing, a label is no known class, or a value is not finite.
+    """
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    path = directory / f"{name}.parquet"
+    if not path.is_file():
+        raise StageError(STAGE, f"{path} was not found", "Publish the data set before training")
+    table = pq.read_table(path)
+    missing = [c for c in (*layout.features, layout.target) if c not in table.column_names]
+    if missing:
+        raise StageError(
+            STAGE, f"{path.name} lacks the columns {name_examples(missing)}",
+            "Make the features again; layout.json and the splits disagree",
+        )  # fmt: skip
+    # Column by column into one array: a frame would be copied twice on its way to a matrix.
+    values = np.empty((table.num_rows, len(layout.features)), np.float32)
+    for position, column in enumerate(layout.features):
+        values[:, position] = table.column(column).to_numpy()
+    _refuse_gaps(values, layout, name)
+    columns = set(table.column_names)
+    return Split(
+        row_ids=np.array(table.column(ROW_ID).to_pylist(), dtype=object),
+        values=values,
+        labels=_code_labels(table.column(layout.target).to_pylist(), layout, name),
+        weights=(
+            table.column(SAMPLE_WEIGHT).to_numpy().astype(np.float32)
+            if SAMPLE_WEIGHT in columns
+            else np.ones(table.num_rows, np.float32)
+        ),
+        original=(
+            np.array([origin == "original" for origin in table.column(ORIGIN).to_pylist()], bool)
+            if ORIGIN in columns
+            else np.ones(table.num_rows, bool)
+        ),
+    )
+
+
+def balance_classes(split: Split, classes: int) -> np.ndarray:
+    """Multiply the sample weights so that each class present weighs the same.
+
+    Returns
+    -------
+    weights
+        Shape ``(n,)``, float32, with the sum of the sample weights.
+    """
+    import numpy as np
+
+    totals = np.bincount(split.labels, weights=split.weights, minlength=classes)
+    factors = np.divide(
+        totals.sum(), totals * np.count_nonzero(totals), out=np.zeros(classes), where=totals > 0
+    )
+    weights: np.ndarray = (split.weights * factors[split.labels]).astype(np.float32)
+    return weights
+
+
+def split_fold(train: Split, fold: int, folds: int, *, seed: int) -> tuple[Split, Split]:
+    """Hold out one of several folds of the training split's original rows.
+
+    Synthetic rows are left out: they are made from neighbours, so one in the training part may be
+    a near copy of a held-out row. The folds are stratified: each class is dealt out in turn.
+
+    Returns
+    -------
+    kept, held_out
+        Original rows only.
+    """
+    import numpy as np
+
+    originals = train.take(train.original)
+    shuffled = np.random.default_rng([seed, folds]).permutation(len(originals.labels))
+    by_class = shuffled[np.argsort(originals.labels[shuffled], kind="stable")]
+    dealt = np.empty(len(by_class), np.int64)
+    dealt[by_class] = np.arange(len(by_class)) % folds
+    return originals.take(dealt != fold), originals.take(dealt == fold)
+
+
+def _refuse_gaps(values: np.ndarray, layout: Layout, name: str) -> None:
+    """Name the feature: a single gap or infinity would turn the whole network into NaN."""
+    import numpy as np
+
+    # The sum of a column is finite whenever all its values are, at the magnitudes of features.
+    for position in np.flatnonzero(~np.isfinite(values.sum(axis=0, dtype=np.float64))):
+        count = int(np.count_nonzero(~np.isfinite(values[:, position])))
+        raise StageError(
+            STAGE,
+            f"feature '{layout.features[position]}' has {count} values in {name}.parquet "
+            "that are missing or infinite",
+            "Impute the column, or drop it with cleaning.drop_columns",
+        )
+
+
+def _code_labels(labels: list[object], layout: Layout, name: str) -> np.ndarray:
+    import numpy as np
+
+    index = {label: position for position, label in enumerate(layout.classes)}
+    unknown = sorted({str(label) for label in labels if label not in index})
+    if unknown:
+        raise StageError(
+            STAGE,
+            f"{name}.parquet holds the classes {name_examples(unknown)} "
+            f"that are not among the {len(index)} of layout.json",
+            "Make the features again",
+        )
+    return np.array([index[str(label)] for label in labels], np.int32)

@@ -1,0 +1,284 @@
+"""Training a network of any kind on rows in memory. Importing this module loads TensorFlow.
+
+Keras's own loop returns to Python after each batch; with small batches of table rows that is most
+of the time. Here Keras is handed blocks of row numbers, and one call of a compiled function gathers
+and learns all batches of a block. Callbacks, early stopping and history stay Keras's own.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipeline.errors import StageError
+from pipeline.training.features import STAGE, Split, balance_classes
+from pipeline.training.models import build_optimizer
+from pipeline.training.schedules import build_callbacks, build_schedule
+
+if TYPE_CHECKING:
+    from pipeline.config import TrainingConfig
+
+# Batches in one call of the compiled function: more gain nothing (512 were no faster than 64).
+BLOCK_STEPS = 64
+# Rows in one batch of validation and prediction: most validation splits are one batch.
+INFERENCE_ROWS = 8192
+HISTORY = ("loss", "val_loss", "accuracy", "val_accuracy", "learning_rate")
+
+OnEpoch = Callable[[int, int, dict[str, float]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A trained network and how it got there.
+
+    Attributes
+    ----------
+    model
+        With the weights of ``best_epoch``; compiled with a constant learning rate.
+    history
+        One list per name of ``HISTORY``, a value per epoch.
+    epochs_run, best_epoch
+        Counted from 1.
+    parameters
+        Trainable numbers.
+    rows_per_second
+        Training rows over wall time, validation included, the first epoch (tracing) left out.
+    seconds
+        Wall time from before the network is built.
+    """
+
+    model: keras.Model
+    history: dict[str, list[float]]
+    epochs_run: int
+    best_epoch: int
+    parameters: int
+    rows_per_second: float
+    seconds: float
+
+
+def fit_network(
+    build: Callable[[], keras.Model],
+    train: Split,
+    validation: Split,
+    config: TrainingConfig,
+    *,
+    seed: int,
+    on_epoch: OnEpoch | None = None,
+) -> Fitted:
+    """Build a network and train it.
+
+    The same seed gives the same weights on the same machine. The rows are shuffled anew for each
+    epoch, over the whole split. Sample weights, times class weights if they are ``balanced``, apply
+    to training; validation counts each row once.
+
+    Parameters
+    ----------
+    build
+        Makes the compiled network: classes as outputs, a loss that takes class indices.
+    train, validation
+        The splits. Without validation rows there is no early stopping, and a schedule that reacts
+        watches the training loss.
+    config
+        How to train.
+    seed
+        Seed of the shuffling; also set as Keras's global seed before ``build`` is called.
+    on_epoch
+        Called after each epoch with its number from 1, the most there can be, and its history.
+
+    Raises
+    ------
+    StageError
+        If the loss becomes infinite or not a number.
+    """
+    started = time.perf_counter()
+    keras.utils.set_random_seed(seed % 2**31)
+    model = build()
+    batch = min(config.batch_size, len(train.labels))
+    steps = math.ceil(len(train.labels) / batch)
+    learner = _BlockLearner(model, _to_tensors(train, config, model.output_shape[-1]), batch)
+    learner.compile(
+        optimizer=build_optimizer(config, build_schedule(config, steps)),
+        loss=model.loss,
+        # XLA was a quarter as fast on the processors measured.
+        jit_compile=False,
+    )
+    learner(learner.rows[0][:1])
+    # Variables that appear while tracing would have everything traced a second time.
+    learner.optimizer.build(model.trainable_variables)
+    validated = len(validation.labels) > 0
+    monitor = "val_loss" if validated else "loss"
+    record = _Record(config, on_epoch)
+    stopping = keras.callbacks.EarlyStopping(
+        monitor=monitor, mode="min", patience=config.early_stopping, restore_best_weights=True
+    )
+    stops = validated and config.early_stopping > 0
+    with warnings.catch_warnings():
+        # Keras says that it won't shuffle a tf.data set, which is right: it is shuffled already.
+        warnings.filterwarnings("ignore", message=".*shuffle=True.*")
+        learner.fit(
+            _index_blocks(len(train.labels), batch * min(BLOCK_STEPS, steps), seed),
+            validation_data=_batch_rows(validation) if validated else None,
+            epochs=config.epochs,
+            verbose=0,
+            # The record comes first, to see the rate of an epoch before a callback lowers it.
+            callbacks=[record, *build_callbacks(config, monitor), *([stopping] if stops else [])],
+        )
+    epochs_run = len(record.ends)
+    return Fitted(
+        model=model,
+        history=record.history,
+        epochs_run=epochs_run,
+        best_epoch=stopping.best_epoch + 1 if stops else epochs_run,
+        parameters=sum(math.prod(weight.shape) for weight in model.trainable_weights),
+        rows_per_second=record.measure_speed(len(train.labels), started),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def predict(model: keras.Model, values: np.ndarray) -> np.ndarray:
+    """Compute class probabilities.
+
+    Parameters
+    ----------
+    model
+        A trained network.
+    values
+        Shape ``(n, ...)``, float32.
+
+    Returns
+    -------
+    probabilities
+        Shape ``(n, n_classes)``, float32.
+    """
+    # Called directly: Model.predict would trace a function for what is often a single batch.
+    parts = [
+        np.asarray(model(values[start : start + INFERENCE_ROWS], training=False), np.float32)
+        for start in range(0, len(values), INFERENCE_ROWS)
+    ]
+    return np.concatenate(parts) if parts else np.empty((0, model.output_shape[-1]), np.float32)
+
+
+class _BlockLearner(keras.Model):  # type: ignore[misc]  # Keras is untyped
+    """Trains a network by blocks of row numbers; is thrown away after the fit."""
+
+    def __init__(self, network: keras.Model, rows: tuple[Any, Any, Any], batch: int) -> None:
+        super().__init__()
+        self.network = network
+        self.rows = rows
+        self.batch = batch
+        self.mean_loss = keras.metrics.Mean("loss")
+        self.mean_accuracy = keras.metrics.Mean("accuracy")
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        return [self.mean_loss, self.mean_accuracy]
+
+    def call(self, values: Any, training: bool = False) -> Any:
+        return self.network(values, training=training)
+
+    def train_step(self, block: Any) -> dict[str, Any]:
+        """Learn all batches of a block in one loop inside the graph; the last may be short."""
+        count = tf.size(block)
+
+        def learn(start: Any, loss: Any, hits: Any) -> tuple[Any, Any, Any]:
+            batch_loss, batch_hits, size = self._learn_batch(block[start : start + self.batch])
+            return start + self.batch, loss + batch_loss * size, hits + batch_hits
+
+        _, loss, hits = tf.while_loop(
+            lambda start, *_: start < count,
+            learn,
+            (tf.constant(0), tf.constant(0.0), tf.constant(0.0)),
+            parallel_iterations=1,
+        )
+        return self._record(loss, hits, tf.cast(count, tf.float32))
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        values, labels = data
+        outputs = self.network(values, training=False)
+        size = tf.cast(tf.size(labels), tf.float32)
+        loss = self.compute_loss(values, labels, outputs)
+        return self._record(loss * size, _count_hits(labels, outputs), size)
+
+    def _learn_batch(self, indices: Any) -> tuple[Any, Any, Any]:
+        values, labels, weights = (tf.gather(rows, indices) for rows in self.rows)
+        trainable = self.network.trainable_weights
+        with tf.GradientTape() as tape:
+            outputs = self.network(values, training=True)
+            loss = self.compute_loss(values, labels, outputs, weights)
+        self.optimizer.apply(tape.gradient(loss, trainable), trainable)
+        return loss, _count_hits(labels, outputs), tf.cast(tf.size(indices), tf.float32)
+
+    def _record(self, loss: Any, hits: Any, size: Any) -> dict[str, Any]:
+        # Once per block: metrics of Keras cost as much as the rest of a small step.
+        self.mean_loss.update_state(loss / size, size)
+        self.mean_accuracy.update_state(hits / size, size)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+
+class _Record(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is untyped
+    """Keeps the history, reports each epoch, and ends a fit that has diverged."""
+
+    def __init__(self, config: TrainingConfig, on_epoch: OnEpoch | None) -> None:
+        super().__init__()
+        self.config = config
+        self.on_epoch = on_epoch
+        self.history: dict[str, list[float]] = {name: [] for name in HISTORY}
+        self.ends: list[float] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        values = {name: float(value) for name, value in (logs or {}).items()}
+        values["learning_rate"] = rate
+        for name in HISTORY:
+            if name in values:
+                self.history[name].append(values[name])
+        self.ends.append(time.perf_counter())
+        for name in ("loss", "val_loss"):
+            if not math.isfinite(values.get(name, 0.0)):
+                raise StageError(
+                    STAGE,
+                    f"{name} became {values[name]} in epoch {epoch + 1} of {self.config.epochs} "
+                    f"with learning_rate={self.config.learning_rate:g}",
+                    f"Set training.learning_rate to {self.config.learning_rate / 10:g} or less",
+                )
+        if self.on_epoch is not None:
+            self.on_epoch(epoch + 1, self.config.epochs, values)
+
+    def measure_speed(self, rows: int, started: float) -> float:
+        """Training rows per second after the first epoch, or in it if it was the only one."""
+        if len(self.ends) == 1:
+            return rows / (self.ends[0] - started)
+        return rows * (len(self.ends) - 1) / (self.ends[-1] - self.ends[0])
+
+
+def _to_tensors(train: Split, config: TrainingConfig, classes: int) -> tuple[Any, Any, Any]:
+    balanced = config.class_weight == "balanced"
+    weights = balance_classes(train, classes) if balanced else train.weights
+    return tf.constant(train.values), tf.constant(train.labels), tf.constant(weights)
+
+
+def _index_blocks(rows: int, block: int, seed: int) -> Any:
+    """Row numbers in a new order for each epoch; four bytes a row are all that is shuffled."""
+    numbers = tf.data.Dataset.range(rows, output_type=tf.int32)
+    shuffled = numbers.shuffle(rows, seed=seed % 2**31, reshuffle_each_iteration=True)
+    return shuffled.batch(block).prefetch(2)
+
+
+def _batch_rows(split: Split) -> Any:
+    rows = (split.values, split.labels)
+    if len(split.labels) <= INFERENCE_ROWS:
+        return tf.data.Dataset.from_tensors(rows)
+    return tf.data.Dataset.from_tensor_slices(rows).batch(INFERENCE_ROWS).prefetch(1)
+
+
+def _count_hits(labels: Any, outputs: Any) -> Any:
+    guesses = tf.argmax(outputs, axis=-1, output_type=labels.dtype)
+    return tf.reduce_sum(tf.cast(guesses == labels, tf.float32))

@@ -1,0 +1,293 @@
+"""Metrics of class probabilities, with percentile-bootstrap intervals.
+
+Every metric is computed from a weight per row, for many weightings at once: the measured value has
+all weights 1, and a bootstrap resample is how often each row was drawn. So a thousand resamples are
+a few matrix products, and value and resamples cannot disagree about a definition.
+
+Resamples draw rows, not rows within classes: the class counts of the test split are themselves a
+draw, and their uncertainty belongs into the interval. Efron and Tibshirani, An Introduction to the
+Bootstrap (1993), chapter 13.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.training.results import CalibrationBin, Interval
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.float64]
+
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "auc", "brier", "ece")
+BINS = 10
+PERCENTILES = (2.5, 97.5)
+# Weights held at once: 16 MB, so that a few temporaries of that size stay out of the way.
+CHUNK = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Resampled:
+    """Metrics of one learner, measured and resampled.
+
+    Attributes
+    ----------
+    values
+        Each metric on the rows as they are, nan where undefined.
+    draws
+        Each metric on every resample, shape ``(resamples,)``, nan where undefined.
+    """
+
+    values: dict[str, float]
+    draws: dict[str, np.ndarray]
+
+    def intervals(self) -> dict[str, Interval]:
+        """Summarize each metric; resamples in which it is undefined are left out."""
+        return {name: _summarize(self.values[name], self.draws[name]) for name in METRICS}
+
+    def minus(self, other: Resampled) -> dict[str, Interval]:
+        """Summarize the paired differences to another learner on the same resamples."""
+        return {
+            name: _summarize(
+                self.values[name] - other.values[name], self.draws[name] - other.draws[name]
+            )
+            for name in METRICS
+        }
+
+
+def measure(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+    """Compute every metric.
+
+    Parameters
+    ----------
+    labels
+        Shape ``(n,)``, integers: class indices, n at least 1.
+    probabilities
+        Shape ``(n, k)``; the predicted class is the first of the most probable ones.
+
+    Returns
+    -------
+    metrics
+        ``accuracy``.
+        ``balanced_accuracy``: mean recall of the classes that occur in the labels.
+        ``macro_f1``: mean F1 of the classes that occur in labels or predictions.
+        ``auc``: area under the ROC curve by ranks, ties count half (Hanley and McNeil 1982); with
+        more than two classes the mean over one-vs-rest of the classes that occur; nan if only one
+        class does.
+        ``brier``: for two classes the mean of ``(p1 - y)**2``, between 0 and 1; for more the mean
+        over rows of the sum over classes of squared errors, between 0 and 2 (Brier 1950).
+        ``ece``: expected calibration error over ten equal bins of the top probability (Guo et al.
+        2017).
+
+    Examples
+    --------
+    >>> measure(np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]]))["accuracy"]
+    1.0
+    """
+    weights = np.ones((1, len(labels)))
+    return {name: float(function(weights)[0]) for name, function in _prepare(labels, probabilities)}
+
+
+def resample(
+    labels: np.ndarray, probabilities: np.ndarray, *, resamples: int, seed: int
+) -> Resampled:
+    """Compute every metric on the rows and on bootstrap resamples of them.
+
+    The resamples depend on the number of rows, of resamples and the seed only: two learners on the
+    same rows see the same ones.
+
+    Parameters
+    ----------
+    labels
+        Shape ``(n,)``, integers: class indices, n at least 1.
+    probabilities
+        Shape ``(n, k)``.
+    resamples
+        Number of resamples.
+    seed
+        Seed of the resamples.
+    """
+    functions = _prepare(labels, probabilities)
+    draws: dict[str, np.ndarray] = {name: np.empty(resamples) for name in METRICS}
+    start = 0
+    for weights in _draw_weights(len(labels), resamples, seed):
+        for name, function in functions:
+            draws[name][start : start + len(weights)] = function(weights)
+        start += len(weights)
+    return Resampled(measure(labels, probabilities), draws)
+
+
+def compare(
+    labels: np.ndarray,
+    probabilities_a: np.ndarray,
+    probabilities_b: np.ndarray,
+    *,
+    resamples: int,
+    seed: int,
+) -> dict[str, Interval]:
+    """Compute each metric of ``a`` minus that of ``b`` with a paired bootstrap interval.
+
+    See ``resample`` for shapes.
+    """
+    a = resample(labels, probabilities_a, resamples=resamples, seed=seed)
+    return a.minus(resample(labels, probabilities_b, resamples=resamples, seed=seed))
+
+
+def count_confusion(labels: np.ndarray, probabilities: np.ndarray) -> list[list[int]]:
+    """Count rows by true class (outer) and predicted class (inner)."""
+    k = probabilities.shape[1]
+    cells = labels.astype(np.int64) * k + probabilities.argmax(axis=1)
+    counts: list[list[int]] = np.bincount(cells, minlength=k * k).reshape(k, k).tolist()
+    return counts
+
+
+def bin_calibration(labels: np.ndarray, probabilities: np.ndarray) -> list[CalibrationBin]:
+    """Compare confidence with accuracy in ten equal bins of the top probability.
+
+    Returns
+    -------
+    bins
+        Those that hold rows, from low to high.
+    """
+    top = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == labels
+    bins = _assign_bins(top)
+    return [
+        CalibrationBin(
+            float(top[bins == bin_].mean()), float(right[bins == bin_].mean()), int(count)
+        )
+        for bin_, count in enumerate(np.bincount(bins, minlength=BINS))
+        if count
+    ]
+
+
+def _prepare(
+    labels: np.ndarray, probabilities: np.ndarray
+) -> list[tuple[str, Callable[[Numbers], Numbers]]]:
+    """Do what does not depend on the weights once; return a function of weights per metric."""
+    labels = labels.astype(np.int64)
+    # float64 keeps the ties of float32 scores, and sums of squares exact enough.
+    probabilities = probabilities.astype(np.float64)
+    k = probabilities.shape[1]
+    predicted = probabilities.argmax(axis=1)
+    right = (predicted == labels).astype(np.float64)
+    tally = _Tally.of(labels, predicted, k)
+    top = probabilities.max(axis=1)
+    gaps = np.zeros((len(labels), BINS))
+    gaps[np.arange(len(labels)), _assign_bins(top)] = top - right
+    errors = _square_errors(labels, probabilities)
+    n = len(labels)
+    present = np.flatnonzero(np.bincount(labels, minlength=k))
+    # With two classes the two areas are the same where the probabilities sum to one.
+    ranked = [1] if k == 2 else [int(c) for c in present]
+    areas = [_rank(labels == c, probabilities[:, c]) for c in ranked if len(present) > 1]
+    return [
+        ("accuracy", lambda weights: weights @ right / n),
+        ("balanced_accuracy", tally.balanced_accuracy),
+        ("macro_f1", tally.macro_f1),
+        ("auc", lambda weights: _average([area(weights) for area in areas], len(weights))),
+        ("brier", lambda weights: weights @ errors / n),
+        ("ece", lambda weights: np.abs(weights @ gaps).sum(axis=1) / n),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tally:
+    """Weighted counts per class, as products with indicator columns of the classes that occur."""
+
+    true: Numbers
+    predicted: Numbers
+    both: Numbers
+
+    @classmethod
+    def of(cls, labels: np.ndarray, predicted: np.ndarray, k: int) -> _Tally:
+        classes = np.union1d(labels, predicted)
+        true = (labels[:, None] == classes).astype(np.float64)
+        guess = (predicted[:, None] == classes).astype(np.float64)
+        return cls(true, guess, true * guess)
+
+    def balanced_accuracy(self, weights: Numbers) -> Numbers:
+        occurs = self.true.any(axis=0)
+        with np.errstate(invalid="ignore"):
+            recalls = (weights @ self.both[:, occurs]) / (weights @ self.true[:, occurs])
+        # A class that no drawn row has makes the mean nan: it would be a mean of other classes.
+        means: Numbers = recalls.mean(axis=1)
+        return means
+
+    def macro_f1(self, weights: Numbers) -> Numbers:
+        with np.errstate(invalid="ignore"):
+            scores = 2 * (weights @ self.both) / (weights @ (self.true + self.predicted))
+        means: Numbers = scores.mean(axis=1)
+        return means
+
+
+def _rank(positive: np.ndarray, scores: np.ndarray) -> Callable[[Numbers], Numbers]:
+    """Sort once; then an area is a sum over positives of the weight below each."""
+    order = np.argsort(scores, kind="stable")
+    ordered = scores[order]
+    places = np.flatnonzero(positive[order])
+    first = np.searchsorted(ordered, ordered[places], side="left")
+    after = np.searchsorted(ordered, ordered[places], side="right")
+
+    def area(weights: Numbers) -> Numbers:
+        drawn = np.zeros((len(weights), len(order) + 1))
+        np.take(weights, order, axis=1, out=drawn[:, 1:], mode="clip")
+        own = drawn[:, places + 1]
+        below = np.cumsum(drawn, axis=1, out=drawn)
+        total = own.sum(axis=1)
+        # Ties count half. Positives below positives are in there too: half of all such pairs.
+        won = np.einsum("rp,rp->r", own, below[:, first] + below[:, after]) / 2 - total**2 / 2
+        pairs = total * (below[:, -1] - total)
+        with np.errstate(invalid="ignore"):
+            share: Numbers = won / pairs
+        return share
+
+    return area
+
+
+def _average(columns: list[Numbers], rows: int) -> Numbers:
+    if not columns:
+        return np.full(rows, np.nan)
+    total: Numbers = np.mean(columns, axis=0)
+    return total
+
+
+def _square_errors(labels: np.ndarray, probabilities: Numbers) -> Numbers:
+    """Each row's Brier score; see ``measure`` for the convention."""
+    if probabilities.shape[1] == 2:
+        squares: Numbers = (probabilities[:, 1] - labels) ** 2
+        return squares
+    hit = np.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]
+    # sum_j (p_j - y_j)^2 = sum_j p_j^2 - 2 p_label + 1
+    sums: Numbers = np.einsum("nk,nk->n", probabilities, probabilities) - 2 * hit + 1
+    return sums
+
+
+def _assign_bins(top: Numbers) -> NDArray[np.int64]:
+    """Bins are open on the left, as in Guo et al.: 0.1 belongs to the first."""
+    bins: NDArray[np.int64] = np.clip(np.ceil(top * BINS).astype(np.int64) - 1, 0, BINS - 1)
+    return bins
+
+
+def _draw_weights(n: int, resamples: int, seed: int) -> Iterator[Numbers]:
+    """Yield how often each row is drawn, shape ``(some, n)``, until all resamples are through."""
+    generator = np.random.default_rng(seed)
+    size = max(1, min(resamples, CHUNK // n))
+    for start in range(0, resamples, size):
+        count = min(size, resamples - start)
+        drawn = generator.integers(0, n, size=(count, n))
+        drawn += np.arange(count)[:, None] * n
+        yield np.bincount(drawn.ravel(), minlength=count * n).reshape(count, n).astype(np.float64)
+
+
+def _summarize(value: float, draws: np.ndarray) -> Interval:
+    defined = draws[~np.isnan(draws)]
+    if np.isnan(value) or not len(defined):
+        return Interval(None if np.isnan(value) else float(value), None, None)
+    low, high = np.percentile(defined, PERCENTILES)
+    return Interval(float(value), float(low), float(high))

@@ -1,0 +1,1 @@
+"""Great Expectations: suites, the engine that runs them, the gate. Nobody else imports it."""

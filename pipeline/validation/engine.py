@@ -1,0 +1,135 @@
+"""Run suites with stock Great Expectations."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import ConfigError, name_near_misses
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from great_expectations import ExpectationSuite
+
+# Analytics would try the network; the variable is read when Great Expectations is imported.
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+EXAMPLES = 5
+
+
+def build_suite(name: str, suite: Mapping[str, Any]) -> ExpectationSuite:
+    """Build a suite and make sure that Great Expectations kept each expectation.
+
+    Raises
+    ------
+    ConfigError
+        If an expectation is unknown or its arguments are wrong.
+    """
+    import great_expectations as gx
+    from great_expectations.exceptions.exceptions import GreatExpectationsError
+
+    wanted = suite["expectations"]
+    try:
+        # It logs and drops an expectation that it does not know; the count below tells.
+        logging.disable(logging.ERROR)
+        built = gx.ExpectationSuite(
+            name=name,
+            expectations=[dict(item) for item in wanted],
+            meta=dict(suite.get("meta", {})),
+        )
+    except (GreatExpectationsError, ValueError, TypeError) as error:
+        detail = " ".join(str(error).split())[:200]
+        raise ConfigError(
+            "validation", f"suite {name}: {detail}", "Correct its arguments in the suite's file"
+        ) from None
+    finally:
+        logging.disable(logging.NOTSET)
+    if len(built.expectations) != len(wanted):
+        known = {item.expectation_type for item in built.expectations}
+        lost = [item["type"] for item in wanted if item["type"] not in known]
+        raise ConfigError(
+            "validation",
+            f"suite {name}: Great Expectations knows {len(built.expectations)} of {len(wanted)} "
+            f"expectations, not {lost[:1] or 'one'}",
+            f"Correct the type: {name_near_misses(lost[0] if lost else '', _list_types())}",
+        )
+    return built
+
+
+def run_suites(
+    frame: pd.DataFrame, suites: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Validate a frame against suites.
+
+    Returns
+    -------
+    dict
+        By suite, Great Expectations' own result as JSON-ready values.
+    """
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    asset = context.data_sources.add_pandas("assay").add_dataframe_asset("rows")
+    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
+    form = {"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES}
+    results = {}
+    for name, suite in suites.items():
+        result = batch.validate(build_suite(name, suite), result_format=form)
+        plain = result.to_json_dict()  # type: ignore[no-untyped-call]  # GX leaves it untyped
+        results[name] = _make_plain(plain)
+    return results
+
+
+def build_docs(folder: Path, frame: pd.DataFrame, suites: Mapping[str, Mapping[str, Any]]) -> Path:
+    """Validate a frame by a checkpoint in a file context and build Data Docs.
+
+    Returns
+    -------
+    Path
+        The index page.
+    """
+    import great_expectations as gx
+    from great_expectations.checkpoint.actions import UpdateDataDocsAction
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context = gx.get_context(mode="file", project_root_dir=str(folder))
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    asset = context.data_sources.add_pandas("assay").add_dataframe_asset("rows")
+    batch_definition = asset.add_batch_definition_whole_dataframe("all")
+    definitions = [
+        context.validation_definitions.add(
+            gx.ValidationDefinition(
+                name=name, data=batch_definition, suite=context.suites.add(build_suite(name, suite))
+            )
+        )
+        for name, suite in suites.items()
+    ]
+    checkpoint = gx.Checkpoint(
+        name="raw",
+        validation_definitions=definitions,
+        actions=[UpdateDataDocsAction(name="docs")],
+        result_format={"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES},
+    )
+    context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": frame})
+    return folder / "gx" / "uncommitted" / "data_docs" / "local_site" / "index.html"
+
+
+def _list_types() -> Iterable[str]:
+    from great_expectations.expectations.registry import list_registered_expectation_implementations
+
+    return list_registered_expectation_implementations()
+
+
+def _make_plain(value: Any) -> Any:
+    """Turn what is left of numpy and metric objects into plain JSON values."""
+    if isinstance(value, Mapping):
+        return {str(key): _make_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [_make_plain(item) for item in value]
+    if hasattr(value, "item"):
+        return value.item()
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

@@ -1,0 +1,117 @@
+"""The command line: exit codes, messages in four parts, no traceback, a quick start."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flows.cli import main
+from tests.conftest import SAMPLES, copy_sample
+
+ROOT = Path(__file__).parents[2]
+
+
+def run_assay(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "flows.cli", *arguments], cwd=home, capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False,
+    )  # fmt: skip
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """`assay --help` and `import pipeline` load nothing that takes seconds."""
+    code = (
+        "import sys, pipeline, flows.cli\n"
+        "flows.cli.make_parser().format_help()\n"
+        "print([m for m in ('tensorflow', 'keras', 'great_expectations', 'pandas', 'prefect',"
+        " 'sklearn') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", "hypothyroyd"], "did you mean 'hypothyroid'?"),
+        (["run", "hypothyroid", "--set", "cleaning.outlier.factor=3"], "outlier"),
+        (["run", "hypothyroid", "--set", "split.test=2"], "less than 1"),
+        (["run", "hypothyroid", "--set", "nonsense"], "section.key=value"),
+        (["run", "hypothyroid", "--set", "target=clas"], "did you mean 'class'?"),
+        (["report", "hypothyroid"], "no published version"),
+        (["rollback", "hypothyroid", "v1"], "no version 'v1'"),
+        (["init", "nowhere.csv", "--target", "y"], "was not found"),
+        (
+            ["init", "data/hypothyroid/hypothyroid.csv", "--target", "clas", "--name", "x"],
+            "'class'",
+        ),
+        (["init", "data/hypothyroid/hypothyroid.csv", "--target", "class"], "exists already"),
+        (
+            ["init", "data/hypothyroid/hypothyroid.csv", "--target", "age", "--name", "x", "--set"],
+            "",
+        ),
+    ],
+)
+def test_a_wrong_call_is_explained_with_exit_code_2(
+    home: Path, arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a user got wrong gives exit code 2 and says what to do; never a traceback."""
+    copy_sample(home, "hypothyroid")
+    try:
+        code = main(arguments)
+    except SystemExit as exit_:
+        code = int(str(exit_.code))
+    shown = capsys.readouterr().err
+    assert code == 2
+    assert says in shown
+    assert "Traceback" not in shown
+
+
+def test_a_target_of_numbers_is_refused_with_a_reason(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A continuous target is no classification; the message says so, and what to do."""
+    rows = "\n".join(f"{i},{i * 1.5}" for i in range(300))
+    (home / "mine.csv").write_text("x,y\n" + rows)
+    assert main(["init", "mine.csv", "--target", "y"]) == 1
+    assert "regression is not supported" in capsys.readouterr().err
+    assert not (home / "data/mine").exists()
+
+
+def test_versions_report_and_rollback(published: Path, monkeypatch: pytest.MonkeyPatch,
+                                      capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    """The small commands find what a run published."""
+    monkeypatch.chdir(published)
+    assert main(["versions", "hypothyroid"]) == 0
+    version = capsys.readouterr().out.strip().removeprefix("* ")
+    assert main(["rollback", "hypothyroid", version]) == 0
+    assert main(["report", "hypothyroid"]) == 0
+    assert Path(capsys.readouterr().out.strip().splitlines()[-1]).is_file()
+
+
+@pytest.mark.slow
+def test_a_users_own_file_needs_no_edit(home: Path) -> None:
+    """`assay init` and `assay run` publish a data set that is not a sample of ours."""
+    (home / "penguins.csv").write_bytes((SAMPLES / "penguins_raw/penguins_raw.csv").read_bytes())
+    init = run_assay(home, "init", "penguins.csv", "--target", "Species", "--name", "penguins")
+    assert init.returncode == 0, init.stderr
+    run = run_assay(home, "run", "penguins", "--set", "training.epochs=3")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "Traceback" not in run.stderr
+    assert (home / "data/published/penguins/current/report.html").is_file()
+
+
+@pytest.mark.slow
+def test_docs_are_built(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`assay docs` builds Great Expectations' own pages."""
+    copy_sample(home, "hypothyroid")
+    assert main(["docs", "hypothyroid"]) == 0
+    page = Path(capsys.readouterr().out.strip().splitlines()[-1].removeprefix("Data Docs: "))
+    assert "missing_values" in page.read_text(encoding="utf-8")

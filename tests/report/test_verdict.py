@@ -1,0 +1,273 @@
+"""The verdict says what the numbers support, and ranks what costs most first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.leaks import Leak
+from pipeline.report.finding import ORDER
+from pipeline.report.network_findings import find_recall_interval
+from pipeline.report.page import render_html
+from pipeline.report.record import RunRecord
+from pipeline.report.rows import follow_rows
+from pipeline.report.verdict import Summary, summarise
+from pipeline.report.wording import (
+    count_decimals,
+    cut,
+    read_difference,
+    write_interval,
+    write_share,
+    write_signed,
+)
+from pipeline.training.results import Difference, Interval
+from tests.report.example import make_hostile, make_multiclass, make_published, make_stopped
+
+FINITE = st.floats(-1, 1, allow_nan=False)
+
+
+def with_difference(
+    against: str, value: float | None, low: float | None, high: float | None
+) -> RunRecord:
+    """Build a published run with one paired difference in balanced accuracy."""
+    record = make_published()
+    assert record.training
+    interval = Interval(value, low, high)
+    difference = Difference("balanced_accuracy", "network", against, interval, 416)
+    return replace(record, training=replace(record.training, differences=[difference]))
+
+
+def with_training(**changes: Any) -> RunRecord:
+    """Build a published run whose training facts differ."""
+    record = make_published()
+    assert record.training
+    return replace(record, training=replace(record.training, **changes))
+
+
+def find(summary: Summary, words: str) -> list[str]:
+    """Find the severities of the findings whose title holds some words."""
+    return [finding.severity for finding in summary.findings if words in finding.title]
+
+
+@given(low=FINITE, high=FINITE)
+def test_an_interval_that_holds_zero_is_never_called_better_or_worse(
+    low: float, high: float
+) -> None:
+    """Only an interval wholly on one side of zero tells two learners apart."""
+    low, high = min(low, high), max(low, high)
+    difference = Difference("accuracy", "network", "x", Interval((low + high) / 2, low, high), 9)
+    told = read_difference(difference) in ("better", "worse")
+    assert told == (low > 0 or high < 0)
+
+
+@pytest.mark.parametrize("against", ["gradient_boosting", "network_unrepaired", "majority"])
+@pytest.mark.parametrize("bounds", [(-0.05, 0.2), (0.0, 0.3), (-0.3, 0.0)])
+def test_a_difference_across_zero_is_not_told_as_one(
+    against: str, bounds: tuple[float, float]
+) -> None:
+    """Neither headline nor findings nor page call it better, worse, helpful or hurtful."""
+    record = with_difference(against, sum(bounds) / 2, *bounds)
+    summary = summarise(record)
+    text = " ".join([summary.headline, *(finding.title for finding in summary.findings)])
+    for word in ("better", "worse", "helps", "helped", "hurts", "hurt it"):
+        assert word not in text
+    assert "network is better" not in render_html(record)
+
+
+def test_less_is_better_for_brier_and_calibration() -> None:
+    """A Brier score clearly below the other's is read as better."""
+    less = Interval(-0.1, -0.2, -0.05)
+    assert read_difference(Difference("brier", "network", "x", less, 9)) == "better"
+    assert read_difference(Difference("accuracy", "network", "x", less, 9)) == "worse"
+
+
+def test_a_network_clearly_behind_boosting_is_critical() -> None:
+    """The paired interval wholly below zero blames the network, and the headline says so."""
+    summary = summarise(with_difference("gradient_boosting", -0.07, -0.13, -0.02))
+    assert find(summary, "gradient boosting is better") == ["critical"]
+    assert "worse than gradient boosting" in summary.headline
+
+
+def test_repair_that_hurts_is_critical() -> None:
+    """The report does not hide that its own repair made things worse."""
+    summary = summarise(with_difference("network_unrepaired", -0.07, -0.13, -0.02))
+    assert find(summary, "Repair hurts") == ["critical"]
+    assert "repair hurt it" in summary.headline
+
+
+def test_a_network_that_learned_nothing_is_critical() -> None:
+    """A network that can't be told from the majority class is the first thing to say."""
+    summary = summarise(with_difference("majority", 0.01, -0.02, 0.04))
+    assert find(summary, "not distinguishable from always answering") == ["critical"]
+    assert "not distinguishable from always answering the largest class" in summary.headline
+
+
+def test_undefined_differences_say_nothing() -> None:
+    """A metric that is not defined leads to no finding about better or worse."""
+    summary = summarise(with_difference("gradient_boosting", None, None, None))
+    assert find(summary, "gradient boosting") == []
+    assert "gradient boosting" not in summary.headline
+
+
+def test_findings_are_ranked_by_severity() -> None:
+    """Critical findings go first, then warnings, then notes."""
+    for record in (make_published(), make_multiclass(), make_stopped(), make_hostile()):
+        ranks = [ORDER[finding.severity] for finding in summarise(record).findings]
+        assert ranks == sorted(ranks)
+
+
+def test_each_warning_says_what_it_rests_on() -> None:
+    """A critical finding or a warning has numbers or names behind it."""
+    for record in (make_published(), make_multiclass(), make_stopped()):
+        for finding in summarise(record).findings:
+            assert finding.title
+            assert finding.detail
+
+
+def test_a_gate_stop_goes_first_with_its_reasons() -> None:
+    """A stopped run leads with why it stopped and what to do."""
+    summary = summarise(make_stopped())
+    assert summary.state == "stopped"
+    assert "stopped this run before anything was learned" in summary.headline
+    assert summary.findings[0].title == "weight: the column is there; found absent"
+    assert "expectations/hypothyroid/" in summary.findings[0].action
+
+
+def test_a_validation_that_passed_was_not_stopped() -> None:
+    """Raw validation alone publishes nothing, but no gate stopped it."""
+    record = make_stopped()
+    passed = replace(record.raw, verdict=replace(record.raw.verdict, passed=True, reasons=[]))
+    summary = summarise(replace(record, raw=passed))
+    assert summary.state == "validated"
+    assert "passed the gate" in summary.headline
+
+
+def test_a_dropped_leak_is_only_noted() -> None:
+    """A leak that was left out costs no trust any more."""
+    record = make_multiclass()
+    assert record.cleaning
+    fitted = record.cleaning.fitted
+    leak = Leak(fitted.dropped[0].name, 0.999, 99, "")
+    dropped = replace(record.cleaning, fitted=replace(fitted, leaks=[leak]))
+    assert find(summarise(record), "alone gives the label away") == ["critical"]
+    assert find(summarise(replace(record, cleaning=dropped)), "gave the label away") == ["info"]
+
+
+def test_taken_disguises_are_no_finding() -> None:
+    """A value that is declared missing is settled; one that is not is a warning."""
+    titles = [finding.title for finding in summarise(make_published()).findings]
+    assert "'-1' in 'T3' may mean missing" in titles
+    assert not [title for title in titles if "999" in title]
+
+
+@pytest.mark.parametrize(
+    ("rows", "severity"), [(0, []), (20, ["info"]), (60, ["warning"]), (300, ["critical"])]
+)
+def test_conflicting_labels_weigh_by_their_share(rows: int, severity: list[str]) -> None:
+    """Contradicting rows bound what any model can reach."""
+    record = make_published()
+    assert record.split
+    split = replace(record.split, conflicts=rows)
+    assert find(summarise(replace(record, split=split)), "but another label") == severity
+
+
+def test_a_wide_interval_is_a_warning() -> None:
+    """Few test rows are named as the reason that small differences can't be seen."""
+    assert find(summarise(make_multiclass()), "are few for a precise score") == ["warning"]
+
+
+def test_a_loss_that_is_no_number_is_critical() -> None:
+    """A diverged training is told, and nothing else is read from its history."""
+    history = {"loss": [0.4, float("nan")], "val_loss": [0.4, float("nan")]}
+    record = with_training(history=history, best_epoch=1)
+    assert find(summarise(record), "stopped being a number") == ["critical"]
+    assert "Network</h2>" in render_html(record)
+
+
+def test_overfitting_is_told_by_the_gap_at_the_best_epoch() -> None:
+    """A validation loss far above the training loss, with accuracy apart, is overfitting."""
+    history = {
+        "loss": [0.1] * 5,
+        "val_loss": [0.5] * 5,
+        "accuracy": [0.99] * 5,
+        "val_accuracy": [0.8] * 5,
+    }
+    record = with_training(history=history, best_epoch=3, epochs_run=5)
+    assert find(summarise(record), "overfits") == ["warning"]
+
+
+def test_training_cut_off_while_improving_is_told() -> None:
+    """If the last planned epoch was the best, more epochs may help."""
+    record = with_training(
+        best_epoch=30, epochs_run=30, history={"loss": [1.0] * 30, "val_loss": [1.0] * 30}
+    )
+    assert find(summarise(record), "cut off while it still improved") == ["warning"]
+    early = with_training(best_epoch=21, epochs_run=21)
+    assert find(summarise(early), "cut off") == []
+
+
+def test_an_empty_history_says_nothing() -> None:
+    """Without a history nothing is said about its course."""
+    record = with_training(history={}, scores=[], differences=[])
+    assert find(summarise(record), "overfit") == []
+    assert "not defined" in summarise(record).headline
+    assert render_html(record)
+
+
+def test_a_class_that_is_never_found_is_critical() -> None:
+    """A class with test rows of which none is found is named with its rows."""
+    record = make_published()
+    assert record.training
+    lost = replace(record.training.scores[0], confusion=[[0, 32], [0, 384]])
+    summary = summarise(with_training(scores=[lost, *record.training.scores[1:]]))
+    assert find(summary, "finds 0 of the 32 test rows of class 'hypothyroid'") == ["critical"]
+
+
+@pytest.mark.parametrize("make", [make_published, make_multiclass])
+def test_rows_add_up(make: Any) -> None:
+    """What was read, less what was lost, is what was used, and the splits add up to it."""
+    fates = follow_rows(make())
+    end = next(i for i, fate in enumerate(fates) if fate.name == "used")
+    lost = sum(fate.rows for fate in fates[:end] if fate.kind == "lost")
+    assert fates[0].rows - lost == fates[end].rows
+    assert sum(fate.rows for fate in fates if fate.kind == "split") == fates[end].rows
+
+
+@given(st.integers(0, 500), st.integers(1, 500))
+def test_a_share_always_lies_in_its_interval(hits: int, more: int) -> None:
+    """Wilson's interval holds the share and stays within 0 and 1."""
+    rows = hits + more
+    low, high = find_recall_interval(hits, rows)
+    assert 0 <= low <= hits / rows + 1e-12
+    assert hits / rows - 1e-12 <= high <= 1
+
+
+@given(low=st.floats(0, 1), width=st.floats(1e-6, 1))
+def test_digits_follow_the_interval(low: float, width: float) -> None:
+    """Numbers carry two to four decimals; a narrower interval never carries fewer."""
+    digits = count_decimals(low, low + width)
+    assert 2 <= digits <= 4
+    assert count_decimals(low, low + width / 100) >= digits
+
+
+def test_a_bound_beside_zero_is_not_rounded_to_zero() -> None:
+    """A difference that is told as one shows why: its interval leaves out zero in print too."""
+    assert write_signed(Interval(0.04, 0.0012, 0.08)) == "+0.040 (+0.001 to +0.080)"
+
+
+def test_short_of_perfect_is_not_printed_as_perfect() -> None:
+    """0.999 is not 1.00, and one row short of all is not 100 %."""
+    assert write_interval(Interval(0.997, 0.95, 1.0)).startswith("0.997")
+    assert write_share(3771, 3772) == ">\xa099.9\xa0%"
+
+
+@given(st.text(max_size=80), st.integers(4, 60))
+def test_cut_bounds_the_length(text: str, length: int) -> None:
+    """A cut text is never longer than asked for, and a short one without line ends is kept."""
+    assert len(cut(text, length)) <= length
+    if len(text) <= length and not {"\n", "\r", "\t"} & set(text):
+        assert cut(text, length) == text
