@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.command:
         parser.print_help()
         return 2
+    # Imports make many objects and no garbage: collecting at the usual pace costs a fifth more.
+    gc.set_threshold(100_000, 20, 20)
     from pipeline.errors import AssayError
 
     try:

@@ -178,11 +178,18 @@ def assemble_raw(run: Run, rows: Address, assignment: Address, features: Address
     return steps.assemble_raw(run, rows, assignment, features)
 
 
+@stage("folds")
+def make_folds(run: Run, rows: Address, assignment: Address) -> list[Address]:
+    """Make the folds of a cross-validation, every stage fitted inside its fold."""
+    return steps.make_folds(run, rows, assignment)
+
+
 @stage("train")
-def train(run: Run, features: Address, unrepaired: Address) -> Address:
+def train(run: Run, features: Address, unrepaired: Address, folds: list[Address]) -> Address:
     """Train the baseline and measure it."""
     trainer = _trainers[-1] if _trainers else None
-    return steps.train(run, features, unrepaired, trainer, current_progress().advance)
+    advance = current_progress().advance
+    return steps.train(run, features, unrepaired, folds, trainer, advance)
 
 
 @stage("publish")

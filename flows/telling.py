@@ -47,7 +47,9 @@ def find_worries(done: Initialised) -> list[str]:
     worries = []
     dropped = config.cleaning.drop_columns
     gaps = [
-        c for c in facts.columns if c.missing and c.name not in dropped and c.role != "constant"
+        c
+        for c in facts.columns
+        if c.missing and c.name not in dropped and c.role not in ("constant", "target")
     ]
     worst = sorted(gaps, key=lambda column: -column.missing)[:WORST]
     if worst:

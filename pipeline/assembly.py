@@ -70,13 +70,14 @@ def assemble(
     classes = sorted(str(label) for label in train[schema.target].unique())
     encoding = fit_encoding(TrainSet(train.drop(columns=[SPLIT]), schema), config, classes)
     splits = {name: _encode_split(frame, name, encoding) for name in SPLITS}
-    splits, leftover, unknown = _set_aside(splits, classes)
+    stays, leftover, unknown = _set_aside(splits, classes)
+    splits = {name: _take(rows, stays[name]) for name, rows in splits.items()}
     _check(splits)
     (out / "repaired").mkdir()
     for name in SPLITS:
         write_features(out / f"{name}.parquet", splits[name], encoding)
-        kept = frame[frame[ROW_ID].isin(splits[name].row_ids) & (frame[SPLIT] == name)]
-        repaired = kept.drop(columns=[SPLIT]).reset_index(drop=True)
+        own = frame[frame[SPLIT] == name].drop(columns=[SPLIT])
+        repaired = own[stays[name]].reset_index(drop=True)
         write_frame(out / "repaired" / f"{name}.parquet", repaired)
     write_layout(out, encoding)
     rules = load_facts(ingest / "columns.json", ColumnRules)
@@ -103,9 +104,9 @@ def _encode_split(frame: pd.DataFrame, name: str, encoding: FittedEncoding) -> F
 
 def _set_aside(
     splits: dict[str, Features], classes: list[str]
-) -> tuple[dict[str, Features], dict[str, int], dict[str, int]]:
-    """Take out of test what training has, out of validation what training or test have."""
-    result = dict(splits)
+) -> tuple[dict[str, np.ndarray], dict[str, int], dict[str, int]]:
+    """Find what stays: not in test what training has, nor in validation what either has."""
+    result = {"train": np.ones(len(splits["train"].labels), dtype=bool)}
     leftover, unknown = {}, {}
     taken = hash_matrix(splits["train"].values)
     for name in ("test", "validation"):
@@ -115,9 +116,15 @@ def _set_aside(
         foreign = ~np.isin(rows.labels.astype(str), classes)
         stays = ~repeats & ~foreign
         leftover[name], unknown[name] = int(repeats.sum()), int((foreign & ~repeats).sum())
-        result[name] = Features(rows.row_ids[stays], rows.values[stays], rows.labels[stays])
+        result[name] = stays
         taken = np.append(taken, hashes[stays])
     return result, leftover, unknown
+
+
+def _take(rows: Features, stays: np.ndarray) -> Features:
+    if stays.all():
+        return rows
+    return Features(rows.row_ids[stays], rows.values[stays], rows.labels[stays])
 
 
 def _check(splits: dict[str, Features]) -> None:

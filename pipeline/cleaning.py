@@ -13,15 +13,13 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from pipeline.config import CleaningConfig, ColumnConfig
-from pipeline.dataset import ROW_ID, SPLIT, Schema, TrainSet
+from pipeline.dataset import FLAGS, REASON, ROW_ID, SPLIT, Schema, TrainSet
 from pipeline.errors import DataContractError, StageError, name_examples
 from pipeline.leaks import Leak, find_leaks
 from pipeline.outliers import Bound, learn_bound
 from pipeline.spelling import Spelling, Typo, fold_text, learn_spelling
 
 EXAMPLES = 5
-REASON = "reason"
-FLAGS = ["duplicate", "conflict", "majority"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +181,7 @@ def clean(frame: pd.DataFrame, fitted: FittedCleaning, config: CleaningConfig) -
         reason = reason.mask(in_train & frame["conflict"], "same features, another label")
     if config.duplicates == "drop":
         reason = reason.mask(frame["duplicate"], "duplicate of an earlier row")
-    kept = frame[reason == ""].drop(columns=FLAGS)
+    kept = frame[reason == ""].drop(columns=[*FLAGS])
     cleaned = clean_values(kept, fitted)
     set_aside = frame[reason != ""].assign(**{REASON: reason[reason != ""]})
     changes = [
@@ -193,7 +191,7 @@ def clean(frame: pd.DataFrame, fitted: FittedCleaning, config: CleaningConfig) -
     ]  # fmt: skip
     return Cleaned(
         cleaned.frame.reset_index(drop=True),
-        set_aside.drop(columns=FLAGS).reset_index(drop=True),
+        set_aside.drop(columns=[*FLAGS]).reset_index(drop=True),
         changes + settled + cleaned.changes,
     )
 

@@ -41,7 +41,9 @@ class ColumnConfig(Section):
 class IngestConfig(Section):
     """Reading the source into canonical Parquet."""
 
-    delimiter: str = Field("auto", description="one character, or 'auto'")
+    delimiter: str = Field(
+        "auto", pattern=r"^(auto|[\t -!#-~])$", description="one ASCII character, or 'auto'"
+    )
     encoding: str = Field("auto", description="a codec's name, or 'auto'")
     decimal: Literal["auto", ".", ","] = "auto"
     missing_tokens: tuple[str, ...] = Field(

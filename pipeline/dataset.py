@@ -16,6 +16,8 @@ ROW_ID = "row_id"
 SPLIT = "split"
 ORIGIN = "origin"
 SAMPLE_WEIGHT = "sample_weight"
+FLAGS = ("duplicate", "conflict", "majority", "unit")
+REASON = "reason"
 SPLITS = ("train", "validation", "test")
 FEATURE_ROLES: frozenset[Role] = frozenset({"numeric", "categorical", "boolean", "datetime"})
 

@@ -147,7 +147,11 @@ def encode(frame: pd.DataFrame, fitted: FittedEncoding) -> np.ndarray:
         columns += _encode_category(frame[code.column], code)
     if not columns:
         return np.empty((len(frame), 0), dtype=np.float32)
-    return np.stack([column.astype(np.float32) for column in columns], axis=1)
+    # Column by column in memory, as it is written.
+    values = np.empty((len(frame), len(columns)), dtype=np.float32, order="F")
+    for position, column in enumerate(columns):
+        values[:, position] = column
+    return values
 
 
 def find_bucketed(frame: pd.DataFrame, fitted: FittedEncoding) -> dict[str, int]:
@@ -209,7 +213,7 @@ def _encode_category(values: pd.Series, code: CategoryCode) -> list[np.ndarray]:
     position = {text: index for index, text in enumerate(code.categories)}
     codes = values.map(position).fillna(len(position)).to_numpy(dtype=np.int64)
     if code.onehot:
-        return list(np.eye(len(position) + 1, dtype=np.float32)[codes].T)
+        return [codes == level for level in range(len(position) + 1)]
     if code.binary:
         # Between the two values, where a third one was never seen.
         levels = (

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config import ColumnConfig, DatasetConfig, Role
-from pipeline.dataset import FEATURE_ROLES, ROW_ID, SPLIT, Schema
+from pipeline.dataset import FEATURE_ROLES, FLAGS, REASON, ROW_ID, SPLIT, Schema
 from pipeline.errors import ConfigError, DataContractError, name_examples, name_near_misses
 from pipeline.reading import SourceTable, TextColumn
 from pipeline.roles import (
@@ -88,7 +88,7 @@ class IngestFacts:
     def schema(self) -> Schema:
         """The columns and their roles."""
         target = next(column.name for column in self.columns if column.role == "target")
-        return Schema(target, {column.name: column.role for column in self.columns})
+        return Schema(target, {c.name: c.role for c in self.columns if c.name != ROW_ID})
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +146,7 @@ def canonicalise(table: SourceTable, config: DatasetConfig) -> Canonical:
         suspicions += find_suspicions(column, missing, inferred.role, decimal, declared)
     identifiers = [column.name for column in facts if column.role == "identifier"]
     row_ids, how = _name_rows(table, config, facts)
+    data.pop(ROW_ID, None)  # the key itself, where it has that name
     frame = pd.DataFrame({ROW_ID: row_ids} | data)
     has_label = frame[config.target].notna()
     labelled = frame[has_label].reset_index(drop=True)
@@ -190,11 +191,13 @@ def _check_names(table: SourceTable, config: DatasetConfig) -> None:
                     "ingest", f"{place} names the column {name!r}, which the source lacks",
                     f"Correct {place}: {name_near_misses(name, table.columns)}",
                 )  # fmt: skip
-    taken = [name for name in (ROW_ID, SPLIT) if name in table.columns and name != config.key]
+    needed = [SPLIT, *FLAGS, REASON] + ([] if config.key == ROW_ID else [ROW_ID])
+    taken = [name for name in needed if name in table.columns]
     if taken:
         raise ConfigError(
             "ingest", f"the source has a column named {name_examples(taken)}, a name Assay needs",
-            "Rename the column in the source, or declare it as `key` if it names the rows",
+            "Rename the column in the source"
+            + (", or declare it as `key` if it names the rows" if ROW_ID in taken else ""),
         )  # fmt: skip
 
 
@@ -217,7 +220,9 @@ def read_rows(frame: pd.DataFrame, rules: ColumnRules) -> pd.DataFrame:
         if rule.role not in FEATURE_ROLES:
             continue
         texts = (
-            [_write_text(v) for v in frame[name]] if name in frame.columns else [""] * len(frame)
+            [_write_text(v, rules.decimal if rule.role == "numeric" else ".") for v in frame[name]]
+            if name in frame.columns
+            else [""] * len(frame)
         )
         codes, values = pd.factorize(np.array(texts, dtype=object))
         column = TextColumn(name, codes, values, np.bincount(codes, minlength=len(values)))
@@ -226,12 +231,17 @@ def read_rows(frame: pd.DataFrame, rules: ColumnRules) -> pd.DataFrame:
     return pd.DataFrame(columns, index=range(len(frame)))
 
 
-def _write_text(value: object) -> str:
+def _write_text(value: object, decimal: str) -> str:
     """Write a raw value as a source would; whole floats without their point."""
-    if value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
+    if value is None or value is pd.NaT or value is pd.NA:
         return ""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
+    if isinstance(value, float | np.floating):
+        if np.isnan(value):
+            return ""
+        whole = float(value)
+        if whole.is_integer() and abs(whole) < 1e15:
+            return str(int(whole))
+        return str(value).replace(".", decimal)
     if isinstance(value, bool | np.bool_):
         return str(value).lower()
     return str(value).strip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.config import DatasetConfig, load_config
@@ -30,10 +30,24 @@ class Run:
         """The key of the whole run, which names the version."""
         return self.keys["report"]
 
+    @property
+    def wants_folds(self) -> bool:
+        """Whether a cross-validation is asked for and not done yet."""
+        return self.config.training.folds > 0 and not self.is_done("train")
+
     def address(self, stage: str) -> Address:
         """Where a stage's output is, or will be."""
         key = self.keys[stage]
         return Address(stage, key, self.store.runs / "stages" / f"{stage}-{key[:16]}")
+
+    def for_fold(self, fold: int) -> Run:
+        """Derive a run with another split: the stages that learn get keys of their own."""
+        keys = {
+            stage: hash_key(key, "fold", fold, self.config.training.folds)
+            for stage, key in self.keys.items()
+            if stage in ("split", "clean", "impute", "encode", "resample")
+        }
+        return replace(self, keys=self.keys | keys)
 
     def is_done(self, stage: str) -> bool:
         """Tell whether a stage's output is there already."""
@@ -90,7 +104,7 @@ def plan_keys(
     plan("encode", "encoding preprocessor", "encoding", "impute")
     plan("resample", "resampling", "resampling seed", "encode")
     plan("unrepaired", "unrepaired encoding", "encoding", "ingest split encode")
-    plan("train", "training", "training seed", "resample unrepaired")
+    plan("train", "training splitting", "training seed", "split resample unrepaired")
     plan(
         "report",
         "report steps publishing profile",

@@ -101,13 +101,13 @@ def is_missing(column: TextColumn, rule: MissingRule) -> np.ndarray:
 
 
 def parse_numbers(values: np.ndarray, decimal: str = ".") -> np.ndarray:
-    """Parse texts as float64; what is no finite number becomes NaN."""
+    """Parse texts as float64; what is no finite number becomes NaN, and -0 becomes 0."""
     texts = pd.Series(values, dtype=object)
     if decimal == ",":
         swapped = texts.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
         texts = swapped.where(texts.str.fullmatch(r"[+-]?[\d.]*,?\d*([eE][+-]?\d+)?"), "")
     numbers = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.where(np.isfinite(numbers), numbers, np.nan)
+    return np.where(np.isfinite(numbers), numbers + 0.0, np.nan)
 
 
 def parse_dates(values: np.ndarray, form: str) -> pd.Series:
@@ -237,11 +237,15 @@ def _find_sentinels(name: str, numbers: np.ndarray, counts: np.ndarray) -> list[
     for end in (0, -1):
         if len(numbers) < 5 or numbers[end] not in SENTINELS or counts[end] < 2:
             continue
-        rest = numbers[1:] if end == 0 else numbers[:-1]
-        gap = abs(numbers[end] - (rest[0] if end == 0 else rest[-1]))
-        spread = float(rest[-1] - rest[0])
-        lone_negative = numbers[end] < 0 <= rest[0]
-        if gap > max(spread, 1e-12) or lone_negative or gap > 0.5 * abs(numbers[end]):
+        # The others from this end inwards.
+        rest = np.abs(numbers - numbers[end])[1:] if end == 0 else numbers[-1] - numbers[-2::-1]
+        rows = counts[1:] if end == 0 else counts[-2::-1]
+        gap, spread = rest[0], rest[-1] - rest[0]
+        apart = gap > 0.5 * abs(numbers[end]) and gap > 5 * float(np.median(np.diff(rest)))
+        # A tail that reaches -1 by chance thins out towards it; a floor at zero does not.
+        piled = counts[end] > 2 * rows[0] or rows[0] > 1.5 * rows[1]
+        below_floor = numbers[end] < 0 <= numbers[1] and counts[end] >= 5 and piled
+        if gap > max(spread, 1e-12) or apart or below_floor:
             value = f"{numbers[end]:g}"
             advice = f"if it means missing, add it to columns.{name}.missing"
             found.append(Suspicion(name, value, int(counts[end]), "sentinel", advice))

@@ -56,7 +56,8 @@ class Assignment:
     frame
         ``row_id``; ``split``; ``duplicate``: whether an earlier row has the same features and
         label; ``conflict``: whether the same features stand with another label; ``majority``: the
-        label that most rows with these features have. In the order of the rows.
+        label that most rows with these features have; ``unit``: what is never parted. In the order
+        of the rows.
     """
 
     frame: pd.DataFrame
@@ -90,6 +91,7 @@ def split_rows(
     settled = labels[conflict].groupby(content[conflict]).transform(lambda own: own.mode().iloc[0])
     majority[conflict] = settled
     if config.by == "time":
+        unit = frame[ROW_ID].groupby(content).transform("min")
         split = _split_by_time(frame, config, content)
     else:
         unit = frame[ROW_ID].groupby(content).transform("min")
@@ -103,6 +105,7 @@ def split_rows(
             "duplicate": duplicate,
             "conflict": conflict,
             "majority": majority,
+            "unit": unit,
         }
     )
     counts = _count(split, labels)
@@ -121,14 +124,57 @@ def split_rows(
     )
 
 
+def hold_out_fold(
+    assignment: pd.DataFrame, labels: pd.Series, fold: int, folds: int, *, seed: int
+) -> pd.DataFrame:
+    """Turn one of several folds of the training split into the test split.
+
+    The folds are stratified and never part a unit; the validation split stays, for early stopping,
+    and the test rows proper are left out.
+
+    Parameters
+    ----------
+    assignment
+        What ``split_rows`` made.
+    labels
+        The label of each row.
+
+    Raises
+    ------
+    StageError
+        If there are fewer units than folds.
+    """
+    train = assignment[SPLIT] == "train"
+    units = pd.DataFrame({"unit": assignment["unit"], "label": labels})[train]
+    units = units.drop_duplicates("unit")
+    if len(units) < folds:
+        raise StageError(
+            "split", f"the training split has {len(units)} different rows for {folds} folds",
+            f"Set training.folds to {len(units) if len(units) > 1 else 0} or less",
+        )  # fmt: skip
+    units = units.assign(draw=draw_uniform(units["unit"], "folds", seed))
+    dealt = np.arange(len(units)) % folds
+    order = units.sort_values(["label", "draw"])["unit"]
+    held_out = set(order[dealt == fold])
+    result = assignment.copy()
+    result[SPLIT] = assignment[SPLIT].mask(assignment[SPLIT] == "test", "unused")
+    result.loc[train & assignment["unit"].isin(held_out), SPLIT] = "test"
+    return result
+
+
 def _hash_content(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
     """Hash the features of each row; texts that differ in case or blanks only are the same."""
     total: np.ndarray = np.zeros(len(frame), dtype=np.uint64)
     for position, name in enumerate(columns):
         column = frame[name]
         if column.dtype == "str":
-            column = column.str.casefold().str.split().str.join(" ")
-        hashes = pd.util.hash_pandas_object(column, index=False).to_numpy()
+            codes, texts = pd.factorize(column)
+            folded = pd.Series(texts).str.casefold().str.split().str.join(" ")
+            # The last one stands for a missing value, whose code is -1.
+            distinct = pd.util.hash_pandas_object(folded, index=False).to_numpy()
+            hashes = np.append(distinct, np.uint64(0))[codes]
+        else:
+            hashes = pd.util.hash_pandas_object(column, index=False).to_numpy()
         total = (total ^ hashes) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(position)
         total ^= total >> np.uint64(29)
     return total

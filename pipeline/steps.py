@@ -153,7 +153,7 @@ def clean(run: Run, rows: Address, assignment: Address) -> Address:
         import pandas as pd
 
         from pipeline import cleaning
-        from pipeline.dataset import ROW_ID, SPLIT
+        from pipeline.dataset import ROW_ID, SPLIT, SPLITS
         from pipeline.ingest import IngestFacts
         from pipeline.tables import hash_parts, read_frame, write_frame
 
@@ -173,8 +173,8 @@ def clean(run: Run, rows: Address, assignment: Address) -> Address:
         quarantined = pd.concat(set_aside, ignore_index=True)
         write_frame(out / "quarantine.parquet", quarantined)
         facts = cleaning.CleaningFacts(
-            rows_before={str(k): int(v) for k, v in assigned[SPLIT].value_counts().items()},
-            rows_after={str(k): int(v) for k, v in after.items()},
+            rows_before={name: int((assigned[SPLIT] == name).sum()) for name in SPLITS},
+            rows_after={name: int(after.get(name, 0)) for name in SPLITS},
             fitted=fitted,
             changes=cleaning.merge_changes(changes),
             quarantined=len(quarantined),
@@ -314,10 +314,39 @@ def assemble_raw(run: Run, rows: Address, assignment: Address, features: Address
     return run.build("unrepaired", make)
 
 
+def make_folds(run: Run, rows: Address, assignment: Address) -> list[Address]:
+    """Make features for each fold of a cross-validation, every stage fitted inside its fold."""
+    return [
+        _make_fold(run.for_fold(fold), rows, assignment, fold)
+        for fold in range(run.config.training.folds)
+    ]
+
+
+def _make_fold(run: Run, rows: Address, assignment: Address, fold: int) -> Address:
+    def make(out: Path) -> None:
+        from pipeline.ingest import IngestFacts
+        from pipeline.splitting import hold_out_fold
+        from pipeline.tables import read_all, read_frame, write_frame
+
+        target = rows.facts(IngestFacts).schema.target
+        held_out = hold_out_fold(
+            read_frame(assignment.path / "assignment.parquet"),
+            read_all(rows.path)[target],
+            fold,
+            run.config.training.folds,
+            seed=run.config.seed,
+        )
+        write_frame(out / "assignment.parquet", held_out)
+
+    cleaned = clean(run, rows, run.build("split", make))
+    return resample(run, encode(run, impute(run, cleaned)))
+
+
 def train(
     run: Run,
     features: Address,
     unrepaired: Address | None,
+    folds: list[Address],
     trainer: Trainer | None = None,
     on_progress: Callable[[str, int, int], None] | None = None,
 ) -> Address:
@@ -333,6 +362,7 @@ def train(
             seed=run.config.seed,
             trainer=trainer,
             unrepaired=None if unrepaired is None else unrepaired.path,
+            folds=[fold.path for fold in folds],
             on_progress=on_progress,
         )
         dump_json(out / FACTS, facts)

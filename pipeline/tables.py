@@ -84,7 +84,7 @@ def write_features(
 def read_features(path: Path, encoding: FittedEncoding) -> Features:
     """Read model-ready rows."""
     table = pq.read_table(path)
-    values = np.empty((table.num_rows, len(encoding.features)), dtype=np.float32)
+    values = np.empty((table.num_rows, len(encoding.features)), dtype=np.float32, order="F")
     for position, name in enumerate(encoding.features):
         values[:, position] = table[name].to_numpy()
     return Features(
@@ -116,11 +116,10 @@ def hash_matrix(values: np.ndarray) -> np.ndarray:
     numpy.ndarray
         Shape ``(n,)``, uint64.
     """
-    bits = np.ascontiguousarray(values + np.float32(0.0), dtype=np.float32).view(np.uint32)
     total = np.zeros(len(values), dtype=np.uint64)
     for position in range(values.shape[1]):
-        total = (total ^ bits[:, position]) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(
-            position + 1
-        )
+        # Adding zero makes one number of -0.0 and 0.0.
+        bits = (values[:, position] + np.float32(0.0)).view(np.uint32)
+        total = (total ^ bits) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(position + 1)
         total ^= total >> np.uint64(31)
     return total

@@ -30,13 +30,16 @@ def find_gate_reasons(record: RunRecord) -> Iterator[Finding]:
     for facts in (record.repaired, record.raw):
         if facts is None or facts.verdict.passed:
             continue
-        when = "after repair" if facts.verdict.when == "repaired" else "on the raw data"
+        when, cure = "on the raw data", "Correct the source."
+        if facts.verdict.when == "repaired":
+            when = "after repair"
+            cure = "Repair more strictly (declare columns.<name>.minimum and maximum, for example)."
         for reason in facts.verdict.reasons[:5]:
             yield Finding(
                 "critical",
                 cut(reason.rstrip("."), 200),
                 f"This stopped the run: the check failed {when}.",
-                "Correct the source. If the data is right and the rule is wrong, edit the rule in "
+                f"{cure} If the data is right and the rule is wrong, edit the rule in "
                 f"expectations/{cut(record.dataset)}/.",
             )
         more = len(facts.verdict.reasons) - 5
@@ -101,7 +104,8 @@ def find_imbalance(record: RunRecord) -> Iterator[Finding]:
     small, large = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
     ratio = counts[large] / counts[small]
     if ratio >= IMBALANCE:
-        method = record.resampling.method if record.resampling else "none"
+        planned = str(record.config.get("resampling", {}).get("method", "none"))
+        method = record.resampling.method if record.resampling else planned
         detail = (
             f"{quote(large)} has {write_count(counts[large], 'training row')}, {quote(small)} has "
             f"{write_count(counts[small])}. Accuracy alone hides a class that is never found; read "
@@ -116,7 +120,7 @@ def find_imbalance(record: RunRecord) -> Iterator[Finding]:
             )
         else:
             title = f"One class was {ratio:.0f} times as large as another before resampling"
-            yield Finding("info", title, f"{detail} Training used {quote(method)}.", "")
+            yield Finding("info", title, f"{detail} resampling.method is {method}.", "")
     tiny = [name for name, count in counts.items() if count < FEW_ROWS]
     if tiny:
         yield Finding(

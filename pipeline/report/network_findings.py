@@ -92,26 +92,33 @@ def compare_boosting(record: RunRecord) -> Iterator[Finding]:
         )
 
 
+def name_preparation(record: RunRecord) -> str:
+    """Name what the network before repair went without: resampling too, where there was any."""
+    resampled = record.resampling is not None and record.resampling.method != "none"
+    return "repair with resampling" if resampled else "repair"
+
+
 def compare_repair(record: RunRecord) -> Iterator[Finding]:
     """Tell whether repair helped the network."""
     difference = record.training and find_difference(record.training, "network_unrepaired")
     if not difference:
         return
     reading = read_difference(difference)
+    what = name_preparation(record)
     if reading == "worse":
         yield Finding(
             "critical",
-            "Repair hurts: the same network is better on the unrepaired data",
+            f"{what.capitalize()} hurts: the same network is better on the unrepaired data",
             _describe(difference),
             "Turn repairs off one by one, starting with cleaning.outliers.action: keep and "
             "resampling.method: none.",
         )
     elif reading == "better":
-        yield Finding("info", "Repair helps the network", _describe(difference), "")
+        yield Finding("info", f"{what.capitalize()} helps the network", _describe(difference), "")
     elif reading == "not distinguishable":
         yield Finding(
             "info",
-            "What repair does for the network can't be told from this test split",
+            f"What {what} does for the network can't be told from this test split",
             _describe(difference),
             "More test rows would narrow the interval.",
         )
@@ -122,7 +129,7 @@ def _describe(difference: Difference) -> str:
     other = {
         "gradient_boosting": "gradient boosting",
         "majority": "the largest class",
-        "network_unrepaired": "the same network without repair",
+        "network_unrepaired": "the same network without it",
     }
     return (
         f"{metric}, network minus {other.get(difference.against, difference.against)}: "

@@ -92,7 +92,7 @@ def _write_headline(record: RunRecord) -> str:
     if state == "stopped":
         return _explain_stop(record)
     if record.training is not None:
-        return _describe_network(record.training)
+        return _describe_network(record.training, network.name_preparation(record))
     if record.repaired is not None:
         left = count_failures(record.repaired)
         return (
@@ -119,7 +119,7 @@ def _explain_stop(record: RunRecord) -> str:
     )
 
 
-def _describe_network(training: TrainingFacts) -> str:
+def _describe_network(training: TrainingFacts, preparation: str) -> str:
     score = network.find_score(training, "network")
     interval = score.metrics.get(network.MAIN) if score else None
     if interval is None or interval.value is None:
@@ -145,9 +145,9 @@ def _describe_network(training: TrainingFacts) -> str:
         parts.append(words[read_difference(boosting)])
     repair = network.find_difference(training, "network_unrepaired")
     effects = {
-        "better": "repair helped it",
-        "worse": "repair hurt it",
-        "not distinguishable": "what repair did for it can't be told",
+        "better": f"{preparation} helped it",
+        "worse": f"{preparation} hurt it",
+        "not distinguishable": f"what {preparation} did for it can't be told",
     }
     ending = ""
     if repair and read_difference(repair) in effects:

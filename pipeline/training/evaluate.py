@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from pipeline.errors import StageError, name_examples
 from pipeline.store import dump_json, load_facts
 from pipeline.training.baselines import fit_boosting, predict_majority
 from pipeline.training.client import OnEpoch, Trainer
-from pipeline.training.features import STAGE, Layout, Split, load_layout, load_split, split_fold
+from pipeline.training.features import STAGE, Layout, Split, load_layout, load_split
 from pipeline.training.jobs import HISTORY, MODEL, PROBABILITIES, Job
 from pipeline.training.metrics import bin_calibration, count_confusion, measure, resample
 from pipeline.training.results import Difference, FoldScore, Score, TrainingFacts
@@ -62,6 +62,7 @@ def train_baseline(
     seed: int,
     trainer: Trainer | None = None,
     unrepaired: Path | None = None,
+    folds: Sequence[Path] = (),
     on_progress: OnProgress | None = None,
 ) -> TrainingFacts:
     """Train the baseline network and score it beside its peers on the test split.
@@ -82,6 +83,9 @@ def train_baseline(
     unrepaired
         The same rows before their repair, as a features directory; used if
         ``config.compare_unrepaired``.
+    folds
+        Features directories, each with the fold that it holds out as its test split, and every
+        stage fitted on its own training split.
     on_progress
         Called in this thread with the learner's title, the epoch from 1, and the most there can be.
 
@@ -102,7 +106,7 @@ def train_baseline(
         if trainer is None:
             trainer = stack.enter_context(Trainer(out / "training.log", config))
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assay-fits-")))
-        jobs = _plan(features, other, scratch, config, seed)
+        jobs = _plan(features, other, folds, scratch, config, seed)
         fits = {
             name: trainer.submit(job, _title_progress(name, on_progress))
             for name, job in jobs.items()
@@ -112,9 +116,11 @@ def train_baseline(
         predictions = [
             _Prediction(name, _load_test(job), summaries[name].seconds)
             for name, job in jobs.items()
-            if job.fold is None
+            if name in TITLES
         ]
-        folds = [_score_fold(data.train, job) for job in jobs.values() if job.fold is not None]
+        held_out = [
+            _score_fold(number, jobs[_title_fold(number)]) for number in range(1, len(folds) + 1)
+        ]
         for name in (MODEL, HISTORY):
             shutil.move(jobs["network"].out / name, out / name)
     network = summaries["network"]
@@ -134,7 +140,7 @@ def train_baseline(
         history=load_facts(out / HISTORY, dict[str, list[float]]),
         scores=scores,
         differences=differences,
-        folds=folds,
+        folds=held_out,
         notes=_write_notes(data, config, network.epochs_run, network.best_epoch),
         rows_per_second=network.rows_per_second,
         seconds=time.perf_counter() - started,
@@ -156,17 +162,26 @@ def _load(features: Path) -> _Splits:
 
 
 def _plan(
-    features: Path, unrepaired: Path | None, scratch: Path, config: TrainingConfig, seed: int
+    features: Path,
+    unrepaired: Path | None,
+    folds: Sequence[Path],
+    scratch: Path,
+    config: TrainingConfig,
+    seed: int,
 ) -> dict[str, Job]:
     """Name the fits, in the order in which the worker does them."""
     jobs = {"network": Job(features, scratch / "network", config, seed)}
     if unrepaired is not None:
         out = scratch / "unrepaired"
         jobs["network_unrepaired"] = Job(unrepaired, out, config, seed, save_model=False)
-    for fold in range(config.folds):
-        out = scratch / f"fold-{fold}"
-        jobs[f"fold {fold + 1}"] = Job(features, out, config, seed, save_model=False, fold=fold)
+    for number, fold in enumerate(folds, start=1):
+        out = scratch / f"fold-{number}"
+        jobs[_title_fold(number)] = Job(fold, out, config, seed, save_model=False)
     return jobs
+
+
+def _title_fold(number: int) -> str:
+    return f"fold {number}"
 
 
 def _title_progress(name: str, on_progress: OnProgress | None) -> OnEpoch | None:
@@ -220,12 +235,11 @@ def _score(
     return scores, differences
 
 
-def _score_fold(train: Split, job: Job) -> FoldScore:
-    fold = job.fold or 0
-    _, held_out = split_fold(train, fold, job.config.folds, seed=job.seed)
+def _score_fold(number: int, job: Job) -> FoldScore:
+    held_out = load_split(job.features, "test", load_layout(job.features))
     values: Mapping[str, float] = measure(held_out.labels, _load_test(job))
     defined = {name: value for name, value in values.items() if not np.isnan(value)}
-    return FoldScore(fold + 1, len(held_out.labels), defined)
+    return FoldScore(number, len(held_out.labels), defined)
 
 
 def _refuse_untrainable(data: _Splits, config: TrainingConfig) -> None:
@@ -241,13 +255,6 @@ def _refuse_untrainable(data: _Splits, config: TrainingConfig) -> None:
             f"the training split's {len(data.train.labels)} rows hold {len(classes)} class of "
             f"'{data.layout.target}' ({name_examples(classes) or 'none'}) and a network needs 2",
             "Add rows of another class to the source, or predict another column",
-        )
-    originals = int(np.count_nonzero(data.train.original))
-    if originals < config.folds:
-        raise StageError(
-            STAGE,
-            f"the training split has {originals} original rows for {config.folds} folds",
-            f"Set training.folds to {originals if originals > 1 else 0} or less",
         )
 
 
@@ -296,9 +303,5 @@ def _write_notes(
         notes.append(
             f"The validation loss was still falling after {epochs_run} epochs; "
             "more of them (training.epochs) may help."
-        )
-    if config.folds:
-        notes.append(
-            "Folds hold original training rows only; repair was learned on all of them together."
         )
     return notes[:20]

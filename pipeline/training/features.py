@@ -156,27 +156,6 @@ def balance_classes(split: Split, classes: int) -> np.ndarray:
     return weights
 
 
-def split_fold(train: Split, fold: int, folds: int, *, seed: int) -> tuple[Split, Split]:
-    """Hold out one of several folds of the training split's original rows.
-
-    Synthetic rows are left out: they are made from neighbours, so one in the training part may be
-    a near copy of a held-out row. The folds are stratified: each class is dealt out in turn.
-
-    Returns
-    -------
-    kept, held_out
-        Original rows only.
-    """
-    import numpy as np
-
-    originals = train.take(train.original)
-    shuffled = np.random.default_rng([seed, folds]).permutation(len(originals.labels))
-    by_class = shuffled[np.argsort(originals.labels[shuffled], kind="stable")]
-    dealt = np.empty(len(by_class), np.int64)
-    dealt[by_class] = np.arange(len(by_class)) % folds
-    return originals.take(dealt != fold), originals.take(dealt == fold)
-
-
 def _refuse_gaps(values: np.ndarray, layout: Layout, name: str) -> None:
     """Name the feature: a single gap or infinity would turn the whole network into NaN."""
     import numpy as np

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pipeline.config import TrainingConfig
 
 # Batches in one call of the compiled function: more gain nothing (512 were no faster than 64).
+# Rows times epochs below which a fit is over before an optimised graph pays.
+FEW_ROWS = 500_000
 BLOCK_STEPS = 64
 # Rows in one batch of validation and prediction: most validation splits are one batch.
 INFERENCE_ROWS = 8192
@@ -110,6 +112,9 @@ def fit_network(
         # XLA was a quarter as fast on the processors measured.
         jit_compile=False,
     )
+    # For few rows the graph costs more to optimise than it saves: 0.5 s of 2.
+    few = len(train.labels) * config.epochs < FEW_ROWS
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": few})
     learner(learner.rows[0][:1])
     # Variables that appear while tracing would have everything traced a second time.
     learner.optimizer.build(model.trainable_variables)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,9 +31,6 @@ class Job:
         Seed of the fit.
     save_model
         Whether to write ``baseline.keras``.
-    fold
-        Hold out this one of ``config.folds`` folds of the training split, and predict it in place
-        of the test split; None trains on the whole.
     """
 
     features: Path
@@ -42,7 +38,6 @@ class Job:
     config: TrainingConfig
     seed: int
     save_model: bool = True
-    fold: int | None = None
 
     def dump(self) -> dict[str, Any]:
         """Make it JSON-ready."""
@@ -52,7 +47,6 @@ class Job:
             "config": self.config.model_dump(mode="json"),
             "seed": self.seed,
             "save_model": self.save_model,
-            "fold": self.fold,
         }
 
     @classmethod
@@ -64,7 +58,6 @@ class Job:
             TrainingConfig.model_validate(raw["config"]),
             int(raw["seed"]),
             bool(raw.get("save_model", True)),
-            raw.get("fold"),
         )
 
 
@@ -82,20 +75,16 @@ def run_job(job: Job, on_epoch: Callable[[int, int, dict[str, float]], None]) ->
     import numpy as np
 
     from pipeline.store import dump_json
-    from pipeline.training.features import load_layout, load_split, split_fold
+    from pipeline.training.features import load_layout, load_split
     from pipeline.training.fit import fit_network, predict
     from pipeline.training.models import build_network
 
     layout = load_layout(job.features)
     train = load_split(job.features, "train", layout)
     validation = load_split(job.features, "validation", layout)
-    if job.fold is None:
-        test = load_split(job.features, "test", layout)
-    else:
-        train, test = split_fold(train, job.fold, job.config.folds, seed=job.seed)
+    test = load_split(job.features, "test", layout)
     # Many fits may follow one another in a process; each leaves its graphs in Keras's state.
     keras.utils.clear_session()
-    gc.collect()
     fitted = fit_network(
         lambda: build_network(len(layout.features), len(layout.classes), job.config, job.seed),
         train,

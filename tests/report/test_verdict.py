@@ -95,8 +95,8 @@ def test_a_network_clearly_behind_boosting_is_critical() -> None:
 def test_repair_that_hurts_is_critical() -> None:
     """The report does not hide that its own repair made things worse."""
     summary = summarise(with_difference("network_unrepaired", -0.07, -0.13, -0.02))
-    assert find(summary, "Repair hurts") == ["critical"]
-    assert "repair hurt it" in summary.headline
+    assert find(summary, "Repair with resampling hurts") == ["critical"]
+    assert "repair with resampling hurt it" in summary.headline
 
 
 def test_a_network_that_learned_nothing_is_critical() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.config import TrainingConfig
 from pipeline.errors import StageError
-from pipeline.training.features import Split, balance_classes, split_fold
+from pipeline.training.features import Split, balance_classes
 from pipeline.training.fit import Fitted, fit_network, predict
 from pipeline.training.models import build_network
 from pipeline.training.schedules import Triangle, build_schedule
@@ -136,15 +136,3 @@ def test_balanced_classes_weigh_the_same() -> None:
     assert weights.sum() == pytest.approx(len(split.labels), rel=1e-5)
     assert weights[split.labels == 1].sum() == pytest.approx(weights.sum() / 2, rel=1e-5)
     assert np.all(split.weights == 1)
-
-
-def test_folds_hold_each_original_row_once() -> None:
-    """Over all folds each original row is held out once, and no synthetic row is ever used."""
-    split = make_split(53, 0)
-    split = Split(split.row_ids, split.values, split.labels, split.weights, np.arange(53) < 41)
-    pairs = [split_fold(split, fold, 4, seed=5) for fold in range(4)]
-    held_out = np.concatenate([held.row_ids for _, held in pairs])
-    assert sorted(held_out) == list(range(41))
-    for kept, held in pairs:
-        assert not set(kept.row_ids) & set(held.row_ids)
-        assert len(kept.row_ids) + len(held.row_ids) == 41
