@@ -8,6 +8,7 @@ Iglewicz and Hoaglin (1993).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -66,11 +67,11 @@ def learn_bound(
             return None
         fences = (-np.inf, np.inf, "declared")
     low, high, method = fences
+    low, high = _round_outward(low, up=False), _round_outward(high, up=True)
     if declared.minimum is not None or declared.maximum is not None:
         low = low if declared.minimum is None else declared.minimum
         high = high if declared.maximum is None else declared.maximum
         method = "declared" if method == "declared" else f"declared, {method}"
-    low, high = _round(low), _round(high)
     outside = int(((numbers < low) | (numbers > high)).sum())
     return Bound(low, high, action, method, outside)
 
@@ -149,6 +150,15 @@ def _skewness(numbers: np.ndarray) -> float:
     return float((high + low - 2 * middle) / (high - low)) if high > low else 0.0
 
 
-def _round(value: float) -> float:
-    """Round to six digits, so that what is clipped to a bound is a number that people can read."""
-    return float(f"{np.clip(value, -1.7e308, 1.7e308):.6g}")
+def _round_outward(value: float, *, up: bool) -> float:
+    """Round to six digits, so that what is clipped to a bound is a number that people can read.
+
+    Never towards the data: days written as 20200131 would all lie beyond 20200100.
+    """
+    if value == 0 or abs(value) > 1.7e308:  # infinity has no place in JSON
+        return float(np.clip(value, -1.7e308, 1.7e308))
+    rounded = float(f"{value:.6g}")
+    unit = 10.0 ** (math.floor(math.log10(abs(value))) - 5)
+    if up and rounded < value:
+        return float(f"{value + unit:.6g}")
+    return float(f"{value - unit:.6g}") if not up and rounded > value else rounded

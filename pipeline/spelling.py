@@ -83,23 +83,31 @@ def _find_typos(name: str, counts: dict[str, int], config: SpellingConfig) -> li
     """Pair each rare category with the nearest frequent one, where they are close enough."""
     from rapidfuzz.distance import OSA
 
-    total = sum(counts.values())
     if len(counts) > MAX_CATEGORIES:
         return []
+    most = max(2, config.rarity * sum(counts.values()))
     found = []
     for rare, rows in counts.items():
-        allowed = 1 if len(rare) < 8 else 2
-        # What holds digits is a code: B-737-300 and B-737-400 are two things.
-        has_digits = any(letter.isdigit() for letter in rare)
-        if len(rare) < 4 or has_digits or rows > max(2, config.rarity * total):
+        if rows > most:
             continue
+        allowed = 1 if len(rare) < 8 else 2
         near = [
             (OSA.distance(fold_text(rare), fold_text(text), score_cutoff=allowed), -count, text)
             for text, count in counts.items()
-            if count >= COMMONER * rows
+            if count > most and count >= COMMONER * rows and _may_be_typo(rare, text)
         ]
         distance, negative, likely = min(near, default=(allowed + 1, 0, ""))
         if distance <= allowed:
             applied = config.typos == "apply"
             found.append(Typo(name, rare, rows, likely, -negative, int(distance), applied))
     return sorted(found, key=lambda typo: typo.rare)
+
+
+def _may_be_typo(rare: str, text: str) -> bool:
+    """Tell codes from words: B-737-300 and B-737-400 are two things, so are hepatitis A and B."""
+    if len(rare) < 4 or any(letter.isdigit() for letter in rare + text):
+        return False
+    ours, theirs = fold_text(rare).split(), fold_text(text).split()
+    if len(ours) != len(theirs):
+        return True
+    return all(len(own) >= 4 for own, other in zip(ours, theirs, strict=True) if own != other)
