@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -90,7 +91,10 @@ class CleaningFacts:
 
 
 def fit_cleaning(
-    train: TrainSet, config: CleaningConfig, columns: Mapping[str, ColumnConfig]
+    train: TrainSet,
+    config: CleaningConfig,
+    columns: Mapping[str, ColumnConfig],
+    expected: Mapping[str, tuple[float | None, float | None]] = MappingProxyType({}),
 ) -> FittedCleaning:
     """Learn spelling, bounds and useless columns on the training split.
 
@@ -100,6 +104,8 @@ def fit_cleaning(
         The training split, not yet cleaned.
     columns
         What is declared about single columns: possible minimum and maximum.
+    expected
+        Between which bounds the suites expect the values of a column.
 
     Raises
     ------
@@ -118,7 +124,13 @@ def fit_cleaning(
     for name in schema.select("numeric"):
         if name in gone:
             continue
-        bound = learn_bound(frame[name], config.outliers, name, columns.get(name, ColumnConfig()))
+        bound = learn_bound(
+            frame[name],
+            config.outliers,
+            name,
+            columns.get(name, ColumnConfig()),
+            expected.get(name, (None, None)),
+        )
         if bound is not None:
             bounds[name] = bound
     kept = [name for name in schema.features if name not in gone]

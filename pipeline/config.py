@@ -98,6 +98,10 @@ class OutlierConfig(Section):
     max_share: float = Field(
         0.01, ge=0, lt=0.5, description="more training rows beyond a fence are a tail, not faults"
     )
+    max_repaired: Fraction = Field(
+        0.05,
+        description="a suite's bounds are met by repair while no more training rows break them",
+    )
     action: Literal["clip", "set_missing", "keep", "quarantine"] = "clip"
     columns: Mapping[str, Literal["clip", "set_missing", "keep", "quarantine"]] = Field({})
 

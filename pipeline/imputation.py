@@ -145,19 +145,15 @@ def impute(frame: pd.DataFrame, fitted: FittedImputation) -> Imputed:
 
 def _learn_fill(values: pd.Series, name: str, schema: Schema, config: ImputationConfig) -> Fill:
     role = schema.roles[name]
-    method: str
-    if role == "numeric":
-        method = config.columns.get(name, config.numeric)
-    elif role == "datetime":
-        method = config.datetime
-    else:
-        method = config.columns.get(name, config.categorical)
-        if method not in ("most_frequent", "constant"):
-            raise StageError(
-                "imputation", f"column '{name}' is {role} with {values.nunique()} values; "
-                f"'{method}' needs numbers",
-                f"Set imputation.columns.{name} to 'most_frequent' or 'constant'",
-            )  # fmt: skip
+    by_role = {"numeric": config.numeric, "datetime": config.datetime}
+    method = config.columns.get(name, by_role.get(role, config.categorical))
+    allowed = ("median", "most_frequent") if role == "datetime" else ("most_frequent", "constant")
+    if role != "numeric" and method not in allowed:
+        raise StageError(
+            "imputation", f"column '{name}' is {role} with {values.nunique()} values; "
+            f"'{method}' needs numbers",
+            f"Set imputation.columns.{name} to '{allowed[0]}' or '{allowed[1]}'",
+        )  # fmt: skip
     value = _find_value(values, role, method, name, config)
     return Fill(name, role, method, value, int(values.isna().sum()))
 
@@ -168,6 +164,11 @@ def _find_value(
     present = values.dropna()
     if method == "constant":
         return _find_constant(role, name, config)
+    if present.empty:
+        raise StageError(
+            "imputation", f"column '{name}' has 0 values in {len(values)} training rows",
+            "Add it to cleaning.drop_columns, or set its bounds wider",
+        )  # fmt: skip
     if method == "most_frequent":
         mode = present.mode().iloc[0]  # of equally frequent values the smallest
         return float(mode) if role == "numeric" else str(mode)
@@ -188,7 +189,10 @@ def _find_constant(role: str, name: str, config: ImputationConfig) -> float | st
 
 
 def _choose_donors(train: TrainSet, config: ImputationConfig, seed: int) -> Donors | None:
-    """Take the training rows with the smallest draws, so that the choice hangs on ids alone."""
+    """Take the training rows with the smallest draws, in that order.
+
+    So neither the choice nor a tie among neighbours hangs on the order of the source's rows.
+    """
     columns = train.schema.select("numeric")
     frame = train.frame
     if len(frame) <= config.k_neighbors:
@@ -199,7 +203,7 @@ def _choose_donors(train: TrainSet, config: ImputationConfig, seed: int) -> Dono
             "Set imputation.numeric to 'median', or imputation.k_neighbors lower",
         )  # fmt: skip
     chosen = np.argsort(draw_uniform(frame[ROW_ID], "donors", seed), kind="stable")
-    chosen = np.sort(chosen[: config.max_donors])
+    chosen = chosen[: config.max_donors]
     numbers = frame[columns].to_numpy(dtype=np.float64)[chosen]
     present = np.isfinite(numbers).any(axis=0)
     columns = [name for name, some in zip(columns, present, strict=True) if some]

@@ -18,7 +18,8 @@ from pipeline.ingest import Canonical, ColumnFacts, IngestFacts, canonicalise
 from pipeline.reading import read_source
 from pipeline.splitting import Assignment, split_rows
 from pipeline.store import Store
-from pipeline.validation.suites import suggest_suites, write_suites
+from pipeline.validation.suggest import suggest_suites
+from pipeline.validation.suites import write_suites
 
 IMBALANCE = 3.0
 FEW_ROWS = 30

@@ -52,18 +52,29 @@ class Bound:
 
 
 def learn_bound(
-    values: pd.Series, config: OutlierConfig, name: str, declared: ColumnConfig
+    values: pd.Series,
+    config: OutlierConfig,
+    name: str,
+    declared: ColumnConfig,
+    expected: tuple[float | None, float | None] = (None, None),
 ) -> Bound | None:
     """Learn the bounds of a numeric column from its training rows.
 
     Declared limits (``columns.<name>.minimum`` and ``maximum``) go before learned ones. Returns
     None where there is nothing to bound: no method, fewer than 10 values, and no declared limit.
+
+    Bounds that a suite expects narrow the learned ones, so that the repaired values pass it, but
+    only while few training rows (``max_repaired``) lie outside: more are no outliers, and it is for
+    the gate to stop them.
     """
     numbers = values.dropna().to_numpy(dtype=np.float64)
     action = config.columns.get(name, config.action)
+    if config.method == "none":
+        expected = (None, None)
     fences = find_fences(numbers, config)
     if fences is None:
-        if declared.minimum is None and declared.maximum is None:
+        limits = (declared.minimum, declared.maximum, *expected)
+        if all(limit is None for limit in limits):
             return None
         fences = (-np.inf, np.inf, "declared")
     low, high, method = fences
@@ -72,8 +83,24 @@ def learn_bound(
         low = low if declared.minimum is None else declared.minimum
         high = high if declared.maximum is None else declared.maximum
         method = "declared" if method == "declared" else f"declared, {method}"
+    low, high, method = _narrow((low, high, method), numbers, expected, config)
     outside = int(((numbers < low) | (numbers > high)).sum())
     return Bound(low, high, action, method, outside)
+
+
+def _narrow(
+    fences: tuple[float, float, str],
+    numbers: np.ndarray,
+    expected: tuple[float | None, float | None],
+    config: OutlierConfig,
+) -> tuple[float, float, str]:
+    """Narrow bounds to those that a suite expects, unless that were to touch too many rows."""
+    low = max(fences[0], -np.inf if expected[0] is None else expected[0])
+    high = min(fences[1], np.inf if expected[1] is None else expected[1])
+    outside = float(((numbers < low) | (numbers > high)).mean()) if len(numbers) else 0.0
+    if (low, high) == fences[:2] or low > high or outside > config.max_repaired:
+        return fences
+    return low, high, fences[2] + ", narrowed to what the suite expects"
 
 
 def find_fences(numbers: np.ndarray, config: OutlierConfig) -> tuple[float, float, str] | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.config import DatasetConfig, load_config
 from pipeline.store import Address, Store, hash_code, hash_key, hash_tree, package_versions
+from pipeline.validation.suites import find_expected_bounds, read_suites
 
 PACKAGES = (
     "pandas", "numpy", "pyarrow", "scikit-learn", "imbalanced-learn", "tensorflow", "keras",
@@ -17,12 +18,21 @@ PACKAGES = (
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one run is about: the configuration, the inputs' hashes, the key of each stage."""
+    """What one run is about: the configuration, the inputs' hashes, the key of each stage.
+
+    Attributes
+    ----------
+    sources, suites
+        SHA-256 of each file by name.
+    expected
+        Between which bounds the suites expect the values of each column.
+    """
 
     store: Store
     config: DatasetConfig
     sources: dict[str, str]
     suites: dict[str, str]
+    expected: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -75,11 +85,16 @@ def prepare(home: Path, dataset: str, overrides: list[str] | None = None) -> Run
     config = load_config(store.config_path, overrides or [])
     sources = hash_tree(store.source(config.source))
     suites = hash_tree(store.suites) if store.suites.is_dir() else {}
-    return Run(store, config, sources, suites, plan_keys(config, sources, suites))
+    expected = find_expected_bounds(read_suites(store.suites, dataset)) if suites else {}
+    keys = plan_keys(config, sources, suites, expected)
+    return Run(store, config, sources, suites, expected, keys)
 
 
 def plan_keys(
-    config: DatasetConfig, sources: Mapping[str, str], suites: Mapping[str, str]
+    config: DatasetConfig,
+    sources: Mapping[str, str],
+    suites: Mapping[str, str],
+    expected: Mapping[str, object],
 ) -> dict[str, str]:
     """Work out the key of each stage: its code, its section, and the keys of its inputs."""
     plain = config.model_dump(mode="json")
@@ -98,7 +113,7 @@ def plan_keys(
     plan("ingest", "reading roles ingest", "target key columns ingest", "", sources)
     plan("validate_raw", "validation", "", "ingest", suites)
     plan("split", "splitting", "split seed", "ingest", config.cleaning.drop_columns)
-    plan("clean", "cleaning outliers spelling leaks", "cleaning columns", "ingest split")
+    plan("clean", "cleaning outliers spelling leaks", "cleaning columns", "ingest split", expected)
     plan("impute", "imputation preprocessor", "imputation seed", "clean")
     plan("validate_repaired", "validation", "", "impute", suites)
     plan("encode", "encoding preprocessor", "encoding", "impute")

@@ -161,7 +161,7 @@ def clean(run: Run, rows: Address, assignment: Address) -> Address:
         schema = rows.facts(IngestFacts).schema
         assigned = read_frame(assignment.path / "assignment.parquet").drop(columns=[ROW_ID])
         train = take_train((f for _, f in read_assigned(rows.path, assigned)), schema)
-        fitted = cleaning.fit_cleaning(train, config, run.config.columns)
+        fitted = cleaning.fit_cleaning(train, config, run.config.columns, run.expected)
         changes, set_aside, after = [], [], pd.Series(dtype="int64")
         for name, frame in read_assigned(rows.path, assigned):
             cleaned = cleaning.clean(frame, fitted, config)

@@ -142,7 +142,7 @@ def test_a_changed_section_redoes_its_stage_and_those_behind(
     }
     copy_sample(home, "hypothyroid")
     path = home / "data/hypothyroid/dataset.yaml"
-    plain, changed = (plan_keys(load_config(path, o), {}, {}) for o in ([], [override]))
+    plain, changed = (plan_keys(load_config(path, o), {}, {}, {}) for o in ([], [override]))
     assert {stage for stage in plain if plain[stage] != changed[stage]} == behind[first]
 
 
@@ -168,3 +168,30 @@ def test_quarantined_rows_are_written_with_their_reason(home: Path) -> None:
     assert kept["TSH"].max() <= high
     assert set(kept["row_id"]) | set(aside["row_id"]) == set(read_all(rows.path)["row_id"])
     assert not set(kept["row_id"]) & set(aside["row_id"])
+
+
+@pytest.mark.parametrize("seed", [1, 2, 5])
+def test_repair_meets_the_bounds_of_the_suite_whatever_the_split(home: Path, seed: int) -> None:
+    """Bounds learned on another training split never leave values that the suites refuse."""
+    copy_sample(home, "hypothyroid")
+    run = prepare(home, "hypothyroid", [f"seed={seed}"])
+    rows = ingest(run)
+    cleaned = read_all(clean(run, rows, split(run, rows)).path)
+    assert {"TSH", "T3", "FTI"} <= set(run.expected)
+    for column, (low, high) in run.expected.items():
+        values = cleaned[column].dropna()
+        assert low is not None
+        assert high is not None
+        assert values.between(low, high).all(), column
+
+
+def test_repair_does_not_hide_what_most_rows_break(home: Path) -> None:
+    """A suite's bound that more than a few rows break is for the gate, not for clipping."""
+    copy_sample(home, "hypothyroid")
+    suite = home / "expectations/hypothyroid/outliers.json"
+    suite.write_text(suite.read_text().replace('"max_value": 126.0', '"max_value": 2.0', 1))
+    run = prepare(home, "hypothyroid")
+    assert run.expected["TSH"] == (0.0, 2.0)
+    rows = ingest(run)
+    cleaned = read_all(clean(run, rows, split(run, rows)).path)
+    assert (cleaned["TSH"] > 2.0).mean() > 0.1

@@ -1,0 +1,171 @@
+"""Suites suggested from training rows, with tolerances that a person can read and edit."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.config import ColumnConfig, DatasetConfig
+from pipeline.dataset import TrainSet
+from pipeline.outliers import learn_bound
+from pipeline.validation.suites import Expectation
+
+MAX_MISSING = 0.20
+MAX_UNLABELLED = 0.05
+MAX_OUTSIDE = 0.005
+MIN_CLASS_SHARE = 0.10
+MAX_SET = 50
+
+
+def suggest_suites(train: TrainSet, config: DatasetConfig) -> dict[str, list[Expectation]]:
+    """Suggest the four suites from training rows.
+
+    A tolerance is what training shows, plus three standard errors, rounded up to a whole per cent;
+    it never allows more than 20 % missing, 0.5 % far-out numbers.
+    """
+    return {
+        "schema": _suggest_schema(train, config),
+        "missing_values": _suggest_missing(train),
+        "outliers": _suggest_outliers(train, config),
+        "class_distribution": _suggest_classes(train),
+    }
+
+
+def _expect(type_: str, severity: str, /, **kwargs: Any) -> Expectation:
+    return {"type": f"expect_{type_}", "kwargs": kwargs, "severity": severity, "meta": {}}
+
+
+def _suggest_schema(train: TrainSet, config: DatasetConfig) -> list[Expectation]:
+    frame, schema = train.frame, train.schema
+    result = [_expect("column_to_exist", "critical", column=name) for name in schema.roles]
+    result.append(
+        _expect(
+            "table_columns_to_match_set", "warning", column_set=list(schema.roles), exact_match=True
+        )
+    )
+    rows = len(frame) / (1 - config.split.test - config.split.validation)
+    least = _round_down(rows / 2)
+    result.append(_expect("table_row_count_to_be_between", "warning", min_value=least))
+    result += [
+        _expect("column_values_to_be_of_type", "warning", column=name, type_="float64")
+        for name in schema.select("numeric")
+    ]
+    for name in schema.select("categorical", "boolean"):
+        values = sorted(str(text) for text in frame[name].dropna().unique())
+        if 0 < len(values) <= MAX_SET:
+            result.append(
+                _expect(
+                    "column_values_to_be_in_set",
+                    "warning",
+                    column=name,
+                    value_set=values,
+                    mostly=0.98,
+                )
+            )
+    kept = [name for name in schema.features if name not in config.cleaning.drop_columns]
+    if len(kept) > 1:
+        result.append(
+            _expect(
+                "compound_columns_to_be_unique", "warning",
+                column_list=[*kept, schema.target], ignore_row_if="never",
+            )
+        )  # fmt: skip
+    return result
+
+
+def _suggest_missing(train: TrainSet) -> list[Expectation]:
+    frame, schema = train.frame, train.schema
+    result = []
+    for name in [schema.target, *schema.features]:
+        cap = MAX_UNLABELLED if name == schema.target else MAX_MISSING
+        mostly = _tolerate(float(frame[name].isna().mean()), len(frame), cap)
+        result.append(
+            _expect("column_values_to_not_be_null", "critical", column=name, mostly=mostly)
+        )
+    return result
+
+
+def _suggest_outliers(train: TrainSet, config: DatasetConfig) -> list[Expectation]:
+    result = []
+    for name in train.schema.select("numeric"):
+        values = train.frame[name].dropna()
+        declared = config.columns.get(name, ColumnConfig())
+        bound = learn_bound(values, config.cleaning.outliers, name, declared)
+        if bound is None or name in config.cleaning.drop_columns:
+            continue
+        mostly = _tolerate(bound.training_outside / len(values), len(values), MAX_OUTSIDE)
+        result.append(
+            _expect(
+                "column_values_to_be_between", "critical", column=name, mostly=mostly,
+                min_value=_round_outward(bound.low, up=False),
+                max_value=_round_outward(bound.high, up=True),
+            )
+        )  # fmt: skip
+        low, high = (float(values.quantile(q)) for q in (0.25, 0.75))
+        if high > low:
+            result.append(
+                _expect(
+                    "column_median_to_be_between", "warning", column=name,
+                    min_value=_round_outward(low, up=False),
+                    max_value=_round_outward(high, up=True),
+                )
+            )  # fmt: skip
+    return result
+
+
+def _suggest_classes(train: TrainSet) -> list[Expectation]:
+    target = train.schema.target
+    shares = train.frame[target].value_counts(normalize=True).sort_index()
+    classes = [str(name) for name in shares.index]
+    common = [name for name in classes if shares[name] * len(train.frame) >= 10]
+    result = [
+        _expect(
+            "column_values_to_be_in_set", "critical", column=target, value_set=classes, mostly=0.99
+        ),
+        _expect(
+            "column_distinct_values_to_contain_set", "critical", column=target, value_set=common
+        ),
+        _expect(
+            "column_kl_divergence_to_be_less_than", "warning", column=target, threshold=0.1,
+            partition_object={"values": classes, "weights": _round_weights(shares)},
+        ),
+    ]  # fmt: skip
+    largest = str(shares.idxmax())
+    result.append(
+        _expect(
+            "column_values_to_not_be_in_set", "warning", column=target, value_set=[largest],
+            mostly=round(min(0.5, MIN_CLASS_SHARE * (len(classes) - 1)), 2),
+        )
+    )  # fmt: skip
+    return result
+
+
+def _tolerate(share: float, rows: int, cap: float) -> float:
+    """Turn an observed share into ``mostly``: three standard errors more, to a whole per cent."""
+    error = 3 * math.sqrt(max(share * (1 - share), 1 / rows) / rows) if rows else 0.0
+    allowed = math.ceil(100 * (share + error) - 1e-9) / 100
+    return round(1 - min(max(allowed, 0.01), cap), 3)
+
+
+def _round_outward(value: float, *, up: bool) -> float:
+    """Round to three digits, away from the data."""
+    if value == 0 or not np.isfinite(value) or abs(value) > 1e300:
+        return value
+    unit = 10.0 ** (math.floor(math.log10(abs(value))) - 2)
+    whole = math.ceil(value / unit - 1e-9) if up else math.floor(value / unit + 1e-9)
+    return float(f"{whole * unit:.12g}")
+
+
+def _round_down(value: float) -> int:
+    unit = 10 ** max(0, int(math.log10(max(value, 1))) - 1)
+    return int(value // unit * unit)
+
+
+def _round_weights(shares: pd.Series) -> list[float]:
+    """Round shares to four digits so that they still add up to one."""
+    weights = np.maximum(shares.to_numpy(dtype=np.float64).round(4), 0.0001)
+    weights[weights.argmax()] += 1 - weights.sum()
+    return [round(float(weight), 4) for weight in weights]
