@@ -86,8 +86,14 @@ class FittedEncoding:
             ]
         for code in self.categories:
             names += _name_category(code)
+        # A category may spell the bucket's name, and a column that of another one's category.
         taken = {*RESERVED, self.target}
-        return [f"{name} (feature)" if name in taken else name for name in names]
+        for position, name in enumerate(names):
+            while name in taken:
+                name = f"{name} (feature)"
+            taken.add(name)
+            names[position] = name
+        return names
 
     @property
     def blocks(self) -> tuple[tuple[int, ...], ...]:

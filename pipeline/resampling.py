@@ -216,7 +216,7 @@ def _synthesise(
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Make synthetic rows, class by class, each from a random stream of its own."""
-    from imblearn.over_sampling import SMOTE, SMOTENC
+    from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC
 
     mixed = config.method == "smotenc" and blocks
     table, restore = _collapse(base.values, blocks) if mixed else (base.values, None)
@@ -229,7 +229,13 @@ def _synthesise(
         }
         if restore is not None:
             numeric = table.shape[1] - len(blocks)
-            sampler = SMOTENC(categorical_features=list(range(numeric, table.shape[1])), **options)
+            categorical = list(range(numeric, table.shape[1]))
+            # SMOTENC wants at least one number; SMOTEN is its sibling for categories alone.
+            sampler = (
+                SMOTENC(categorical_features=categorical, **options)
+                if numeric
+                else SMOTEN(**options)
+            )
         else:
             sampler = SMOTE(**options)
         synthetic = np.asarray(sampler.fit_resample(table, base.labels)[0])[len(table) :]

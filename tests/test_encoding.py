@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -194,7 +193,7 @@ def test_a_fitted_encoding_survives_json(
 @pytest.mark.parametrize("name", ["origin", "sample_weight", "row_id"])
 def test_a_feature_never_has_the_name_of_another_column(name: str) -> None:
     """A published table has columns of its own; a feature of such a name is marked as one."""
-    frame = make_frame().drop(columns=ROW_ID).rename(columns={"n": name})
+    frame = make_frame()[["n", "y"]].rename(columns={"n": name})
     fitted = fit(frame, {name: "numeric", "y": "target"})
     assert fitted.features == [f"{name} (feature)"]
 
@@ -205,6 +204,10 @@ def test_a_category_may_spell_the_name_of_another_feature() -> None:
     roles: dict[str, Role] = {"word=a": "numeric", "word": "categorical", "y": "target"}
     fitted = fit(frame, roles)
     assert len(set(fitted.features)) == len(fitted.features) == encode(frame, fitted).shape[1]
+    frame["word"] = pd.Series(["(other)", "x"] * 30, dtype="str")
+    assert fit(frame, {"word": "categorical", "y": "target"}).features[-3:] == [
+        "word=(other)", "word=x", "word=(other) (feature)",
+    ]  # fmt: skip
 
 
 def test_a_data_set_of_one_role_is_encoded() -> None:
