@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -188,8 +189,25 @@ def make_folds(run: Run, rows: Address, assignment: Address) -> list[Address]:
 def train(run: Run, features: Address, unrepaired: Address, folds: list[Address]) -> Address:
     """Train the baseline and measure it."""
     trainer = _trainers[-1] if _trainers else None
-    advance = current_progress().advance
+    advance = _show_progress(run) if in_flow_run() else current_progress().advance
     return steps.train(run, features, unrepaired, folds, trainer, advance)
+
+
+def _show_progress(run: Run) -> Callable[[str, int, int], None]:
+    """Show in Prefect's UI how far the training has come, not more often than once a second."""
+    from prefect.artifacts import create_progress_artifact, update_progress_artifact
+
+    key = f"{_slug(run.store.dataset)}-training"
+    artifact: Any = create_progress_artifact(0.0, key=key, description="Epochs at most")
+    shown = [time.monotonic()]
+
+    def advance(what: str, step: int, steps: int) -> None:
+        if step == steps or time.monotonic() - shown[0] >= 1.0:
+            shown[0] = time.monotonic()
+            percent = 100.0 * step / steps
+            update_progress_artifact(artifact, percent, description=f"{what}: epoch {step}")
+
+    return advance
 
 
 @stage("publish")
@@ -253,7 +271,7 @@ def _create_artifacts(record: RunRecord) -> None:
 
     from pipeline.report.markdown import render_markdown
 
-    slug = "".join(c if c.isalnum() else "-" for c in record.dataset.lower())
+    slug = _slug(record.dataset)
     create_markdown_artifact(
         render_markdown(record), key=f"{slug}-report", description="What the run found"
     )
@@ -268,3 +286,8 @@ def _create_artifacts(record: RunRecord) -> None:
         create_table_artifact(
             table, key=f"{slug}-validation-{when}", description=f"Expectations on the {when} data"
         )
+
+
+def _slug(name: str) -> str:
+    """Write a name as Prefect asks of an artifact's key."""
+    return "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower())

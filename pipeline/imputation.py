@@ -58,6 +58,9 @@ class Donors:
         The numeric columns that distances are measured on.
     means, scales
         Shape ``(n_columns,)``, float64: what turns a value into a z-score.
+    ranges
+        Shape ``(2, n_columns)``, float64: smallest and largest value. A mean of neighbours lies
+        between them; rounding is not to carry it beyond.
     rows
         Shape ``(n_donors, n_columns)``, float64 z-scores on the grid, NaN where missing.
     """
@@ -65,6 +68,7 @@ class Donors:
     columns: list[str]
     means: np.ndarray
     scales: np.ndarray
+    ranges: np.ndarray
     rows: np.ndarray
     k_neighbors: int
 
@@ -210,7 +214,9 @@ def _choose_donors(train: TrainSet, config: ImputationConfig, seed: int) -> Dono
     numbers = numbers[:, present]
     means, scales = np.nanmean(numbers, axis=0), np.nanstd(numbers, axis=0)
     scales = np.where(scales > 0, scales, 1.0)
-    return Donors(columns, means, scales, _to_grid(numbers, means, scales), config.k_neighbors)
+    ranges = np.stack([np.nanmin(numbers, axis=0), np.nanmax(numbers, axis=0)])
+    grid = _to_grid(numbers, means, scales)
+    return Donors(columns, means, scales, ranges, grid, config.k_neighbors)
 
 
 def _to_grid(numbers: np.ndarray, means: np.ndarray, scales: np.ndarray) -> np.ndarray:
@@ -232,7 +238,8 @@ def _fill_from_neighbours(frame: pd.DataFrame, fitted: FittedImputation) -> dict
         for start in range(0, len(wanting), KNN_BATCH):
             rows = wanting[start : start + KNN_BATCH]
             z_scores = _to_grid(numbers[rows], donors.means, donors.scales)
-            result[rows] = imputer.transform(z_scores) * donors.scales + donors.means
+            means = imputer.transform(z_scores) * donors.scales + donors.means
+            result[rows] = np.clip(means, *donors.ranges)
     by_name = dict(zip(donors.columns, result.T, strict=True))
     empty = np.full(len(frame), np.nan)
     return {fill.column: by_name.get(fill.column, empty) for fill in fitted.fills}

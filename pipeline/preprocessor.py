@@ -114,6 +114,7 @@ def save_imputation(folder: Path, fitted: FittedImputation) -> None:
             columns=np.array(donors.columns, dtype=np.str_),
             means=donors.means,
             scales=donors.scales,
+            ranges=donors.ranges,
             rows=donors.rows,
             k_neighbors=donors.k_neighbors,
         )
@@ -130,6 +131,7 @@ def load_imputation(folder: Path) -> FittedImputation:
             [str(name) for name in stored["columns"]],
             stored["means"],
             stored["scales"],
+            stored["ranges"],
             stored["rows"],
             int(stored["k_neighbors"]),
         )

@@ -170,19 +170,19 @@ def test_quarantined_rows_are_written_with_their_reason(home: Path) -> None:
     assert not set(kept["row_id"]) & set(aside["row_id"])
 
 
-@pytest.mark.parametrize("seed", [1, 2, 5])
+@pytest.mark.parametrize("seed", [1, 5, 7])
 def test_repair_meets_the_bounds_of_the_suite_whatever_the_split(home: Path, seed: int) -> None:
     """Bounds learned on another training split never leave values that the suites refuse."""
     copy_sample(home, "hypothyroid")
     run = prepare(home, "hypothyroid", [f"seed={seed}"])
     rows = ingest(run)
-    cleaned = read_all(clean(run, rows, split(run, rows)).path)
+    cleaned = clean(run, rows, split(run, rows))
+    imputed = read_all(impute(run, cleaned).path)
     assert {"TSH", "T3", "FTI"} <= set(run.expected)
     for column, (low, high) in run.expected.items():
-        values = cleaned[column].dropna()
         assert low is not None
         assert high is not None
-        assert values.between(low, high).all(), column
+        assert imputed[column].between(low, high).all(), column
 
 
 def test_repair_does_not_hide_what_most_rows_break(home: Path) -> None:

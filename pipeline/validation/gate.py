@@ -148,7 +148,8 @@ def describe_rule(type_: str, kwargs: Mapping[str, Any]) -> str:
     >>> describe_rule("expect_column_values_to_not_be_null", {"column": "age", "mostly": 0.8})
     'at most 20 % missing'
     """
-    allowed = 100 * (1 - float(kwargs.get("mostly") or 1.0))
+    mostly = kwargs.get("mostly")
+    allowed = 100 * (1 - float(1.0 if mostly is None else mostly))
     but = f", but for {allowed:.4g} %" if allowed > 1e-9 else ""
     wordings = {
         "expect_column_to_exist": "the column is there",

@@ -65,6 +65,7 @@ def test_a_flow_run_completes_with_tasks_and_artifacts(home: Path) -> None:
     assert "balanced accuracy" in artifacts["hypothyroid-report"].data.lower()
     assert artifacts["hypothyroid-validation-raw"].type == "table"
     assert artifacts["hypothyroid-validation-repaired"].type == "table"
+    assert artifacts["hypothyroid-training"].type == "progress"
 
 
 @pytest.mark.slow
