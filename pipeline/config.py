@@ -26,6 +26,17 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_empty_sections(cls, raw: Any) -> Any:
+        """Give a heading without keys, which YAML reads as null, its defaults."""
+        if not isinstance(raw, Mapping):
+            return raw
+        headings = {n for n, f in cls.model_fields.items() if isinstance(f.default, Section | dict)}
+        return {
+            key: value for key, value in raw.items() if value is not None or key not in headings
+        }
+
 
 class ColumnConfig(Section):
     """What is declared about one column; what is left out is inferred."""
@@ -296,7 +307,9 @@ def _apply_override(raw: dict[str, Any], override: str) -> None:
         value = text
     node: Any = raw
     for key in keys[:-1]:
-        node = node.setdefault(key, {}) if isinstance(node, dict) else None
+        if isinstance(node, dict) and node.get(key) is None:
+            node[key] = {}
+        node = node[key] if isinstance(node, dict) else None
     if not isinstance(node, dict):
         raise ConfigError(
             "config", f"--set {path}: {'.'.join(keys[:-1])} is no section", "Name a section first"
@@ -310,6 +323,8 @@ def _explain(fault: Mapping[str, Any]) -> str:
     if fault["type"] == "missing":
         return "it is missing"
     message = str(fault["msg"]).removeprefix("Value error, ")
+    if fault["type"] in ("model_type", "dict_type", "mapping_type"):
+        message = "it should hold keys and their values"
     message = message[:1].lower() + message[1:]
     return f"{message}, but {str(fault['input'])[:40]!r} was given"
 

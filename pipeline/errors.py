@@ -40,7 +40,8 @@ class AssayError(Exception):
         self.stage = stage
         self.problem = problem.rstrip(".")
         self.fix = fix.rstrip(".")
-        super().__init__(f"{stage}: {self.problem}. {self.fix}.")
+        end = "" if self.fix.endswith("?") else "."
+        super().__init__(f"{stage}: {self.problem}. {self.fix}{end}")
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
         # The default would call the class with the finished message as its only argument.

@@ -5,7 +5,9 @@ Numbers are float64; categories, booleans, texts and labels are text; dates are 
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -141,6 +143,7 @@ def canonicalise(table: SourceTable, config: DatasetConfig) -> Canonical:
         inferred = infer_role(column, missing, declared, decimal)
         rules[column.name] = ColumnRule(inferred.role, rule, inferred.format)
         typed = _type_values(column, missing, rules[column.name], decimal)
+        _refuse_unreadable(column, missing, typed, inferred)
         data[column.name] = typed.take(column.codes).reset_index(drop=True)
         facts.append(_describe_column(column, missing, typed, inferred))
         suspicions += find_suspicions(column, missing, inferred.role, decimal, declared)
@@ -152,6 +155,7 @@ def canonicalise(table: SourceTable, config: DatasetConfig) -> Canonical:
     labelled = frame[has_label].reset_index(drop=True)
     classes = labelled[config.target].value_counts()
     _check_classes(config.target, classes, len(labelled))
+    _check_features(facts)
     return Canonical(
         labelled,
         frame[~has_label].reset_index(drop=True),
@@ -219,20 +223,26 @@ def read_rows(frame: pd.DataFrame, rules: ColumnRules) -> pd.DataFrame:
     for name, rule in rules.columns.items():
         if rule.role not in FEATURE_ROLES:
             continue
-        texts = (
-            [_write_text(v, rules.decimal if rule.role == "numeric" else ".") for v in frame[name]]
-            if name in frame.columns
-            else [""] * len(frame)
-        )
+        decimal = rules.decimal if rule.role == "numeric" else "."
+        given = frame[name] if name in frame.columns else [None] * len(frame)
+        texts = [_write_text(value, decimal, rule.format) for value in given]
         codes, values = pd.factorize(np.array(texts, dtype=object))
         column = TextColumn(name, codes, values, np.bincount(codes, minlength=len(values)))
-        typed = _type_values(column, is_missing(column, rule.missing), rule, rules.decimal)
+        missing = is_missing(column, rule.missing)
+        typed = _type_values(column, missing, rule, rules.decimal)
+        unread = column.values[typed.isna().to_numpy() & ~missing]
+        if len(unread):
+            warnings.warn(
+                f"column '{name}': {name_examples(unread)} can't be read as {rule.role} and "
+                "count as missing",
+                stacklevel=2,
+            )
         columns[name] = typed.take(codes).reset_index(drop=True)
     return pd.DataFrame(columns, index=range(len(frame)))
 
 
-def _write_text(value: object, decimal: str) -> str:
-    """Write a raw value as a source would; whole floats without their point."""
+def _write_text(value: object, decimal: str, form: str | None) -> str:
+    """Write a raw value as the source would: whole floats without a point, dates in its form."""
     if value is None or value is pd.NaT or value is pd.NA:
         return ""
     if isinstance(value, float | np.floating):
@@ -244,6 +254,9 @@ def _write_text(value: object, decimal: str) -> str:
         return str(value).replace(".", decimal)
     if isinstance(value, bool | np.bool_):
         return str(value).lower()
+    if isinstance(value, date | np.datetime64):
+        moment = pd.Timestamp(value)
+        return moment.isoformat() if form in (None, "ISO8601") else moment.strftime(str(form))
     return str(value).strip()
 
 
@@ -260,6 +273,21 @@ def _type_values(
     if rule.role == "target":
         return pd.Series(_normalise_labels(values), dtype="str")
     return pd.Series(values, dtype="str")
+
+
+def _refuse_unreadable(
+    column: TextColumn, missing: np.ndarray, typed: pd.Series, inferred: Inferred
+) -> None:
+    """Refuse a declared role that most values do not have."""
+    unread = typed.isna().to_numpy() & ~missing
+    rows, bad = int(column.counts[~missing].sum()), int(column.counts[unread].sum())
+    if inferred.reason == "declared" and bad > rows / 2:
+        raise DataContractError(
+            "ingest",
+            f"column '{column.name}' is declared {inferred.role}, but {bad} of its {rows} values "
+            f"can't be read so: {name_examples(column.values[unread])}",
+            f"Correct columns.{column.name}.role, or the column",
+        )
 
 
 def _describe_column(
@@ -344,6 +372,17 @@ def _mix(values: np.ndarray) -> np.ndarray:
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return np.asarray(mixed ^ (mixed >> np.uint64(31)))
+
+
+def _check_features(facts: list[ColumnFacts]) -> None:
+    if not any(column.role in FEATURE_ROLES for column in facts):
+        others = [f"{c.name} ({c.role})" for c in facts if c.role != "target"]
+        raise DataContractError(
+            "ingest",
+            f"none of the {len(others)} columns beside the target can be learned from"
+            + (f": {name_examples(others)}" if others else ""),
+            "Give columns with features, or declare their roles under `columns`",
+        )
 
 
 def _check_classes(target: str, classes: pd.Series, rows: int) -> None:

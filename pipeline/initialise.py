@@ -130,7 +130,7 @@ def _choose(draft: DatasetConfig, canonical: Canonical) -> DatasetConfig:
     dropped = [
         column.name
         for column in facts.columns
-        if facts.schema.roles[column.name] in ("numeric", "categorical", "boolean", "datetime")
+        if column.role in ("numeric", "categorical", "boolean", "datetime")
         and limit * facts.rows < column.missing < facts.rows
     ]
     columns = {

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config import ColumnConfig, OutlierConfig
+from pipeline.errors import DataContractError
 
 Action = Literal["clip", "set_missing", "keep", "quarantine"]
 MAD_TO_SIGMA = 1.4826
@@ -83,9 +84,22 @@ def learn_bound(
         low = low if declared.minimum is None else declared.minimum
         high = high if declared.maximum is None else declared.maximum
         method = "declared" if method == "declared" else f"declared, {method}"
+        _refuse_most(numbers, low, high, name)
     low, high, method = _narrow((low, high, method), numbers, expected, config)
     outside = int(((numbers < low) | (numbers > high)).sum())
     return Bound(low, high, action, method, outside)
+
+
+def _refuse_most(numbers: np.ndarray, low: float, high: float, name: str) -> None:
+    """Refuse declared limits that most training rows break: they are wrong, or the data is."""
+    outside = int(((numbers < low) | (numbers > high)).sum())
+    if outside > len(numbers) / 2:
+        raise DataContractError(
+            "cleaning",
+            f"column '{name}' is declared to lie from {low:g} to {high:g}, but {outside} of "
+            f"{len(numbers)} training values do not, such as {numbers[0]:g}",
+            f"Correct columns.{name}.minimum and maximum, or the column's unit in the source",
+        )
 
 
 def _narrow(
@@ -185,6 +199,8 @@ def _round_outward(value: float, *, up: bool) -> float:
     if value == 0 or abs(value) > 1.7e308:  # infinity has no place in JSON
         return float(np.clip(value, -1.7e308, 1.7e308))
     rounded = float(f"{value:.6g}")
+    if math.isclose(rounded, value, rel_tol=1e-12):
+        return rounded  # 0.22 that was computed as 0.21999999999999997
     unit = 10.0 ** (math.floor(math.log10(abs(value))) - 5)
     if up and rounded < value:
         return float(f"{value + unit:.6g}")

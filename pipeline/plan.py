@@ -110,7 +110,7 @@ def plan_keys(
             more,
         )
 
-    plan("ingest", "reading roles ingest", "target key columns ingest", "", sources)
+    plan("ingest", "reading delimited roles ingest", "target key columns ingest", "", sources)
     plan("validate_raw", "validation", "", "ingest", suites)
     plan("split", "splitting", "split seed", "ingest", config.cleaning.drop_columns)
     plan("clean", "cleaning outliers spelling leaks", "cleaning columns", "ingest split", expected)

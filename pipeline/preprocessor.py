@@ -51,8 +51,8 @@ class Preprocessor:
         ----------
         rows
             Raw values by column, as text or as numbers. A column that is left out, None, or one of
-            the declared tokens, or that can't be read as its role asks, is missing and is imputed;
-            the target is not looked at.
+            the declared tokens, or that can't be read as its role asks (which warns), is missing
+            and is imputed; the target is not looked at.
 
         Returns
         -------

@@ -39,6 +39,8 @@ class PublishedVersion:
             Shape ``(n, n_classes)``, float32, a column for each class; each row adds up to 1.
         """
         features = self.preprocessor.transform(rows)
+        if len(features) == 0:
+            return pd.DataFrame(columns=self.preprocessor.classes, dtype="float32")
         probabilities = self.model.predict(features, verbose=0)
         return pd.DataFrame(probabilities, columns=self.preprocessor.classes)
 

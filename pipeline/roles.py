@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config import ColumnConfig, IngestConfig, Role
-from pipeline.errors import StageError
+from pipeline.errors import StageError, name_examples
 from pipeline.reading import TextColumn
 
 BOOLEAN_PAIRS = (
@@ -40,6 +40,17 @@ DATE_FORMATS = (
 DATE_LIKE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d|$)")
 IDENTIFIER_NAME = re.compile(r"(^|[\s_.-])(id|uuid|guid|key|index|idx|rownum|unnamed_\d+)$", re.I)
 MOSTLY = 0.98
+# Below MOSTLY, a column of numbers may still be one whose gaps are written with a few odd words.
+MANY = 0.75
+FEW_WORDS = 3
+# Sign, whole part in groups of three or plain, decimals, exponent; a currency or per cent sign.
+DRESSED = {
+    decimal: re.compile(
+        rf"[€$£¥]?\s?([+-]?)[€$£¥]?(\d{{1,3}}(?:[{group}]\d{{3}})+|\d+)"
+        rf"(?:[{decimal}](\d*))?([eE][+-]?\d+)?\s?[€$£¥%]?"
+    )
+    for decimal, group in ((".", ","), (",", ". "))
+}
 MIN_ROWS = 20
 
 
@@ -103,11 +114,25 @@ def is_missing(column: TextColumn, rule: MissingRule) -> np.ndarray:
 def parse_numbers(values: np.ndarray, decimal: str = ".") -> np.ndarray:
     """Parse texts as float64; what is no finite number becomes NaN, and -0 becomes 0."""
     texts = pd.Series(values, dtype=object)
-    if decimal == ",":
-        swapped = texts.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
-        texts = swapped.where(texts.str.fullmatch(r"[+-]?[\d.]*,?\d*([eE][+-]?\d+)?"), "")
-    numbers = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    dressed = [_undress_number(text, decimal) for text in texts]
+    parsed = pd.to_numeric(pd.Series(dressed, dtype=object), errors="coerce")
+    numbers = parsed.to_numpy(dtype=np.float64, na_value=np.nan)
     return np.where(np.isfinite(numbers), numbers + 0.0, np.nan)
+
+
+def _undress_number(text: object, decimal: str) -> object:
+    """Write a number with groups of three digits, a currency or a per cent sign in the plain way.
+
+    >>> [_undress_number(text, ",") for text in ("1.234,5", "12,5 %", "17.10.2021")]
+    ['1234.5', '12.5', '17.10.2021']
+    """
+    if not isinstance(text, str) or (decimal == "." and text.isdecimal()):
+        return text
+    found = DRESSED[decimal].fullmatch(text)
+    if found is None:
+        return text
+    sign, whole, part, power = found.groups()
+    return f"{sign or ''}{re.sub(r'[., ]', '', whole)}.{part or '0'}{power or ''}"
 
 
 def parse_dates(values: np.ndarray, form: str) -> pd.Series:
@@ -168,7 +193,9 @@ def _infer_number(
     is_word = np.fromiter((text.casefold() in WORDS_FOR_MISSING for text in values), bool)
     considered = counts[~is_word].sum()
     parsed = np.isfinite(numbers)
-    if considered == 0 or counts[parsed].sum() < MOSTLY * considered:
+    share = counts[parsed].sum() / considered if considered else 0.0
+    odd = values[~parsed & ~is_word]
+    if share < (MANY if len(odd) <= FEW_WORDS < parsed.sum() else MOSTLY):
         return None
     if any(re.fullmatch(r"0\d+", text) for text in values):
         return None  # leading zeros are part of a code, not of a number
@@ -178,7 +205,8 @@ def _infer_number(
     counter = whole and unique and found.max() - found.min() == len(found) - 1
     if unique and whole and (counter or IDENTIFIER_NAME.search(column.name)):
         return Inferred("identifier", "counts the rows" if counter else "a different number each")
-    return Inferred("numeric", "numbers")
+    reason = f"numbers, but for {name_examples(odd)}" if len(odd) else "numbers"
+    return Inferred("numeric", reason)
 
 
 def _infer_date(values: np.ndarray, counts: np.ndarray) -> Inferred | None:
@@ -224,6 +252,18 @@ def find_suspicions(
                 found.append(Suspicion(column.name, text, int(count), "word", advice))
     if role == "numeric":
         numbers = parse_numbers(values, decimal)
+        found += [
+            Suspicion(
+                column.name,
+                text,
+                int(count),
+                "word among numbers",
+                "taken as missing, since it is no number",
+                taken=True,
+            )
+            for text, count in zip(values, counts, strict=True)
+            if not np.isfinite(parse_numbers(np.array([text], dtype=object), decimal)[0])
+        ][:FEW_WORDS]
         order = np.argsort(numbers[np.isfinite(numbers)], kind="stable")
         sorted_counts = counts[np.isfinite(numbers)][order]
         found += _find_sentinels(column.name, numbers[np.isfinite(numbers)][order], sorted_counts)

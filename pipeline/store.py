@@ -213,10 +213,16 @@ class Store:
     def record_run(self, record: Mapping[str, Any]) -> None:
         """Append a run to the log and delete stage directories that no recent run used."""
         log = self.runs / "runs.jsonl"
+        before = log.read_text(encoding="utf-8") if log.exists() else ""
+        # A process that was killed while it wrote leaves half a line.
+        start = "\n" if before and not before.endswith("\n") else ""
         with log.open("a", encoding="utf-8") as handle:
-            handle.write(json.dumps(record) + "\n")
+            handle.write(start + json.dumps(record) + "\n")
         recent = log.read_text(encoding="utf-8").splitlines()[-KEPT_RUNS:]
-        used = {name for line in recent for name in json.loads(line).get("stages", [])}
+        used = set()
+        for line in recent:
+            with contextlib.suppress(ValueError):
+                used.update(json.loads(line).get("stages", []))
         for entry in (self.runs / "stages").glob("*"):
             if entry.name not in used:
                 shutil.rmtree(entry, ignore_errors=True)
@@ -288,12 +294,8 @@ def load_facts(path: Path, kind: type[T]) -> T:
 
 
 def _plain(value: object) -> object:
-    """Turn numpy scalars and the like into plain Python."""
-    if hasattr(value, "item"):
-        return value.item()
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    return str(value)
+    """Turn numpy's scalars and arrays into plain Python."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def _appear(temporary: Path, final: Path) -> None:

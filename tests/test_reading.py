@@ -18,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import IngestConfig
+from pipeline.delimited import DELIMITERS
 from pipeline.errors import SourceError
-from pipeline.reading import DELIMITERS, SourceTable, read_source
+from pipeline.reading import SourceTable, read_source
 
 Texts = dict[str, list[str]]
 PLAIN = "name,note,n\nÅsa,tea,1\nZoë,café,2\n"

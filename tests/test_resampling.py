@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import ResamplingConfig
@@ -59,6 +59,7 @@ def get_bytes(result: Resampled) -> tuple[bytes, ...]:
 
 @pytest.mark.parametrize("method", METHODS)
 @given(seed=st.integers(0, 50), ratio=st.sampled_from([0.3, 0.5, 1.0]))
+@settings(max_examples=10)
 def test_the_contract_of_all_resamplings(method: str, seed: int, ratio: float) -> None:
     """Originals come first, unchanged and in their order; facts count what came and went."""
     train = make_features(seed=seed)

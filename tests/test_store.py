@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -218,30 +216,33 @@ def test_versions_are_found_by_name(store: Store) -> None:
         store.version("20260101-aaab")
 
 
-def hold_lock(home: str, ready: Any, release: Any) -> None:
-    """Hold the lock of a data set in a process of its own."""
-    with Store(Path(home), "d").lock():
-        ready.set()
-        release.wait(30)
+HOLDER = """
+import sys, time
+from pathlib import Path
+from pipeline.store import Store
+
+with Store(Path(sys.argv[1]), "d").lock():
+    print("held", flush=True)
+    time.sleep(60)
+"""
 
 
 def test_the_lock_holds_across_processes_and_dies_with_its_own(store: Store) -> None:
     """One run at a time for a data set; another data set is free; a killed run holds nothing."""
-    context = multiprocessing.get_context("spawn")
-    ready, release = context.Event(), context.Event()
-    holder = context.Process(target=hold_lock, args=(str(store.home), ready, release))
-    holder.start()
-    assert ready.wait(30)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(store.home)], cwd=ROOT, stdout=subprocess.PIPE
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
     said = f"another run of d is at work \\(process {holder.pid}\\)"
     with pytest.raises(StageError, match=said), store.lock():
         pass
     with Store(store.home, "other").lock():
         pass
-    os.kill(int(holder.pid or 0), signal.SIGKILL)
-    holder.join()
+    holder.kill()
+    holder.communicate()
     with store.lock():
         assert (store.runs / "lock").read_text() == f"process {os.getpid()}"
-    release.set()
 
 
 def test_the_lock_is_freed_by_an_error(store: Store) -> None:
@@ -397,22 +398,3 @@ def test_the_project_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert find_home() == tmp_path.resolve() / "x"
     with pytest.raises(ConfigError, match=r"dataset\.yaml was not found.*assay init"):
         load_config(Store(find_home(), "d").config_path)
-
-
-def test_two_processes_that_build_the_same_stage_do_not_clash(store: Store) -> None:
-    """Whoever comes second finds the stage made; neither fails, nothing half-made stays."""
-    results: list[object] = []
-
-    def build() -> None:
-        def make(folder: Path) -> None:
-            fill(folder)
-            time.sleep(0.05)
-
-        try:
-            results.append(store.build("clean", "k" * 64, make).path.name)
-        except OSError as error:
-            results.append(error)
-
-    first = store.build("clean", "k" * 64, fill)
-    build()
-    assert results == [first.path.name]

@@ -182,7 +182,9 @@ def _describe_result(
     count, share = found.get("unexpected_count"), found.get("unexpected_percent")
     if count is not None and share is not None:
         noun = "missing" if type_.endswith("not_be_null") else "break it"
-        return f"{count:,} of {found.get('element_count', 0):,} {noun} ({share:.3g} %)"
+        # Great Expectations takes a share of the rows that have a value.
+        judged = found.get("element_count", 0) - (found.get("missing_count") or 0)
+        return f"{count:,} of {judged:,} {noun} ({share:.3g} %)"
     observed = found.get("observed_value")
     if observed is None:
         if type_ == "expect_column_to_exist":
