@@ -33,7 +33,7 @@ clean: ## delete the environment, runs and published versions
 
 $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Assay needs Python 3.11, 3.12 or 3.13; set PYTHON=/path/to/python" >&2; exit 2; }
-	@echo "Setting up $(VENV) with $$($(PYTHON) --version): about 2 minutes, once"
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version): 2 to 4 minutes, once"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .

@@ -20,6 +20,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = make_parser()
     options = parser.parse_args(arguments)
+    if options.show_version:
+        from importlib.metadata import version
+
+        print(f"assay {version('assay')}")
+        return 0
     if not options.command:
         parser.print_help()
         return 2
@@ -33,9 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.debug:
             raise
         report = getattr(error, "report", None)
-        print(f"\n{error}", file=sys.stderr)
-        if report is not None:
-            print(f"Nothing was published. Report: {_show(report)}", file=sys.stderr)
+        if report is None:
+            print(f"\n{error}", file=sys.stderr)
+        else:  # the reasons were told already
+            print(f"\nNothing was published. Report: {_show(report)}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print(
@@ -74,11 +80,16 @@ def make_parser() -> argparse.ArgumentParser:
     init.add_argument("--force", action="store_true", help="write over an earlier declaration")
     init.set_defaults(run=_init)
 
+    suggest = commands.add_parser("suggest", help="suggest the suites anew, after an edit")
+    suggest.add_argument("name", help="the data set")
+    suggest.set_defaults(run=_suggest)
+
     validate = commands.add_parser("validate", help="judge the raw data, nothing else")
     run = commands.add_parser(
         "run", help="the whole refresh: validate, repair, publish, train, report"
     )
     train = commands.add_parser("train", help="train the baseline on a published version")
+    parser.add_argument("--version", action="store_true", dest="show_version", help="and stop")
     for command, function in ((validate, _validate), (run, _run), (train, _train)):
         command.add_argument("name", help="the data set")
         command.add_argument(
@@ -101,6 +112,9 @@ def make_parser() -> argparse.ArgumentParser:
         command.add_argument("name", help="the data set")
         command.set_defaults(run=function)
     rollback.add_argument("version", help="see `assay versions NAME`")
+    for command in commands.choices.values():  # --debug may stand behind the command too
+        command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS,
+                             help="show tracebacks")  # fmt: skip
     return parser
 
 
@@ -112,9 +126,9 @@ def _store(name: str) -> Store:
     if not store.config_path.is_file():
         known = sorted(p.parent.name for p in (store.home / "data").glob("*/dataset.yaml"))
         raise ConfigError(
-            "config", f"there is no data set {name!r} in {_show(store.home / 'data')}",
-            f"Create it with `assay init SOURCE --target COLUMN --name {name}`, or name another: "
-            f"{name_near_misses(name, known)}",
+            "config", f"there is no data set {name!r} in {store.home / 'data'}",
+            f"Create it with `assay init SOURCE --target COLUMN --name {name}`, go to the "
+            f"project's folder or set ASSAY_HOME; or another: {name_near_misses(name, known)}",
         )  # fmt: skip
     return store
 
@@ -129,6 +143,17 @@ def _init(options: argparse.Namespace) -> int:
     store = Store(find_home(), options.name or name_dataset(options.source))
     done = initialise(options.source, options.target, store, key=options.key, force=options.force)
     tell_initialised(done, store.home)
+    return 0
+
+
+def _suggest(options: argparse.Namespace) -> int:
+    print(f"assay suggest {options.name}", flush=True)
+    store = _store(options.name)
+    from pipeline.initialise import suggest_again
+
+    done = suggest_again(store)
+    for suite, count in done.expectations.items():
+        print(f"  {_show(store.suites / suite)}.json  {count} expectations")
     return 0
 
 
@@ -184,8 +209,11 @@ def _report(options: argparse.Namespace) -> int:
 def _versions(options: argparse.Namespace) -> int:
     store = _store(options.name)
     current = store.current()
+    from flows.telling import describe_version
+
     for version in store.versions():
-        print(f"{'*' if version == current else ' '} {version}")
+        mark = "*" if version == current else " "
+        print(f"{mark} {version}  {describe_version(store.published / version)}")
     if current is None:
         print(f"No version yet; publish one with `assay run {options.name}`.")
     return 0

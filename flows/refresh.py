@@ -94,10 +94,12 @@ def validate(dataset: str, overrides: list[str] | None = None, home: Path | None
     """
     started = datetime.now(UTC)
     run = prepare(home or find_home(), dataset, overrides)
-    with telling(), run.store.lock():
+    with telling() as progress, run.store.lock():
         tasks.validate_raw(run, tasks.ingest(run))
         tasks.gate(run, "raw", started)
-        return tasks.report_validation(run, started)
+        report = tasks.report_validation(run, started)
+        progress.say(f"\n{progress.closing}")
+    return report
 
 
 def build_docs(dataset: str, home: Path | None = None) -> Path:

@@ -226,8 +226,11 @@ def publish(run: Run, started: datetime) -> Path:
 def report_validation(run: Run, started: datetime) -> Path:
     """Write the report of a validation that passed."""
     from pipeline.publishing import write_validation
+    from pipeline.report.text import render_text
 
-    return write_validation(run, started, current_progress().seconds)[0]
+    path, record = write_validation(run, started, current_progress().seconds)
+    current_progress().closing = render_text(record)
+    return path
 
 
 @stage("docs")
@@ -250,7 +253,7 @@ def gate(run: Run, when: When, started: datetime) -> None:
     from pipeline.publishing import write_stopped
     from pipeline.report.text import render_text
 
-    report, record = write_stopped(run, started, current_progress().seconds)
+    report, record = write_stopped(run, when, started, current_progress().seconds)
     _create_artifacts(record)
     current_progress().say("\n" + render_text(record))
     reasons = facts.verdict.reasons

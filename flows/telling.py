@@ -91,6 +91,20 @@ def find_worries(done: Initialised) -> list[str]:
     return worries
 
 
+def describe_version(path: Path) -> str:
+    """Say in a few words what a version is: its rows, and how well its network does."""
+    from pipeline.publishing import read_manifest
+
+    manifest = read_manifest(path)
+    scores = {score["name"]: score["metrics"] for score in manifest["metrics"]}
+    score: dict[str, Any] = scores["network"]["balanced_accuracy"]
+    rows = f"{manifest['rows']['labelled']:,} rows, seed {manifest['seed']}"
+    if score.get("value") is None:
+        return rows
+    interval = "" if score["low"] is None else f" ({score['low']:.3f} to {score['high']:.3f})"
+    return f"{rows}, balanced accuracy {score['value']:.3f}{interval}"
+
+
 def describe_stage(run: Run, name: str) -> str:
     """Say in a few words what a stage did."""
     describe = _WORDS.get(name)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.errors import ConfigError, name_near_misses
 
@@ -18,7 +18,17 @@ Role = Literal[
     "numeric", "categorical", "boolean", "datetime", "text", "identifier", "constant", "target"
 ]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+# A single text or number stands for a list of one: people write `missing: -999`.
+Texts = Annotated[tuple[str, ...], BeforeValidator(lambda given: _list_texts(given))]
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
+
+
+def _list_texts(given: object) -> object:
+    items = given if isinstance(given, list | tuple) else [given]
+    return [
+        str(item) if isinstance(item, int | float) and not isinstance(item, bool) else item
+        for item in items
+    ]
 
 
 class Section(BaseModel):
@@ -42,8 +52,8 @@ class ColumnConfig(Section):
     """What is declared about one column; what is left out is inferred."""
 
     role: Role | None = None
-    missing: tuple[str, ...] = Field((), description="texts that stand for a missing value")
-    keep: tuple[str, ...] = Field((), description="texts that look missing but are values")
+    missing: Texts = Field((), description="texts that stand for a missing value")
+    keep: Texts = Field((), description="texts that look missing but are values")
     minimum: float | None = Field(None, description="smallest possible value, in the column's unit")
     maximum: float | None = Field(None, description="largest possible value, in the column's unit")
     format: str | None = Field(None, description="strptime format of a datetime column")
@@ -57,7 +67,7 @@ class IngestConfig(Section):
     )
     encoding: str = Field("auto", description="a codec's name, or 'auto'")
     decimal: Literal["auto", ".", ","] = "auto"
-    missing_tokens: tuple[str, ...] = Field(
+    missing_tokens: Texts = Field(
         ("", "?", "NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "null", "NULL"),
         description="texts taken as missing in every column",
     )
@@ -127,7 +137,7 @@ class CleaningConfig(Section):
     max_missing: Fraction = Field(
         0.8, description="a column with a larger share missing is dropped"
     )
-    drop_columns: tuple[str, ...] = ()
+    drop_columns: Texts = ()
     leaks: Literal["warn", "drop"] = Field(
         "warn", description="a feature that alone gives the label away"
     )

@@ -6,6 +6,7 @@ Numbers are float64; categories, booleans, texts and labels are text; dates are 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
@@ -124,7 +125,9 @@ def canonicalise(table: SourceTable, config: DatasetConfig) -> Canonical:
         If the key is not unique, or the labels are absent, all of one class, or too many to be
         classes.
     """
-    _check_names(table, config)
+    # What `columns` names may have vanished from the source; that is for the gate to say.
+    check_names(table.columns, config, expected=config.columns)
+    _refuse_reserved(table, config)
     decimal: str = config.ingest.decimal
     if decimal == "auto":
         decimal = find_decimal(list(table.columns.values()), table.dress.get("delimiter", ","))
@@ -175,7 +178,21 @@ def canonicalise(table: SourceTable, config: DatasetConfig) -> Canonical:
     )
 
 
-def _check_names(table: SourceTable, config: DatasetConfig) -> None:
+def check_names(known: Collection[str], config: DatasetConfig, expected: Collection[str]) -> None:
+    """Check that the columns which dataset.yaml names are there.
+
+    Parameters
+    ----------
+    known
+        The source's columns.
+    expected
+        Columns that the suites name: if one of them vanished, it is for the gate to say so.
+
+    Raises
+    ------
+    ConfigError
+        For the first name that is unknown, with the nearest known one.
+    """
     named = {
         "target": [config.target],
         "key": [config.key] if config.key else [],
@@ -187,14 +204,14 @@ def _check_names(table: SourceTable, config: DatasetConfig) -> None:
     }
     for place, names in named.items():
         for name in names:
-            if name not in table.columns:
-                # A column that vanished from the source is for the schema suite to judge.
-                if place == "columns":
-                    continue
+            if name not in known and not (place == "columns" and name in expected):
                 raise ConfigError(
                     "ingest", f"{place} names the column {name!r}, which the source lacks",
-                    f"Correct {place}: {name_near_misses(name, table.columns)}",
+                    f"Correct {place}: {name_near_misses(name, known)}",
                 )  # fmt: skip
+
+
+def _refuse_reserved(table: SourceTable, config: DatasetConfig) -> None:
     needed = [SPLIT, *FLAGS, REASON] + ([] if config.key == ROW_ID else [ROW_ID])
     taken = [name for name in needed if name in table.columns]
     if taken:

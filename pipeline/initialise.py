@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.cleaning import FittedCleaning, fit_cleaning
-from pipeline.config import CleaningConfig, DatasetConfig, parse_config
+from pipeline.config import CleaningConfig, DatasetConfig, load_config, parse_config
 from pipeline.dataset import TrainSet
 from pipeline.errors import ConfigError, name_near_misses
 from pipeline.ingest import Canonical, ColumnFacts, IngestFacts, canonicalise
@@ -78,15 +78,34 @@ def initialise(
         )  # fmt: skip
     canonical = canonicalise(table, draft)
     config = _choose(draft, canonical)
+    text = write_declaration(config, canonical.facts, source.name)
+    store.config_path.parent.mkdir(parents=True, exist_ok=True)
+    done = _suggest(config, canonical, store)
+    store.config_path.write_text(text, encoding="utf-8")
+    return done
+
+
+def suggest_again(store: Store) -> Initialised:
+    """Suggest the suites anew from a declaration that was edited; the old ones are written over.
+
+    Raises
+    ------
+    SourceError, ConfigError, DataContractError
+        If the declaration is wrong or the source can't be read.
+    """
+    config = load_config(store.config_path)
+    table = read_source(store.source(config.source), config.ingest)
+    return _suggest(config, canonicalise(table, config), store)
+
+
+def _suggest(config: DatasetConfig, canonical: Canonical, store: Store) -> Initialised:
+    """Write suites learned on the training split; tell what else is seen there."""
     schema = canonical.facts.schema
     kept = [name for name in schema.roles if name not in config.cleaning.drop_columns]
     assignment = split_rows(canonical.frame, schema.keep(kept), config.split, seed=config.seed)
     train = TrainSet(_select_train(canonical, assignment), schema)
     cleaning = fit_cleaning(train, config.cleaning, config.columns)
     suites = suggest_suites(train, config)
-    text = write_declaration(config, canonical.facts, source.name)
-    store.config_path.parent.mkdir(parents=True, exist_ok=True)
-    store.config_path.write_text(text, encoding="utf-8")
     write_suites(store.suites, suites)
     return Initialised(
         config,

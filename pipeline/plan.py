@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.config import DatasetConfig, load_config
+from pipeline.errors import ConfigError
 from pipeline.store import Address, Store, hash_code, hash_key, hash_tree, package_versions
-from pipeline.validation.suites import find_expected_bounds, read_suites
+from pipeline.validation.suites import find_expected_bounds, find_named_columns, read_suites
 
 PACKAGES = (
     "pandas", "numpy", "pyarrow", "scikit-learn", "imbalanced-learn", "tensorflow", "keras",
@@ -26,6 +27,8 @@ class Run:
         SHA-256 of each file by name.
     expected
         Between which bounds the suites expect the values of each column.
+    named
+        The columns that the suites are about.
     """
 
     store: Store
@@ -33,6 +36,7 @@ class Run:
     sources: dict[str, str]
     suites: dict[str, str]
     expected: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    named: frozenset[str] = frozenset()
     keys: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -83,11 +87,17 @@ def prepare(home: Path, dataset: str, overrides: list[str] | None = None) -> Run
     """
     store = Store(home, dataset)
     config = load_config(store.config_path, overrides or [])
+    if config.dataset != dataset:
+        raise ConfigError(
+            "config", f"dataset is {config.dataset!r}, but its folder is data/{dataset}",
+            "Give both one name",
+        )  # fmt: skip
     sources = hash_tree(store.source(config.source))
     suites = hash_tree(store.suites) if store.suites.is_dir() else {}
-    expected = find_expected_bounds(read_suites(store.suites, dataset)) if suites else {}
+    read = read_suites(store.suites, dataset) if suites else {}
+    expected = find_expected_bounds(read)
     keys = plan_keys(config, sources, suites, expected)
-    return Run(store, config, sources, suites, expected, keys)
+    return Run(store, config, sources, suites, expected, find_named_columns(read), keys)
 
 
 def plan_keys(

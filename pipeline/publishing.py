@@ -20,22 +20,32 @@ from pipeline.report.page import render_html
 from pipeline.report.record import RunRecord
 from pipeline.resampling import ResamplingFacts
 from pipeline.splitting import SplitFacts
-from pipeline.steps import judge_results
+from pipeline.steps import When, judge_results
 from pipeline.store import dump_json, hash_file, package_versions
 from pipeline.tables import read_all
 from pipeline.training.results import TrainingFacts
 
 MANIFEST_VERSION = 1
+RAW_STAGES = {"ingest", "validate_raw"}
+REPAIRED_STAGES = RAW_STAGES | {"split", "clean", "impute", "validate_repaired"}
 FEATURE_FILES = ("train.parquet", "validation.parquet", "test.parquet", "layout.json")
 
 
 def make_record(
-    run: Run, started: str, seconds: dict[str, float], version: str | None
+    run: Run,
+    started: str,
+    seconds: dict[str, float],
+    version: str | None,
+    last: When | None = None,
 ) -> RunRecord:
-    """Gather the facts of all stages that are done."""
+    """Gather the facts of the stages that ran, up to the validation that came last, if one did."""
+    reached = {None: set(run.keys), "raw": RAW_STAGES, "repaired": REPAIRED_STAGES}[last]
+
+    def is_part(stage: str) -> bool:
+        return stage in reached and run.is_done(stage)
 
     def facts(stage: str, kind: type[Any]) -> Any:
-        return run.address(stage).facts(kind) if run.is_done(stage) else None
+        return run.address(stage).facts(kind) if is_part(stage) else None
 
     ingest = run.address("ingest").facts(IngestFacts)
     cleaning = facts("clean", CleaningFacts)
@@ -51,11 +61,11 @@ def make_record(
         config=run.config.model_dump(mode="json"),
         ingest=ingest,
         raw=judge_results(run, "raw"),
-        profiles=_profile(run, ingest, cleaning),
+        profiles=_profile(run, ingest, cleaning, repaired=is_part("impute")),
         split=facts("split", SplitFacts),
         cleaning=cleaning,
         imputation=facts("impute", ImputationFacts),
-        repaired=judge_results(run, "repaired") if run.is_done("validate_repaired") else None,
+        repaired=judge_results(run, "repaired") if is_part("validate_repaired") else None,
         features=None if assembly is None else assembly.features,
         leftover=None if assembly is None else assembly.leftover,
         resampling=facts("resample", ResamplingFacts),
@@ -63,12 +73,14 @@ def make_record(
     )
 
 
-def _profile(run: Run, ingest: IngestFacts, cleaning: CleaningFacts | None) -> list[ColumnProfile]:
+def _profile(
+    run: Run, ingest: IngestFacts, cleaning: CleaningFacts | None, *, repaired: bool
+) -> list[ColumnProfile]:
     raw = read_all(run.address("ingest").path)
-    repaired = read_all(run.address("impute").path) if run.is_done("impute") else None
+    after = read_all(run.address("impute").path) if repaired else None
     bounds = {} if cleaning is None else cleaning.fitted.bounds
     spans = {name: (bound.low, bound.high) for name, bound in bounds.items()}
-    return profile_columns(raw, repaired, ingest.schema, spans)
+    return profile_columns(raw, after, ingest.schema, spans)
 
 
 def name_version(run: Run, started: datetime) -> str:
@@ -84,23 +96,25 @@ def publish(run: Run, started: datetime, seconds: dict[str, float]) -> tuple[Pat
     return path, record
 
 
-def write_stopped(run: Run, started: datetime, seconds: dict[str, float]) -> tuple[Path, RunRecord]:
+def write_stopped(
+    run: Run, when: When, started: datetime, seconds: dict[str, float]
+) -> tuple[Path, RunRecord]:
     """Write the report of a run that a gate stopped; publish nothing."""
-    return _write_apart(run, "stopped", started, seconds)
+    return _write_apart(run, "stopped", when, started, seconds)
 
 
 def write_validation(
     run: Run, started: datetime, seconds: dict[str, float]
 ) -> tuple[Path, RunRecord]:
     """Write the report of a validation alone; publish nothing."""
-    return _write_apart(run, "validated", started, seconds)
+    return _write_apart(run, "validated", "raw", started, seconds)
 
 
 def _write_apart(
-    run: Run, kind: str, started: datetime, seconds: dict[str, float]
+    run: Run, kind: str, last: When, started: datetime, seconds: dict[str, float]
 ) -> tuple[Path, RunRecord]:
     """Write reports outside of the published versions."""
-    record = make_record(run, started.isoformat(timespec="seconds"), seconds, None)
+    record = make_record(run, started.isoformat(timespec="seconds"), seconds, None, last)
     folder = run.store.runs / kind / name_version(run, started)
     folder.mkdir(parents=True, exist_ok=True)
     _write_reports(record, folder)

@@ -40,7 +40,17 @@ def ingest(run: Run) -> Address:
         dump_json(out / "columns.json", canonical.rules)
         dump_json(out / FACTS, canonical.facts)
 
-    return run.build("ingest", make)
+    address = run.build("ingest", make)
+    _check_declared(run, address)
+    return address
+
+
+def _check_declared(run: Run, rows: Address) -> None:
+    """Check the names in dataset.yaml at each run, also where the rows were read before."""
+    from pipeline.ingest import IngestFacts, check_names
+
+    known = rows.facts(IngestFacts).schema.roles
+    check_names([*known, run.config.key or run.config.target], run.config, run.named)
 
 
 def validate(run: Run, when: When, rows: Address) -> Address:

@@ -148,7 +148,8 @@ def judge_classes(record: RunRecord) -> Iterator[Finding]:
     for i, row in enumerate(score.confusion):
         rows = sum(row)
         high = find_recall_interval(row[i], rows)[1]
-        if rows >= FEW_CLASS_ROWS and average is not None and (high < average or row[i] == 0):
+        missed = row[i] < rows and average is not None and (high < average or row[i] == 0)
+        if rows >= FEW_CLASS_ROWS and missed:
             found.append((row[i] / rows, i))
     for recall, i in sorted(found)[:2]:
         row = score.confusion[i]
@@ -190,6 +191,16 @@ def judge_certainty(record: RunRecord) -> Iterator[Finding]:
     if not score or not record.training:
         return
     interval = score.metrics[MAIN]
+    least = min((sum(row) for row in score.confusion if sum(row)), default=0)
+    if least < FEW_CLASS_ROWS:
+        yield Finding(
+            "warning",
+            f"{write_count(record.training.test_rows, 'test row')} are too few for a score",
+            f"Their smallest class has {write_count(least, 'row')}; each of its rows moves "
+            "the balanced accuracy by many points, whatever the interval says.",
+            "Give more rows, a larger split.test, or use training.folds: 5 to judge changes.",
+        )
+        return
     if interval.low is None or interval.high is None or (interval.high - interval.low) / 2 <= WIDE:
         return
     yield Finding(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pipeline.report import data_findings as data
 from pipeline.report import network_findings as network
 from pipeline.report.finding import ORDER, Finding
-from pipeline.report.wording import cut, read_difference, write_count, write_interval
+from pipeline.report.wording import cut, quote, read_difference, write_count, write_interval
 
 if TYPE_CHECKING:
     from pipeline.report.record import RunRecord
@@ -92,7 +92,9 @@ def _write_headline(record: RunRecord) -> str:
     if state == "stopped":
         return _explain_stop(record)
     if record.training is not None:
-        return _describe_network(record.training, network.name_preparation(record))
+        return _describe_network(record.training, network.name_preparation(record)) + _warn_of_leak(
+            record
+        )
     if record.repaired is not None:
         left = count_failures(record.repaired)
         return (
@@ -153,3 +155,14 @@ def _describe_network(training: TrainingFacts, preparation: str) -> str:
     if repair and read_difference(repair) in effects:
         ending = f"; {effects[read_difference(repair)]}"
     return cut(", ".join([text, *parts]) + ending + ".", 400)
+
+
+def _warn_of_leak(record: RunRecord) -> str:
+    """Say that a score may be too good to be true."""
+    if record.cleaning is None:
+        return ""
+    gone = {column.name for column in record.cleaning.fitted.dropped}
+    leaks = [leak.column for leak in record.cleaning.fitted.leaks if leak.column not in gone]
+    if not leaks:
+        return ""
+    return f" Don't trust the score yet: {quote(leaks[0])} alone gives the label away."

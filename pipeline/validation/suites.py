@@ -44,7 +44,7 @@ def read_suites(folder: Path, dataset: str) -> dict[str, dict[str, Any]]:
     if not files:
         raise ConfigError(
             "validation", f"expectations/{dataset} holds 0 suites",
-            f"Suggest them with `assay init SOURCE --target COLUMN --name {dataset}`",
+            f"Suggest them with `assay suggest {dataset}`",
         )  # fmt: skip
     suites = {}
     for file in files:
@@ -80,6 +80,16 @@ def find_expected_bounds(
             highs = [x for x in (high, bounds.get(column, (None, None))[1]) if x is not None]
             bounds[column] = (max(lows, default=None), min(highs, default=None))
     return bounds
+
+
+def find_named_columns(suites: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
+    """Find the columns that the suites are about."""
+    return frozenset(
+        str(expectation["kwargs"]["column"])
+        for suite in suites.values()
+        for expectation in suite["expectations"]
+        if "column" in expectation["kwargs"]
+    )
 
 
 def _to_number(value: object) -> float | None:

@@ -90,7 +90,7 @@ def test_versions_report_and_rollback(published: Path, monkeypatch: pytest.Monke
     """The small commands find what a run published."""
     monkeypatch.chdir(published)
     assert main(["versions", "hypothyroid"]) == 0
-    version = capsys.readouterr().out.strip().removeprefix("* ")
+    version = capsys.readouterr().out.removeprefix("* ").split()[0]
     assert main(["rollback", "hypothyroid", version]) == 0
     assert main(["report", "hypothyroid"]) == 0
     assert Path(capsys.readouterr().out.strip().splitlines()[-1]).is_file()
@@ -115,3 +115,38 @@ def test_docs_are_built(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["docs", "hypothyroid"]) == 0
     page = Path(capsys.readouterr().out.strip().splitlines()[-1].removeprefix("Data Docs: "))
     assert "missing_values" in page.read_text(encoding="utf-8")
+
+
+def test_suites_are_learned_anew_from_an_edited_declaration(home: Path) -> None:
+    """`assay suggest` follows the roles that a person declared, and keeps the declaration."""
+    copy_sample(home, "hypothyroid")
+    declaration = home / "data/hypothyroid/dataset.yaml"
+    edited = declaration.read_text().replace("T3: {role: numeric}", "T3: {role: identifier}", 1)
+    declaration.write_text(edited)
+    assert main(["suggest", "hypothyroid"]) == 0
+    outliers = (home / "expectations/hypothyroid/outliers.json").read_text()
+    assert '"TSH"' in outliers
+    assert '"T3"' not in outliers
+    assert declaration.read_text() == edited
+
+
+@pytest.mark.parametrize(
+    ("override", "near"),
+    [
+        ("cleaning.drop_columns=[TBGG]", "'TBG'"),
+        ("split={by: time, column: agee}", "'age'"),
+        ("columns={TSSH: {missing: -9}}", "'TSH'"),
+        ("dataset=other", "data/hypothyroid"),
+    ],
+)
+def test_names_that_the_source_lacks_are_refused_at_each_run(
+    home: Path, override: str, near: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A misspelt column in dataset.yaml is an error, also where the rows were read before."""
+    copy_sample(home, "hypothyroid")
+    from pipeline.plan import prepare
+    from pipeline.steps import ingest
+
+    ingest(prepare(home, "hypothyroid"))
+    assert main(["run", "hypothyroid", "--set", override]) == 2
+    assert near in capsys.readouterr().err

@@ -176,8 +176,15 @@ def test_conflicting_labels_weigh_by_their_share(rows: int, severity: list[str])
 
 
 def test_a_wide_interval_is_a_warning() -> None:
-    """Few test rows are named as the reason that small differences can't be seen."""
-    assert find(summarise(make_multiclass()), "are few for a precise score") == ["warning"]
+    """Few test rows, or few of one class, are named as the reason that a score says little."""
+    assert find(summarise(make_multiclass()), "are too few for a score") == ["warning"]
+    record = make_published()
+    assert record.training is not None
+    wide = [
+        replace(score, metrics=score.metrics | {"balanced_accuracy": Interval(0.8, 0.6, 0.95)})
+        for score in record.training.scores
+    ]
+    assert find(summarise(with_training(scores=wide)), "few for a precise score") == ["warning"]
 
 
 def test_a_loss_that_is_no_number_is_critical() -> None:
