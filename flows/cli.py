@@ -57,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\nan error of ours: {type(error).__name__}: {error}", file=sys.stderr)
         print("Run it again with --debug and report what it prints.", file=sys.stderr)
         return 3
+    # What is loaded needs no collecting any more; at the exit that costs a second.
+    gc.freeze()
     return code
 
 

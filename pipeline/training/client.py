@@ -24,7 +24,6 @@ from pipeline.training.jobs import Job
 from pipeline.training.results import FitSummary
 
 STAGE = "training"
-CLOSE_SECONDS = 5.0
 # Products of a batch and a layer below this size are slower when two threads share them.
 SMALL_PRODUCT = 64 * 1024
 
@@ -197,22 +196,16 @@ class Trainer:
             handle.on_epoch(event["epoch"], event["epochs"])
 
     def close(self) -> None:
-        """End the process: in peace if it is idle, by force if a job is under way."""
+        """End the process at once: what it was asked for is on the disk, or not wanted any more."""
         process = self._process
         if process is None:
             return
-        if self._pending:
-            process.kill()
+        process.kill()
         for stream in (process.stdin, process.stdout):
             if stream is not None:
                 with contextlib.suppress(BrokenPipeError):
                     stream.close()
-        try:
-            process.wait(CLOSE_SECONDS)
-        except subprocess.TimeoutExpired:
-            # It may still be importing TensorFlow; there is nothing to lose.
-            process.kill()
-            process.wait()
+        process.wait()
         self._process = None
         self._pending = []
 
