@@ -14,11 +14,12 @@ import numpy as np
 import pandas as pd
 
 from pipeline.cleaning import FittedCleaning
+from pipeline.columns import ColumnRules
 from pipeline.config import EncodingConfig
 from pipeline.dataset import ROW_ID, SPLIT, SPLITS, Features, TrainSet
 from pipeline.encoding import FittedEncoding, encode, find_bucketed, fit_encoding
 from pipeline.errors import DataContractError
-from pipeline.ingest import ColumnRules, IngestFacts
+from pipeline.ingest import IngestFacts
 from pipeline.preprocessor import Preprocessor, load_imputation, narrow_schema
 from pipeline.store import FACTS, dump_json, load_facts
 from pipeline.tables import (

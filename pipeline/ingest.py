@@ -5,56 +5,29 @@ Numbers are float64; categories, booleans, texts and labels are text; dates are 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 import pandas as pd
 
+from pipeline.columns import ColumnRule, ColumnRules, type_values
 from pipeline.config import ColumnConfig, DatasetConfig, Role
 from pipeline.dataset import FEATURE_ROLES, FLAGS, REASON, ROW_ID, SPLIT, Schema
 from pipeline.errors import ConfigError, DataContractError, name_examples, name_near_misses
 from pipeline.reading import SourceTable, TextColumn
 from pipeline.roles import (
     Inferred,
-    MissingRule,
     Suspicion,
     find_decimal,
     find_suspicions,
     infer_role,
     is_missing,
     make_missing_rule,
-    parse_dates,
-    parse_numbers,
 )
+from pipeline.row_ids import hash_rows
 
-LANES = (b"assay row lane A", b"assay row lane B")
 MAX_CLASSES = 100
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnRule:
-    """How the raw values of one column are read."""
-
-    role: Role
-    missing: MissingRule
-    format: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnRules:
-    """How the raw values of all columns are read; JSON-ready, ships with a version."""
-
-    target: str
-    decimal: str
-    columns: dict[str, ColumnRule]
-
-    @property
-    def roles(self) -> dict[str, Role]:
-        """The role of each column."""
-        return {name: rule.role for name, rule in self.columns.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +118,7 @@ def canonicalise(table: SourceTable, config: DatasetConfig) -> Canonical:
         missing = is_missing(column, rule)
         inferred = infer_role(column, missing, declared, decimal)
         rules[column.name] = ColumnRule(inferred.role, rule, inferred.format)
-        typed = _type_values(column, missing, rules[column.name], decimal)
+        typed = type_values(column, missing, rules[column.name], decimal)
         _refuse_unreadable(column, missing, typed, inferred)
         data[column.name] = typed.take(column.codes).reset_index(drop=True)
         facts.append(_describe_column(column, missing, typed, inferred))
@@ -222,76 +195,6 @@ def _refuse_reserved(table: SourceTable, config: DatasetConfig) -> None:
         )  # fmt: skip
 
 
-def read_rows(frame: pd.DataFrame, rules: ColumnRules) -> pd.DataFrame:
-    """Type new raw rows as the source was typed.
-
-    Parameters
-    ----------
-    frame
-        Raw values: texts, numbers, None. A column that is left out is missing in every row; a
-        number or date that can't be read is missing, as it was in training.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The columns that a network may learn from, in the source's order.
-    """
-    columns = {}
-    for name, rule in rules.columns.items():
-        if rule.role not in FEATURE_ROLES:
-            continue
-        decimal = rules.decimal if rule.role == "numeric" else "."
-        given = frame[name] if name in frame.columns else [None] * len(frame)
-        texts = [_write_text(value, decimal, rule.format) for value in given]
-        codes, values = pd.factorize(np.array(texts, dtype=object))
-        column = TextColumn(name, codes, values, np.bincount(codes, minlength=len(values)))
-        missing = is_missing(column, rule.missing)
-        typed = _type_values(column, missing, rule, rules.decimal)
-        unread = column.values[typed.isna().to_numpy() & ~missing]
-        if len(unread):
-            warnings.warn(
-                f"column '{name}': {name_examples(unread)} can't be read as {rule.role} and "
-                "count as missing",
-                stacklevel=2,
-            )
-        columns[name] = typed.take(codes).reset_index(drop=True)
-    return pd.DataFrame(columns, index=range(len(frame)))
-
-
-def _write_text(value: object, decimal: str, form: str | None) -> str:
-    """Write a raw value as the source would: whole floats without a point, dates in its form."""
-    if value is None or value is pd.NaT or value is pd.NA:
-        return ""
-    if isinstance(value, float | np.floating):
-        if np.isnan(value):
-            return ""
-        whole = float(value)
-        if whole.is_integer() and abs(whole) < 1e15:
-            return str(int(whole))
-        return str(value).replace(".", decimal)
-    if isinstance(value, bool | np.bool_):
-        return str(value).lower()
-    if isinstance(value, date | np.datetime64):
-        moment = pd.Timestamp(value)
-        return moment.isoformat() if form in (None, "ISO8601") else moment.strftime(str(form))
-    return str(value).strip()
-
-
-def _type_values(
-    column: TextColumn, missing: np.ndarray, rule: ColumnRule, decimal: str
-) -> pd.Series:
-    """Give the distinct values of a column their type; what can't be read becomes missing."""
-    values = column.values.copy()
-    values[missing] = None
-    if rule.role == "numeric":
-        return pd.Series(np.where(missing, np.nan, parse_numbers(column.values, decimal)))
-    if rule.role == "datetime" and rule.format is not None:
-        return parse_dates(values, rule.format)
-    if rule.role == "target":
-        return pd.Series(_normalise_labels(values), dtype="str")
-    return pd.Series(values, dtype="str")
-
-
 def _refuse_unreadable(
     column: TextColumn, missing: np.ndarray, typed: pd.Series, inferred: Inferred
 ) -> None:
@@ -326,15 +229,6 @@ def _describe_column(
     )
 
 
-def _normalise_labels(values: np.ndarray) -> list[str | None]:
-    """Write labels that are all whole numbers in one way: '1' and '1.0' are one class."""
-    present = [text for text in values if text is not None]
-    numbers = parse_numbers(np.array(present, dtype=object))
-    if not present or not (np.isfinite(numbers) & (numbers == np.round(numbers))).all():
-        return list(values)
-    return [None if text is None else str(int(float(text))) for text in values]
-
-
 def _name_rows(
     table: SourceTable, config: DatasetConfig, facts: list[ColumnFacts]
 ) -> tuple[np.ndarray, str]:
@@ -352,43 +246,6 @@ def _name_rows(
             "Make the key unique in the source, or remove `key` to name rows by their content",
         )
     return column.take(column.values), f"key {config.key}"
-
-
-def hash_rows(columns: list[TextColumn], rows: int) -> np.ndarray:
-    """Name rows by their content: 128 bits as 32 hexadecimal digits.
-
-    The same content has the same name in any file, in any order of rows and columns; equal rows are
-    told apart by counting them.
-    """
-    lanes = np.zeros((2, rows), dtype=np.uint64)
-    for column in columns:
-        texts = np.append(_normalise_numbers(column.values), column.name)
-        for lane, key in enumerate(LANES):
-            hashes = pd.util.hash_array(texts, hash_key=key.decode(), categorize=False)
-            # A sum does not depend on the order of columns; the name's hash tells them apart.
-            lanes[lane] += _mix(hashes[:-1] ^ _mix(hashes[-1:]))[column.codes]
-    lanes = _mix(lanes)
-    occurrence = pd.DataFrame(lanes.T).groupby([0, 1]).cumcount().to_numpy(dtype=np.uint64)
-    lanes = np.where(occurrence > 0, _mix(lanes + occurrence), lanes)
-    text = lanes.T.astype(">u8").tobytes().hex()
-    return np.array([text[i : i + 32] for i in range(0, len(text), 32)], dtype=object)
-
-
-def _normalise_numbers(values: np.ndarray) -> np.ndarray:
-    """Write equal numbers equally, so that 0.60 in CSV and 0.6 in Parquet are the same content."""
-    numbers = parse_numbers(values)
-    texts = values.copy()
-    is_number = np.isfinite(numbers)
-    texts[is_number] = [repr(number) for number in (numbers[is_number] + 0.0).tolist()]
-    return texts
-
-
-def _mix(values: np.ndarray) -> np.ndarray:
-    """Scramble 64-bit values (finaliser of splitmix64, Steele, Lea and Flood 2014)."""
-    mixed = values.astype(np.uint64)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(mixed ^ (mixed >> np.uint64(31)))
 
 
 def _check_features(facts: list[ColumnFacts]) -> None:

@@ -120,7 +120,13 @@ def plan_keys(
             more,
         )
 
-    plan("ingest", "reading delimited roles ingest", "target key columns ingest", "", sources)
+    plan(
+        "ingest",
+        "reading delimited roles columns row_ids ingest",
+        "target key columns ingest",
+        "",
+        sources,
+    )
     plan("validate_raw", "validation", "", "ingest", suites)
     plan("split", "splitting", "split seed", "ingest", config.cleaning.drop_columns)
     plan("clean", "cleaning outliers spelling leaks", "cleaning columns", "ingest split", expected)

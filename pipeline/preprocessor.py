@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 
 from pipeline.cleaning import FittedCleaning, clean_values
+from pipeline.columns import ColumnRules, read_rows
 from pipeline.dataset import Schema
 from pipeline.encoding import FittedEncoding, encode
 from pipeline.errors import DataContractError, name_examples, name_near_misses
 from pipeline.imputation import Donors, Fill, FittedImputation, impute
-from pipeline.ingest import ColumnRules, read_rows
 from pipeline.store import dump_json, load_facts
 
 

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.columns import read_rows
 from pipeline.config import DatasetConfig, IngestConfig, parse_config
 from pipeline.dataset import FLAGS, REASON, ROW_ID
 from pipeline.errors import ConfigError, DataContractError
-from pipeline.ingest import Canonical, canonicalise, read_rows
+from pipeline.ingest import Canonical, canonicalise
 from pipeline.reading import SourceTable, TextColumn, read_source
 
 Columns = dict[str, list[str]]

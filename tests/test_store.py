@@ -19,12 +19,13 @@ from hypothesis import strategies as st
 
 from pipeline.assembly import AssemblyFacts
 from pipeline.cleaning import CleaningFacts, FittedCleaning
+from pipeline.columns import ColumnRules
 from pipeline.config import load_config
 from pipeline.dataset import Schema
 from pipeline.encoding import FittedEncoding
 from pipeline.errors import ConfigError, SourceError, StageError
 from pipeline.imputation import ImputationFacts
-from pipeline.ingest import ColumnRules, IngestFacts
+from pipeline.ingest import IngestFacts
 from pipeline.resampling import ResamplingFacts
 from pipeline.splitting import SplitFacts
 from pipeline.store import (
