@@ -91,7 +91,9 @@ def make_parser() -> argparse.ArgumentParser:
         "run", help="the whole refresh: validate, repair, publish, train, report"
     )
     train = commands.add_parser("train", help="train the baseline on a published version")
-    parser.add_argument("--version", action="store_true", dest="show_version", help="and stop")
+    parser.add_argument(
+        "--version", action="store_true", dest="show_version", help="print the version"
+    )
     for command, function in ((validate, _validate), (run, _run), (train, _train)):
         command.add_argument("name", help="the data set")
         command.add_argument(
