@@ -254,7 +254,7 @@ def test_what_is_no_suite_is_named(tmp_path: Path, content: str) -> None:
 
 def test_a_data_set_without_suites_is_refused(tmp_path: Path) -> None:
     """Nothing would be judged; the message says how to get suggestions."""
-    with pytest.raises(ConfigError, match=r"expectations/d holds 0 suites\..*assay init"):
+    with pytest.raises(ConfigError, match=r"expectations/d holds 0 suites\..*assay suggest d"):
         read_suites(tmp_path, "d")
 
 
