@@ -10,10 +10,11 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from benchmarks.measuring import run
+from benchmarks.measuring import Measured, run
 
 ROOT = Path(__file__).parents[1]
 ASSAY = [sys.executable, "-m", "flows.cli"]
@@ -41,7 +42,14 @@ def measure(rounds: int) -> None:
         record = json.loads(
             (home / "data/published/flights/current/record.json").read_text(encoding="utf-8")
         )
+        _print_ours(ours, record)
         usual = run([sys.executable, str(Path(__file__).with_name("usual_stack.py"))], home)
+    print(f"  usual stack {usual.seconds:7.1f} s   {usual.peak_mb:6.0f} MB")
+    print("    " + usual.output.strip().replace("\n", "\n    "))
+    print(f"  ratio       {usual.seconds / ours.seconds:7.1f} ×, peers and report included in ours")
+
+
+def _print_ours(ours: Measured, record: dict[str, Any]) -> None:
     for stage, taken in record["seconds"].items():
         print(f"    {stage:<20} {taken:7.1f} s")
     scores = {score["name"]: score["metrics"] for score in record["training"]["scores"]}
@@ -50,9 +58,6 @@ def measure(rounds: int) -> None:
         f"  ours        {ours.seconds:7.1f} s   {ours.peak_mb:6.0f} MB   balanced accuracy "
         f"{value['value']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
     )
-    print(f"  usual stack {usual.seconds:7.1f} s   {usual.peak_mb:6.0f} MB")
-    print("    " + usual.output.strip().replace("\n", "\n    "))
-    print(f"  ratio       {usual.seconds / ours.seconds:7.1f} ×, peers and report included in ours")
 
 
 def _derive_label(source: Path, target: Path) -> None:

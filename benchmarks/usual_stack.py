@@ -84,7 +84,7 @@ def main() -> None:
             keras.layers.Dense(2, "softmax"),
         ]
     )  # fmt: skip
-    network.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    network.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     targets = (validation["late"] == "late").astype(int).to_numpy()
     network.fit(
         x, y, validation_data=(x_validation, targets), epochs=EPOCHS, batch_size=BATCH, verbose=0
