@@ -93,7 +93,7 @@ def find_worries(done: Initialised) -> list[str]:
 
 def describe_version(path: Path) -> str:
     """Say in a few words what a version is: its rows, and how well its network does."""
-    from pipeline.publishing import read_manifest
+    from pipeline.store import read_manifest
 
     manifest = read_manifest(path)
     scores = {score["name"]: score["metrics"] for score in manifest["metrics"]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -182,9 +181,3 @@ def _make_manifest(run: Run, record: RunRecord, folder: Path) -> dict[str, Any]:
             if item.is_file()
         },
     }
-
-
-def read_manifest(version: Path) -> dict[str, Any]:
-    """Read the manifest of a version."""
-    manifest: dict[str, Any] = json.loads((version / "manifest.json").read_text(encoding="utf-8"))
-    return manifest

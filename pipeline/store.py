@@ -286,6 +286,12 @@ def dump_json(path: Path, value: object) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
+def read_manifest(version: Path) -> dict[str, Any]:
+    """Read the manifest of a version."""
+    manifest: dict[str, Any] = json.loads((version / "manifest.json").read_text(encoding="utf-8"))
+    return manifest
+
+
 def load_facts(path: Path, kind: type[T]) -> T:
     """Read a dataclass back from the JSON that ``dump_json`` wrote."""
     from pydantic import TypeAdapter

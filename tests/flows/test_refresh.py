@@ -17,8 +17,7 @@ from flows.refresh import refresh, validate
 from flows.tasks import GateStopped
 from pipeline.errors import StageError
 from pipeline.plan import prepare
-from pipeline.publishing import read_manifest
-from pipeline.store import Store, hash_file
+from pipeline.store import Store, hash_file, read_manifest
 from tests.conftest import copy_sample
 
 SPEED = ["training.epochs=2", "training.compare_unrepaired=false"]
