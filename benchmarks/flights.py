@@ -52,8 +52,9 @@ def measure(rounds: int) -> None:
 def _print_ours(ours: Measured, record: dict[str, Any]) -> None:
     for stage, taken in record["seconds"].items():
         print(f"    {stage:<20} {taken:7.1f} s")
-    scores = {score["name"]: score["metrics"] for score in record["training"]["scores"]}
-    value = scores["network"]["balanced_accuracy"]
+    scores = {score["name"]: score for score in record["training"]["scores"]}
+    print(f"      of it the network  {scores['network']['seconds']:7.1f} s, beside boosting")
+    value = scores["network"]["metrics"]["balanced_accuracy"]
     print(
         f"  ours        {ours.seconds:7.1f} s   {ours.peak_mb:6.0f} MB   balanced accuracy "
         f"{value['value']:.3f} ({value['low']:.3f} to {value['high']:.3f})"

@@ -71,7 +71,9 @@ def refresh(dataset: str, overrides: list[str] | None = None, home: Path | None 
 
         features = tasks.encode(run, imputed)
         resampled = tasks.resample(run, features)
-        unrepaired = tasks.assemble_raw(run, rows, assignment, features)
+        unrepaired = (
+            tasks.assemble_raw(run, rows, assignment, features) if run.wants_unrepaired else None
+        )
         folds = tasks.make_folds(run, rows, assignment) if run.wants_folds else []
         tasks.train(run, resampled, unrepaired, folds)
         path = tasks.publish(run, started)

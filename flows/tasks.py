@@ -186,7 +186,7 @@ def make_folds(run: Run, rows: Address, assignment: Address) -> list[Address]:
 
 
 @stage("train")
-def train(run: Run, features: Address, unrepaired: Address, folds: list[Address]) -> Address:
+def train(run: Run, features: Address, unrepaired: Address | None, folds: list[Address]) -> Address:
     """Train the baseline and measure it."""
     trainer = _trainers[-1] if _trainers else None
     advance = _show_progress(run) if in_flow_run() else current_progress().advance

@@ -93,16 +93,15 @@ def find_worries(done: Initialised) -> list[str]:
 
 def describe_version(path: Path) -> str:
     """Say in a few words what a version is: its rows, and how well its network does."""
+    from pipeline.report.wording import write_interval
     from pipeline.store import read_manifest
+    from pipeline.training.results import Interval
 
     manifest = read_manifest(path)
     scores = {score["name"]: score["metrics"] for score in manifest["metrics"]}
-    score: dict[str, Any] = scores["network"]["balanced_accuracy"]
+    score = Interval(**scores["network"]["balanced_accuracy"])
     rows = f"{manifest['rows']['labelled']:,} rows, seed {manifest['seed']}"
-    if score.get("value") is None:
-        return rows
-    interval = "" if score["low"] is None else f" ({score['low']:.3f} to {score['high']:.3f})"
-    return f"{rows}, balanced accuracy {score['value']:.3f}{interval}"
+    return f"{rows}, balanced accuracy {write_interval(score)}"
 
 
 def describe_stage(run: Run, name: str) -> str:

@@ -34,9 +34,9 @@ def train(
             features, out, config.training, seed=config.seed, on_progress=progress.advance
         )
         told.append(f"{facts.epochs_run} epochs on {features.name}")
+    from pipeline.report.wording import write_interval
+
     for score in facts.scores:
-        shown = score.metrics["balanced_accuracy"]
-        interval = "" if shown.low is None else f" ({shown.low:.3f} to {shown.high:.3f})"
-        value = "undefined" if shown.value is None else f"{shown.value:.3f}"
-        progress.say(f"    {score.title:<36} balanced accuracy {value}{interval}")
+        shown = write_interval(score.metrics["balanced_accuracy"])
+        progress.say(f"    {score.title:<36} balanced accuracy {shown}")
     return out

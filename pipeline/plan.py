@@ -49,6 +49,11 @@ class Run:
         """Whether a cross-validation is asked for and not done yet."""
         return self.config.training.folds > 0 and not self.is_done("train")
 
+    @property
+    def wants_unrepaired(self) -> bool:
+        """Whether the network is to be trained on the data before repair too."""
+        return self.config.training.compare_unrepaired
+
     def address(self, stage: str) -> Address:
         """Where a stage's output is, or will be."""
         key = self.keys[stage]

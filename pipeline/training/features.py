@@ -103,6 +103,7 @@ def load_split(directory: Path, name: str, layout: Layout) -> Split:
         If the file or a feature is missing, a label is no known class, or a value is not finite.
     """
     import numpy as np
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     path = directory / f"{name}.parquet"
@@ -121,7 +122,7 @@ def load_split(directory: Path, name: str, layout: Layout) -> Split:
         values[:, position] = table.column(column).to_numpy()
     _refuse_gaps(values, layout, name)
     columns = set(table.column_names)
-    return Split(
+    split = Split(
         row_ids=np.array(table.column(ROW_ID).to_pylist(), dtype=object),
         values=values,
         labels=_code_labels(table.column(layout.target).to_pylist(), layout, name),
@@ -136,6 +137,10 @@ def load_split(directory: Path, name: str, layout: Layout) -> Split:
             else np.ones(table.num_rows, bool)
         ),
     )
+    del table
+    # Arrow would keep the table's memory for itself: 350 MB of 350,000 rows × 139 features.
+    pa.default_memory_pool().release_unused()
+    return split
 
 
 def balance_classes(split: Split, classes: int) -> np.ndarray:
