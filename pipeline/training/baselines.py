@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pipeline.config import TrainingConfig
 
 # Cells above which boosting takes all cores beside the network: on 350,000 rows x
-# 139 features 38 s in place of 47 s. Below, threads that wait for a busy core cost more than they do.
+# 139 features 38 s in place of 47 s. Below, threads that wait for a busy core are the slower ones.
 MANY_CELLS = 10_000_000
 # scikit-learn's own: its bins, and the rows it draws to find them.
 BINS = 255
