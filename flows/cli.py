@@ -74,9 +74,13 @@ def make_parser() -> argparse.ArgumentParser:
 
     init = commands.add_parser("init", help="infer a data set from your file or folder")
     init.add_argument(
-        "source", type=Path, help="CSV or Parquet, also .gz or .zip; or a folder of them"
+        "source", type=Path,
+        help="CSV or Parquet, also .gz or .zip, or a folder of them; or pictures: a folder of "
+        "class folders, a zip of it, Parquet",
+    )  # fmt: skip
+    init.add_argument(
+        "--target", metavar="COLUMN", help="the column to predict; not needed for class folders"
     )
-    init.add_argument("--target", required=True, metavar="COLUMN", help="the column to predict")
     init.add_argument("--name", help="the data set's name; left out: from the file's name")
     init.add_argument("--key", metavar="COLUMN", help="a column that names each row")
     init.add_argument("--force", action="store_true", help="write over an earlier declaration")

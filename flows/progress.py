@@ -59,6 +59,11 @@ class Progress:
         if self._status is not None:
             self._status.update(f"{self._label}: {what}, epoch {step} of at most {steps}")
 
+    def advance_pictures(self, done: int, total: int) -> None:
+        """Tell how many pictures are read."""
+        if self._status is not None:
+            self._status.update(f"{self._label}: {done:,} of {total:,} pictures")
+
     @contextmanager
     def _spin(self, name: str) -> Iterator[None]:
         """Show that work is under way, on a terminal only."""

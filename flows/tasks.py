@@ -97,7 +97,8 @@ def warm_trainer(run: Run) -> Iterator[Trainer | None]:
         return
     from pipeline.training.client import Trainer
 
-    with Trainer(run.store.runs / "training.log", run.config.training) as trainer:
+    config = run.config
+    with Trainer(run.store.runs / "training.log", config.training, config.modality) as trainer:
         _trainers.append(trainer)
         try:
             yield trainer
@@ -128,7 +129,7 @@ _trainers: list[Trainer] = []
 @stage("ingest")
 def ingest(run: Run) -> Address:
     """Read the source into canonical partitions."""
-    return steps.ingest(run)
+    return steps.ingest(run, current_progress().advance_pictures)
 
 
 @stage("validate_raw")

@@ -13,7 +13,9 @@ from pipeline.plan import Run
 from pipeline.steps import When
 
 if TYPE_CHECKING:
-    from pipeline.initialise import Initialised
+    from pipeline.declaration import Initialised
+    from pipeline.images.facts import ImageFacts
+    from pipeline.splitting import NearFacts
 
 WORST = 5
 
@@ -23,8 +25,14 @@ def tell_initialised(done: Initialised, home: Path) -> None:
     facts, config = done.facts, done.config
     roles = Counter(column.role for column in facts.columns)
     dress = [facts.dress[k] for k in ("format", "encoding") if k in facts.dress]
-    print(f"\n{facts.rows:,} rows × {len(facts.columns)} columns ({', '.join(dress)})")
-    print("columns   " + ", ".join(f"{count} {role}" for role, count in roles.most_common()))
+    if facts.images is None:
+        print(f"\n{facts.rows:,} rows × {len(facts.columns)} columns ({', '.join(dress)})")
+        print("columns   " + ", ".join(f"{count} {role}" for role, count in roles.most_common()))
+    else:
+        seen = facts.images
+        colour = "grey" if seen.channels == 1 else "RGB"
+        print(f"\n{facts.rows:,} pictures ({', '.join(dress)})")
+        print(f"taken as  {seen.width} × {seen.height} pixels, {colour}")
     classes = sorted(facts.classes.items(), key=lambda item: -item[1])
     shares = [f"{name} {count:,} ({count / facts.labelled:.1%})" for name, count in classes[:6]]
     more = f" and {len(classes) - 6} more" if len(classes) > 6 else ""
@@ -60,11 +68,14 @@ def find_worries(done: Initialised) -> list[str]:
     for name in dropped:
         missing = next(column.missing for column in facts.columns if column.name == name)
         worries.append(f"{name} is {missing / facts.rows:.0%} missing; it is dropped")
-    useless = [c for c in facts.columns if c.role in ("constant", "identifier", "text")]
+    if facts.images is not None:
+        worries += _find_picture_worries(facts.images, done.near)
+    hidden = ("constant", "identifier", "text") if facts.images is None else ()
+    useless = [c for c in facts.columns if c.role in hidden]
     worries += [f"{c.name} is not learned from ({c.role}: {c.reason})" for c in useless[:WORST]]
     if done.duplicates:
         worries.append(f"{done.duplicates:,} rows repeat an earlier row; they are dropped")
-    if done.conflicts:
+    if done.conflicts and done.near is None:
         worries.append(
             f"{done.conflicts:,} rows have the same features as a row with another label"
         )
@@ -91,6 +102,24 @@ def find_worries(done: Initialised) -> list[str]:
     return worries
 
 
+def _find_picture_worries(images: ImageFacts, near: NearFacts | None) -> list[str]:
+    worries = [
+        f"{_count(count, 'picture')} set aside: {reason}"
+        for reason, count in images.reasons.items()
+    ]
+    if near is not None and near.pairs:
+        worries.append(
+            f"{_count(near.pairs, 'pair')} of pictures are nearly the same; each group stays in "
+            "one split"
+        )
+    if near is not None and near.across_labels:
+        worries.append(
+            f"{_count(near.across_labels, 'pair')} of them have different labels; one of the two "
+            "may be wrong"
+        )
+    return worries
+
+
 def describe_version(path: Path) -> str:
     """Say in a few words what a version is: its rows, and how well its network does."""
     from pipeline.report.wording import write_interval
@@ -112,7 +141,10 @@ def describe_stage(run: Run, name: str) -> str:
 
 def _describe_ingest(run: Run) -> str:
     facts = _read_facts(run, "ingest")
-    asides = [f"{facts[k]} {k}" for k in ("unlabelled", "malformed") if facts[k]]
+    asides = [f"{facts[k]} {k}" for k in ("unlabelled", "malformed", "unreadable") if facts[k]]
+    if facts["images"] is not None:
+        classes = _count(len(facts["classes"]), "class").replace("classs", "classes")
+        return f"{facts['labelled']:,} pictures in {classes}" + _join(asides)
     return f"{facts['labelled']:,} rows × {len(facts['columns'])} columns" + _join(asides)
 
 
@@ -132,6 +164,8 @@ def _describe_split(run: Run) -> str:
 def _describe_clean(run: Run) -> str:
     facts = _read_facts(run, "clean")
     cells = sum(c["rows"] for c in facts["changes"] if c["column"] != "(rows)")
+    if run.config.modality == "image":
+        return f"{_count(facts['quarantined'], 'picture')} set aside"
     return (
         f"{_count(cells, 'value')} mended, {_count(facts['quarantined'], 'row')} set aside, "
         f"{_count(len(facts['fitted']['dropped']), 'column')} dropped"
@@ -144,6 +178,9 @@ def _describe_impute(run: Run) -> str:
 
 
 def _describe_encode(run: Run) -> str:
+    if run.config.modality == "image":
+        image = run.config.image
+        return f"{image.width} × {image.height} pixels × {_count(image.channels, 'channel')}"
     return f"{len(_read_facts(run, 'encode')['features'])} features"
 
 

@@ -14,7 +14,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from pipeline.config import CleaningConfig, ColumnConfig
-from pipeline.dataset import FLAGS, REASON, ROW_ID, SPLIT, Schema, TrainSet
+from pipeline.dataset import FLAGS, PIXEL_HASH, REASON, ROW_ID, SPLIT, Schema, TrainSet
 from pipeline.errors import DataContractError, StageError, name_examples
 from pipeline.leaks import Leak, find_leaks
 from pipeline.outliers import Bound, learn_bound
@@ -45,6 +45,9 @@ class FittedCleaning:
         By column, between what bounds numbers lie and what happens to those outside.
     leaks
         Features that alone give the label away.
+    pictures
+        Whether the rows are facts of pictures, which are never changed nor dropped: a picture is
+        not brighter for its brightness being clipped.
     """
 
     target: str
@@ -52,6 +55,7 @@ class FittedCleaning:
     spelling: dict[str, Spelling]
     bounds: dict[str, Bound]
     leaks: list[Leak]
+    pictures: bool = False
 
     @property
     def typos(self) -> list[Typo]:
@@ -113,7 +117,8 @@ def fit_cleaning(
         If no column is left to learn from.
     """
     frame, schema = train.frame, train.schema
-    dropped = _find_useless(frame, schema, config)
+    pictures = PIXEL_HASH in schema.roles
+    dropped = [] if pictures else _find_useless(frame, schema, config)
     gone = {column.name for column in dropped}
     spelling = {
         name: learn_spelling(name, frame[name], config.spelling)
@@ -135,7 +140,7 @@ def fit_cleaning(
             bounds[name] = bound
     kept = [name for name in schema.features if name not in gone]
     leaks = find_leaks(frame, schema.keep(kept), config.leak_score)
-    if config.leaks == "drop":
+    if config.leaks == "drop" and not pictures:
         dropped += [
             DroppedColumn(leak.column, f"gives the label away: {leak.detail}") for leak in leaks
         ]
@@ -146,7 +151,7 @@ def fit_cleaning(
             f"{name_examples(f'{c.name} ({c.reason})' for c in dropped)}",
             "Declare the roles of useful columns under `columns`",
         )  # fmt: skip
-    return FittedCleaning(schema.target, dropped, spelling, bounds, leaks)
+    return FittedCleaning(schema.target, dropped, spelling, bounds, leaks, pictures)
 
 
 def clean_values(frame: pd.DataFrame, fitted: FittedCleaning) -> Cleaned:
@@ -162,7 +167,7 @@ def clean_values(frame: pd.DataFrame, fitted: FittedCleaning) -> Cleaned:
             result[name], change = _respell(result[name], spelling, name)
             changes += change
     for name, bound in fitted.bounds.items():
-        if name in result.columns:
+        if name in result.columns and not fitted.pictures:
             result[name], change = _bring_within(result[name], bound, name)
             changes += change
     return Cleaned(result, frame.iloc[:0], changes)

@@ -10,42 +10,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from pipeline.errors import ConfigError, name_near_misses
+from pipeline.image_config import AugmentationConfig, ImageConfig
+from pipeline.sections import Fraction, Section, Share, Texts
 
 Role = Literal[
     "numeric", "categorical", "boolean", "datetime", "text", "identifier", "constant", "target"
 ]
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-# A single text or number stands for a list of one: people write `missing: -999`.
-Texts = Annotated[tuple[str, ...], BeforeValidator(lambda given: _list_texts(given))]
-Share = Annotated[float, Field(gt=0.0, lt=1.0)]
-
-
-def _list_texts(given: object) -> object:
-    items = given if isinstance(given, list | tuple) else [given]
-    return [
-        str(item) if isinstance(item, int | float) and not isinstance(item, bool) else item
-        for item in items
-    ]
-
-
-class Section(BaseModel):
-    """A frozen section of the configuration that refuses unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_empty_sections(cls, raw: Any) -> Any:
-        """Give a heading without keys, which YAML reads as null, its defaults."""
-        if not isinstance(raw, Mapping):
-            return raw
-        headings = {n for n, f in cls.model_fields.items() if isinstance(f.default, Section | dict)}
-        return {
-            key: value for key, value in raw.items() if value is not None or key not in headings
-        }
 
 
 class ColumnConfig(Section):
@@ -82,6 +55,16 @@ class SplitConfig(Section):
     test: Share = 0.15
     by: Literal["hash", "group", "time"] = "hash"
     column: str | None = Field(None, description="the group or time column")
+    train_counts: Mapping[str, int] = Field(
+        {}, description="most training rows of a class; the others are left unused"
+    )
+
+    @model_validator(mode="after")
+    def _counts_are_positive(self) -> SplitConfig:
+        for name, count in self.train_counts.items():
+            if count < 1:
+                raise ValueError(f"train_counts of class {name!r} must be 1 or more")
+        return self
 
     @model_validator(mode="after")
     def _leaves_a_training_split(self) -> SplitConfig:
@@ -185,6 +168,7 @@ class ResamplingConfig(Section):
         "smote_tomek",
         "smote_enn",
         "class_weight",
+        "augment",
     ] = "none"
     ratio: float = Field(
         1.0, gt=0, le=1, description="rows of each other class over rows of the largest"
@@ -196,12 +180,29 @@ class ResamplingConfig(Section):
     )
 
 
+Widths = tuple[Annotated[int, Field(ge=1, le=8192)], ...]
+
+
+class CnnConfig(Section):
+    """The convolutional part of the baseline network, for pictures."""
+
+    filters: Widths | None = Field(
+        None, min_length=1, description="filters of each block; left out: chosen by the size"
+    )
+    convolutions: int = Field(1, ge=1, le=8, description="convolutions in each block")
+    kernel: int = Field(3, ge=1, le=15, description="side of a kernel in pixels")
+    pooling: Literal["max", "average"] = Field("max", description="at the end of each block")
+    batch_norm: bool = False
+    global_pooling: Literal["average", "max", "none"] = Field(
+        "none", description="before the hidden layers; none: all positions are kept"
+    )
+
+
 class TrainingConfig(Section):
     """The baseline network and how it is trained."""
 
-    hidden: tuple[Annotated[int, Field(ge=1, le=8192)], ...] = Field(
-        (64, 32), description="width of each hidden layer, first to last"
-    )
+    hidden: Widths = Field((64, 32), description="width of each hidden layer, first to last")
+    cnn: CnnConfig = CnnConfig()
     activation: Literal["relu", "leaky_relu", "elu", "selu", "gelu", "sigmoid", "tanh"] = "relu"
     dropout: float = Field(0.1, ge=0, lt=1)
     l1: float = Field(0.0, ge=0)
@@ -236,8 +237,10 @@ class DatasetConfig(Section):
     source: str = Field(description="file or folder, relative to dataset.yaml")
     target: str = Field(description="the column to predict")
     key: str | None = Field(None, description="the column that names a row")
+    modality: Literal["table", "image"] = "table"
     seed: int = Field(0, ge=0, lt=2**32)
     columns: Mapping[str, ColumnConfig] = Field({})
+    image: ImageConfig = ImageConfig()
     ingest: IngestConfig = IngestConfig()
     split: SplitConfig = SplitConfig()
     validation: ValidationConfig = ValidationConfig()
@@ -245,7 +248,23 @@ class DatasetConfig(Section):
     imputation: ImputationConfig = ImputationConfig()
     encoding: EncodingConfig = EncodingConfig()
     resampling: ResamplingConfig = ResamplingConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
     training: TrainingConfig = TrainingConfig()
+
+
+# What fits pictures: outliers among them leave the training split, but not for their size alone.
+IMAGE_DEFAULTS: Mapping[str, Any] = {
+    "cleaning": {
+        "outliers": {
+            "action": "quarantine",
+            "columns": dict.fromkeys(
+                ("width", "height", "aspect", "channels", "file_size"), "keep"
+            ),
+        }
+    },
+    "imputation": {"numeric": "median"},
+}
+PICTURE_METHODS = ("none", "augment", "random_over", "random_under", "class_weight")
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> DatasetConfig:
@@ -289,8 +308,10 @@ def parse_config(raw: Mapping[str, Any], *, where: str = "dataset.yaml") -> Data
     ConfigError
         With the first fault, its place, the value seen and what is allowed.
     """
+    if raw.get("modality") == "image":
+        raw = _lay_over(IMAGE_DEFAULTS, raw)
     try:
-        return DatasetConfig.model_validate(raw)
+        config = DatasetConfig.model_validate(raw)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "dataset.yaml"
@@ -299,6 +320,44 @@ def parse_config(raw: Mapping[str, Any], *, where: str = "dataset.yaml") -> Data
         raise ConfigError(
             "config", f"{place} in {where} is wrong{others}: {_explain(first)}", _suggest(first)
         ) from None
+    _check_modality(config)
+    return config
+
+
+def _lay_over(defaults: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay what is declared over defaults, section by section."""
+    result = dict(raw)
+    for key, value in defaults.items():
+        declared = result.get(key)
+        if isinstance(value, Mapping) and (declared is None or isinstance(declared, Mapping)):
+            result[key] = _lay_over(value, declared or {})
+        else:
+            result.setdefault(key, value)
+    return result
+
+
+def _check_modality(config: DatasetConfig) -> None:
+    """Refuse what can't be done to pictures, or to tables."""
+    method, action = config.resampling.method, config.cleaning.outliers.action
+    if config.modality == "table" and method == "augment":
+        raise ConfigError(
+            "resampling", "resampling.method is 'augment', and the rows of this data set are no "
+            "pictures that could be turned or shifted",
+            "Set resampling.method to 'smote', 'smotenc' or 'random_over'",
+        )  # fmt: skip
+    if config.modality == "image" and method not in PICTURE_METHODS:
+        raise ConfigError(
+            "resampling", f"resampling.method is {method!r}, and this data set holds pictures: "
+            "distances between their pixels say little, and a mean of two of them is a double "
+            "exposure",
+            f"Set resampling.method to one of {', '.join(PICTURE_METHODS)}",
+        )  # fmt: skip
+    if config.modality == "image" and action in ("clip", "set_missing"):
+        raise ConfigError(
+            "cleaning", f"cleaning.outliers.action is {action!r}, and a picture that is too dark "
+            "or blurred has no value that could be replaced",
+            "Set cleaning.outliers.action to 'quarantine' or 'keep'",
+        )  # fmt: skip
 
 
 def _apply_override(raw: dict[str, Any], override: str) -> None:

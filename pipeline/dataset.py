@@ -16,9 +16,14 @@ ROW_ID = "row_id"
 SPLIT = "split"
 ORIGIN = "origin"
 SAMPLE_WEIGHT = "sample_weight"
+IMAGE = "image"
+PARENT = "parent"
+PIXEL_HASH = "pixel_hash"
 FLAGS = ("duplicate", "conflict", "majority", "unit")
 REASON = "reason"
 SPLITS = ("train", "validation", "test")
+# The split of rows that belong to none: left out by configuration, or by a fold.
+UNUSED = "unused"
 FEATURE_ROLES: frozenset[Role] = frozenset({"numeric", "categorical", "boolean", "datetime"})
 
 

@@ -15,6 +15,7 @@ from pipeline.columns import ColumnRule, ColumnRules, type_values
 from pipeline.config import ColumnConfig, DatasetConfig, Role
 from pipeline.dataset import FEATURE_ROLES, FLAGS, REASON, ROW_ID, SPLIT, Schema
 from pipeline.errors import ConfigError, DataContractError, name_examples, name_near_misses
+from pipeline.images.facts import ImageFacts
 from pipeline.reading import SourceTable, TextColumn
 from pipeline.roles import (
     Inferred,
@@ -59,6 +60,8 @@ class IngestFacts:
     classes: dict[str, int]
     columns: list[ColumnFacts]
     suspicions: list[Suspicion]
+    unreadable: int = 0
+    images: ImageFacts | None = None
 
     @property
     def schema(self) -> Schema:

@@ -2,47 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
-from pipeline.cleaning import FittedCleaning, fit_cleaning
 from pipeline.config import CleaningConfig, DatasetConfig, load_config, parse_config
-from pipeline.dataset import TrainSet
-from pipeline.errors import ConfigError, name_near_misses
+from pipeline.declaration import Initialised, learn_suites, quote
+from pipeline.errors import ConfigError, SourceError, name_near_misses
 from pipeline.ingest import Canonical, ColumnFacts, IngestFacts, canonicalise
 from pipeline.reading import read_source
-from pipeline.splitting import Assignment, split_rows
+from pipeline.splitting import split_rows
 from pipeline.store import Store
-from pipeline.validation.suggest import suggest_suites
-from pipeline.validation.suites import write_suites
 
 IMBALANCE = 3.0
 FEW_ROWS = 30
 MANY_ROWS = 100_000
-PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-
-
-@dataclass(frozen=True, slots=True)
-class Initialised:
-    """What was inferred and written."""
-
-    config: DatasetConfig
-    facts: IngestFacts
-    split: dict[str, dict[str, int]]
-    duplicates: int
-    conflicts: int
-    cleaning: FittedCleaning
-    expectations: dict[str, int]
-    paths: list[Path]
 
 
 def initialise(
-    source: Path, target: str, store: Store, *, key: str | None = None, force: bool = False
+    source: Path, target: str | None, store: Store, *, key: str | None = None, force: bool = False
 ) -> Initialised:
     """Infer a declaration and suites from a source and write them.
 
@@ -51,7 +29,8 @@ def initialise(
     source
         The user's own file or folder; it stays where it is.
     target
-        The column to predict.
+        The column to predict; for class folders of pictures the name that the class is to have,
+        left out: ``label``.
     store
         Where the declaration goes.
     force
@@ -62,10 +41,21 @@ def initialise(
     SourceError, ConfigError, DataContractError
         If the source can't be read, lacks the target, or is declared already.
     """
+    if not source.exists():
+        raise SourceError("init", f"the source {source} was not found", "Correct its path")
     if store.config_path.exists() and not force:
         raise ConfigError(
             "init", f"{store.config_path} exists already",
             "Choose another --name, or write over it with --force",
+        )  # fmt: skip
+    from pipeline.initialise_pictures import holds_pictures, initialise_pictures
+
+    if holds_pictures(source):
+        return initialise_pictures(_place(source, store), source, target or "label", store)
+    if target is None:
+        raise ConfigError(
+            "init", f"{source} holds 0 pictures, so it is read as a table, and --target is missing",
+            "Name the column to predict: --target COLUMN",
         )  # fmt: skip
     draft = parse_config(
         {"dataset": store.dataset, "source": _place(source, store), "target": target, "key": key}
@@ -94,29 +84,19 @@ def suggest_again(store: Store) -> Initialised:
         If the declaration is wrong or the source can't be read.
     """
     config = load_config(store.config_path)
+    if config.modality == "image":
+        from pipeline.initialise_pictures import suggest_for_pictures
+
+        return suggest_for_pictures(config, store)
     table = read_source(store.source(config.source), config.ingest)
     return _suggest(config, canonicalise(table, config), store)
 
 
 def _suggest(config: DatasetConfig, canonical: Canonical, store: Store) -> Initialised:
-    """Write suites learned on the training split; tell what else is seen there."""
     schema = canonical.facts.schema
     kept = [name for name in schema.roles if name not in config.cleaning.drop_columns]
     assignment = split_rows(canonical.frame, schema.keep(kept), config.split, seed=config.seed)
-    train = TrainSet(_select_train(canonical, assignment), schema)
-    cleaning = fit_cleaning(train, config.cleaning, config.columns)
-    suites = suggest_suites(train, config)
-    write_suites(store.suites, suites)
-    return Initialised(
-        config,
-        canonical.facts,
-        assignment.facts.counts,
-        assignment.facts.duplicates,
-        assignment.facts.conflicts,
-        cleaning,
-        {name: len(expectations) for name, expectations in suites.items()},
-        [store.config_path, store.suites],
-    )
+    return learn_suites(config, canonical.frame, canonical.facts, assignment, store)
 
 
 def name_dataset(source: Path) -> str:
@@ -135,11 +115,6 @@ def _place(source: Path, store: Store) -> str:
     if source.is_relative_to(store.home):
         return Path(os.path.relpath(source, store.config_path.parent)).as_posix()
     return str(source)
-
-
-def _select_train(canonical: Canonical, assignment: Assignment) -> pd.DataFrame:
-    in_train = (assignment.frame["split"] == "train").to_numpy()
-    return canonical.frame[in_train].reset_index(drop=True)
 
 
 def _choose(draft: DatasetConfig, canonical: Canonical) -> DatasetConfig:
@@ -178,24 +153,24 @@ def write_declaration(config: DatasetConfig, facts: IngestFacts, source: str) ->
     lines = [
         f"# What Assay inferred from {source}. Edit it as you know better;",
         "# every other setting has a default, see CONTRIBUTING.md.",
-        f"dataset: {_quote(config.dataset)}",
-        f"source: {_quote(config.source)}",
-        f"target: {_quote(config.target)}",
+        f"dataset: {quote(config.dataset)}",
+        f"source: {quote(config.source)}",
+        f"target: {quote(config.target)}",
     ]
     if config.key:
-        lines.append(f"key: {_quote(config.key)}")
+        lines.append(f"key: {quote(config.key)}")
     lines += [f"seed: {config.seed}", "", "columns:"]
     for column in facts.columns:
-        form = f", format: {_quote(column.format)}" if column.format else ""
+        form = f", format: {quote(column.format)}" if column.format else ""
         lines.append(
-            f"  {_quote(column.name)}: {{role: {column.role}{form}}}  # {_comment(column, facts)}"
+            f"  {quote(column.name)}: {{role: {column.role}{form}}}  # {_comment(column, facts)}"
         )
     for item in facts.suspicions:
         lines.append(
             f"# {item.column}: {item.count} × {item.value!r}: {item.advice}".replace("\n", " ")
         )
     if config.cleaning.drop_columns:
-        names = ", ".join(_quote(name) for name in config.cleaning.drop_columns)
+        names = ", ".join(quote(name) for name in config.cleaning.drop_columns)
         limit = f"{config.cleaning.max_missing:.0%}"
         lines += ["", "cleaning:", f"  drop_columns: [{names}]  # more than {limit} missing"]
     lines += ["", "imputation:", f"  numeric: {config.imputation.numeric}"]
@@ -220,11 +195,3 @@ def _comment(column: ColumnFacts, facts: IngestFacts) -> str:
     )
     reason = "" if column.role in ("target", "categorical", "numeric") else f": {column.reason}"
     return f"{values}{gaps}{written}{reason}".replace("\n", " ")
-
-
-def _quote(text: str) -> str:
-    """Write a scalar so that YAML reads it back as this very text."""
-    words = {"true", "false", "yes", "no", "on", "off", "null", "y", "n", "none"}
-    if PLAIN.fullmatch(text) and text.casefold() not in words:
-        return text
-    return json.dumps(text, ensure_ascii=False)

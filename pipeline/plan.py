@@ -97,9 +97,20 @@ def prepare(home: Path, dataset: str, overrides: list[str] | None = None) -> Run
             "config", f"dataset is {config.dataset!r}, but its folder is data/{dataset}",
             "Give both one name",
         )  # fmt: skip
+    return make_run(store, config)
+
+
+def make_run(store: Store, config: DatasetConfig) -> Run:
+    """Hash the inputs and work out the key of each stage.
+
+    Raises
+    ------
+    ConfigError, SourceError
+        If a suite is wrong or the source is not there.
+    """
     sources = hash_tree(store.source(config.source))
     suites = hash_tree(store.suites) if store.suites.is_dir() else {}
-    read = read_suites(store.suites, dataset) if suites else {}
+    read = read_suites(store.suites, store.dataset) if suites else {}
     expected = find_expected_bounds(read)
     keys = plan_keys(config, sources, suites, expected)
     return Run(store, config, sources, suites, expected, find_named_columns(read), keys)
@@ -125,25 +136,47 @@ def plan_keys(
             more,
         )
 
+    shape = {k: v for k, v in plain["image"].items() if not k.startswith("near_")}
+    near = {k: v for k, v in plain["image"].items() if k.startswith("near_")}
+    pictures = "images pictures " if config.modality == "image" else ""
     plan(
         "ingest",
-        "reading delimited roles columns row_ids ingest",
-        "target key columns ingest",
+        pictures + "reading delimited roles columns row_ids ingest",
+        "target key columns ingest modality",
         "",
         sources,
+        shape,
     )
     plan("validate_raw", "validation", "", "ingest", suites)
-    plan("split", "splitting", "split seed", "ingest", config.cleaning.drop_columns)
+    plan(
+        "split",
+        pictures + "splitting",
+        "split seed",
+        "ingest",
+        config.cleaning.drop_columns,
+        near,
+    )
     plan("clean", "cleaning outliers spelling leaks", "cleaning columns", "ingest split", expected)
     plan("impute", "imputation preprocessor", "imputation seed", "clean")
     plan("validate_repaired", "validation", "", "impute", suites)
-    plan("encode", "encoding preprocessor", "encoding", "impute")
-    plan("resample", "resampling", "resampling seed", "encode")
+    plan("encode", pictures + "encoding preprocessor", "encoding", "impute")
+    changes = ("augmentation",) if config.resampling.method == "augment" else ()
+    plan(
+        "resample",
+        " ".join(("resampling", *changes)),
+        " ".join(("resampling seed", *changes)),
+        "encode",
+    )
     plan("unrepaired", "unrepaired encoding", "encoding", "ingest split encode")
-    plan("train", "training splitting", "training seed", "split resample unrepaired")
+    plan(
+        "train",
+        "training splitting augmentation",
+        "training augmentation seed",
+        "split resample unrepaired",
+    )
     plan(
         "report",
-        "report steps publishing profile",
+        ("images " if config.modality == "image" else "") + "report steps publishing profile",
         "dataset validation",
         "validate_raw validate_repaired train",
     )

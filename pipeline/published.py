@@ -1,7 +1,8 @@
-"""A published version in use: new raw rows to class probabilities.
+"""A published version in use: new raw rows, or pictures, to class probabilities.
 
 version = open_version("data/published/hypothyroid/current")
 version.predict([{"age": "72", "sex": "M", "TSH": "30"}])
+open_version("data/published/emoji/current").predict(["cat.png"])
 """
 
 from __future__ import annotations
@@ -9,12 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from pipeline.errors import ConfigError
 from pipeline.preprocessor import Preprocessor, load_preprocessor
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pipeline.images.preprocessor import PicturePreprocessor
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,23 +28,28 @@ class PublishedVersion:
     """A version, wherever its folder lies."""
 
     path: Path
-    preprocessor: Preprocessor
+    preprocessor: Preprocessor | PicturePreprocessor
     model: Any
 
-    def predict(self, rows: Sequence[Mapping[str, Any]] | pd.DataFrame) -> pd.DataFrame:
+    def predict(
+        self, rows: Sequence[Mapping[str, Any] | str | Path | bytes | np.ndarray] | pd.DataFrame
+    ) -> pd.DataFrame:
         """Predict a probability for each class.
 
         Parameters
         ----------
         rows
-            Raw values by column; see ``Preprocessor.transform``.
+            Raw values by column, see ``Preprocessor.transform``; or pictures, see
+            ``PicturePreprocessor.transform``.
 
         Returns
         -------
         pandas.DataFrame
             Shape ``(n, n_classes)``, float32, a column for each class; each row adds up to 1.
         """
-        features = self.preprocessor.transform(rows)
+        # Which rows fit is known by the version alone, not by the type checker.
+        transform: Any = self.preprocessor.transform
+        features = transform(rows)
         if len(features) == 0:
             return pd.DataFrame(columns=self.preprocessor.classes, dtype="float32")
         probabilities = self.model.predict(features, verbose=0)
@@ -61,8 +72,15 @@ def open_version(path: str | Path) -> PublishedVersion:
         )  # fmt: skip
     from pipeline.training.loading import load_network
 
+    preprocessor: Preprocessor | PicturePreprocessor
+    if (path / "preprocessor" / "picture.json").is_file():
+        from pipeline.images.preprocessor import load_picture_preprocessor
+
+        preprocessor = load_picture_preprocessor(path / "preprocessor")
+    else:
+        preprocessor = load_preprocessor(path / "preprocessor")
     return PublishedVersion(
         path,
-        load_preprocessor(path / "preprocessor"),
+        preprocessor,
         load_network(path / "model" / "baseline.keras"),
     )

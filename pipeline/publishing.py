@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.assembly import AssemblyFacts
 from pipeline.cleaning import CleaningFacts
+from pipeline.image_steps import show_pictures
 from pipeline.imputation import ImputationFacts
 from pipeline.ingest import IngestFacts
 from pipeline.plan import PACKAGES, Run
@@ -116,12 +117,13 @@ def _write_apart(
     record = make_record(run, started.isoformat(timespec="seconds"), seconds, None, last)
     folder = run.store.runs / kind / name_version(run, started)
     folder.mkdir(parents=True, exist_ok=True)
-    _write_reports(record, folder)
+    _write_reports(run, record, folder)
     return folder / "report.html", record
 
 
-def _write_reports(record: RunRecord, folder: Path) -> None:
-    (folder / "report.html").write_text(render_html(record), encoding="utf-8")
+def _write_reports(run: Run, record: RunRecord, folder: Path) -> None:
+    sheets = show_pictures(run, record) if run.config.modality == "image" else []
+    (folder / "report.html").write_text(render_html(record, sheets), encoding="utf-8")
     (folder / "report.md").write_text(render_markdown(record), encoding="utf-8")
     dump_json(folder / "record.json", record)
 
@@ -133,13 +135,13 @@ def _fill(run: Run, record: RunRecord, folder: Path) -> None:
     shutil.copytree(encoded / "repaired", folder / "repaired")
     shutil.copytree(encoded / "preprocessor", folder / "preprocessor")
     (folder / "model").mkdir()
-    for name in ("baseline.keras", "history.json", "metrics.json"):
+    for name in ("baseline.keras", "history.json", "metrics.json", "predictions.parquet"):
         shutil.copyfile(trained / name, folder / "model" / name)
     for when in ("raw", "repaired"):
         results = run.address(f"validate_{when}").path / "results"
         shutil.copytree(results, folder / "validation" / when)
     shutil.copyfile(run.address("clean").path / "quarantine.parquet", folder / "quarantine.parquet")
-    _write_reports(record, folder)
+    _write_reports(run, record, folder)
     dump_json(folder / "manifest.json", _make_manifest(run, record, folder))
 
 

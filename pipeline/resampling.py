@@ -17,6 +17,7 @@ from pipeline.config import ResamplingConfig
 from pipeline.dataset import Features, TrainFeatures
 from pipeline.errors import StageError, name_near_misses
 
+COPYING = ("random_over", "augment")
 OVER = ("random_over", "smote", "smotenc", "smote_tomek", "smote_enn")
 NEIGHBOURLY = ("smote", "smotenc", "smote_tomek", "smote_enn")
 
@@ -130,12 +131,10 @@ def _sample(
     shrink = {name: min(count, before[name]) for name, count in wanted.items()}
     picked = _pick_under(rows.labels, shrink, seed)
     base = _take(rows, picked)
-    plain = grow if config.method == "random_over" else _find_too_small(base, grow, config, notes)
+    plain = grow if config.method in COPYING else _find_too_small(base, grow, config, notes)
     if config.fallback == "none":
         grow = {
-            name: c
-            for name, c in grow.items()
-            if name not in plain or config.method == "random_over"
+            name: c for name, c in grow.items() if name not in plain or config.method in COPYING
         }
         plain = {name: c for name, c in plain.items() if name in grow}
     neighbourly = {name: count for name, count in grow.items() if name not in plain}

@@ -8,17 +8,62 @@ rows keep their split from refresh to refresh.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from pipeline.config import SplitConfig
-from pipeline.dataset import ROW_ID, SPLIT, SPLITS, Schema, draw_uniform
-from pipeline.errors import DataContractError, StageError, name_examples
+from pipeline.dataset import PIXEL_HASH, ROW_ID, SPLIT, SPLITS, UNUSED, Schema, draw_uniform
+from pipeline.errors import DataContractError, StageError, name_examples, name_near_misses
 
 # Shares within 5 % of the configured ones are left where the hash put them.
 TOLERANCE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class NearPair:
+    """Two rows that are nearly the same.
+
+    Attributes
+    ----------
+    first, second
+        Their ``row_id``.
+    bits
+        By how many bits their perceptual hashes differ.
+    difference
+        By how much their pixels differ on average, of the grey scale.
+    labels
+        Their classes.
+    """
+
+    first: str
+    second: str
+    bits: int
+    difference: float
+    labels: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class NearFacts:
+    """Near-duplicates among pictures.
+
+    Attributes
+    ----------
+    pairs
+        Pairs of rows that are nearly, but not wholly, the same.
+    groups
+        Sets of rows that hang together by such pairs.
+    across_labels
+        Pairs whose labels differ.
+    examples
+        Some pairs, those of different labels first, the nearest first.
+    """
+
+    pairs: int
+    groups: int
+    across_labels: int
+    examples: list[NearPair]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +82,10 @@ class SplitFacts:
         Units of more than one row, which were kept on one side.
     notes
         Classes that do not reach every split, and why.
+    unused
+        Training rows that ``split.train_counts`` leaves out, by class.
+    near
+        Near-duplicates, where they were looked for.
     """
 
     by: str
@@ -45,6 +94,8 @@ class SplitFacts:
     conflicts: int
     shared_units: int
     notes: list[str]
+    unused: dict[str, int] = field(default_factory=dict)
+    near: NearFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +116,23 @@ class Assignment:
 
 
 def split_rows(
-    frame: pd.DataFrame, schema: Schema, config: SplitConfig, *, seed: int
+    frame: pd.DataFrame,
+    schema: Schema,
+    config: SplitConfig,
+    *,
+    seed: int,
+    kin: np.ndarray | None = None,
 ) -> Assignment:
     """Assign each row to train, validation or test.
 
     Parameters
     ----------
     frame
-        Canonical rows: ``row_id``, the schema's columns.
+        Canonical rows: ``row_id``, the schema's columns. For pictures ``pixel_hash`` says which
+        are the same; else the features do.
+    kin
+        Shape ``(n,)``: rows with the same number are nearly the same, and are not parted. Left
+        out, only rows that are the same are kept together.
 
     Raises
     ------
@@ -82,22 +142,23 @@ def split_rows(
         If a split comes out empty, or training holds a single class.
     """
     labels = frame[schema.target]
-    content = _hash_content(frame, schema.features)
-    by_content = pd.Series(content)
+    pictures = PIXEL_HASH in schema.roles
+    content = _hash_content(frame, [PIXEL_HASH] if pictures else schema.features)
+    kin = content if kin is None else kin
     duplicate = pd.DataFrame({"c": content, "l": labels.to_numpy()}).duplicated().to_numpy()
-    conflict = (labels.groupby(content).transform("nunique") > 1).to_numpy()
+    conflict = (labels.groupby(kin).transform("nunique") > 1).to_numpy()
     majority = labels.copy()
     # Ties go to the first label in the alphabet.
-    settled = labels[conflict].groupby(content[conflict]).transform(lambda own: own.mode().iloc[0])
+    settled = labels[conflict].groupby(kin[conflict]).transform(lambda own: own.mode().iloc[0])
     majority[conflict] = settled
+    unit = frame[ROW_ID].groupby(kin).transform("min")
     if config.by == "time":
-        unit = frame[ROW_ID].groupby(content).transform("min")
-        split = _split_by_time(frame, config, content)
+        split = _split_by_time(frame, config, kin)
     else:
-        unit = frame[ROW_ID].groupby(content).transform("min")
         if config.by == "group":
             unit = _find_groups(frame, config, unit)
         split = _split_by_hash(unit, labels, config, seed)
+    unused = _limit_training(split, duplicate, frame[ROW_ID], labels, config, seed)
     result = pd.DataFrame(
         {
             ROW_ID: frame[ROW_ID],
@@ -110,7 +171,7 @@ def split_rows(
     )
     counts = _count(split, labels)
     notes = _check(counts, config)
-    sizes = by_content.groupby(content).size()
+    sizes = pd.Series(kin).value_counts()
     return Assignment(
         result,
         SplitFacts(
@@ -120,6 +181,7 @@ def split_rows(
             conflicts=int(conflict.sum()),
             shared_units=int((sizes > 1).sum()),
             notes=notes,
+            unused=unused,
         ),
     )
 
@@ -157,7 +219,7 @@ def hold_out_fold(
     order = units.sort_values(["label", "draw"])["unit"]
     held_out = set(order[dealt == fold])
     result = assignment.copy()
-    result[SPLIT] = assignment[SPLIT].mask(assignment[SPLIT] == "test", "unused")
+    result[SPLIT] = assignment[SPLIT].mask(assignment[SPLIT] == "test", UNUSED)
     result.loc[train & assignment["unit"].isin(held_out), SPLIT] = "test"
     return result
 
@@ -243,6 +305,33 @@ def _find_cut(draws: np.ndarray, mass: np.ndarray, share: float, least: int) -> 
     lowest = int(np.searchsorted(mass, share * total - slack, side="left"))
     highest = int(np.searchsorted(mass, share * total + slack, side="right"))
     return max(least, min(max(natural, lowest), max(highest, lowest)))
+
+
+def _limit_training(
+    split: np.ndarray,
+    duplicate: np.ndarray,
+    row_ids: pd.Series,
+    labels: pd.Series,
+    config: SplitConfig,
+    seed: int,
+) -> dict[str, int]:
+    """Leave training rows of a class unused beyond its ``train_counts``; count them by class."""
+    unused: dict[str, int] = {}
+    if not config.train_counts:
+        return unused
+    draws = draw_uniform(row_ids, "train counts", seed)
+    for name, count in config.train_counts.items():
+        of_class = (labels == name).to_numpy()
+        if not of_class.any():
+            raise StageError(
+                "split", f"split.train_counts names the class {name!r}, which has 0 rows",
+                f"Correct it: {name_near_misses(name, sorted(labels.unique()))}",
+            )  # fmt: skip
+        members = np.flatnonzero(of_class & (split == "train") & ~duplicate)
+        beyond = members[np.argsort(draws[members], kind="stable")[count:]]
+        split[beyond] = UNUSED
+        unused[name] = len(beyond)
+    return {name: count for name, count in unused.items() if count}
 
 
 def _split_by_time(frame: pd.DataFrame, config: SplitConfig, content: np.ndarray) -> np.ndarray:

@@ -7,9 +7,18 @@ of their inputs, and return an address; ``flows`` strings them together.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from pipeline.image_steps import (
+    OnProgress,
+    assemble_raw_pictures,
+    encode_pictures,
+    find_kin,
+    ingest_pictures,
+    resample_pictures,
+)
 from pipeline.plan import Run
 from pipeline.store import FACTS, Address, dump_json, load_facts
 
@@ -24,10 +33,12 @@ MAX_FIT_ROWS = 500_000
 When = Literal["raw", "repaired"]
 
 
-def ingest(run: Run) -> Address:
-    """Read the source into canonical partitions."""
+def ingest(run: Run, on_progress: OnProgress | None = None) -> Address:
+    """Read the source into canonical partitions; ``on_progress`` hears of pictures read, of all."""
 
     def make(out: Path) -> None:
+        if run.config.modality == "image":
+            return ingest_pictures(run, out, on_progress)
         from pipeline.ingest import canonicalise
         from pipeline.reading import read_source
         from pipeline.tables import write_frame, write_parts
@@ -149,9 +160,13 @@ def split(run: Run, rows: Address) -> Address:
         schema = rows.facts(IngestFacts).schema
         dropped = run.config.cleaning.drop_columns
         schema = schema.keep([name for name in schema.roles if name not in dropped])
-        result = split_rows(read_all(rows.path), schema, run.config.split, seed=run.config.seed)
+        frame = read_all(rows.path)
+        kin, near = None, None
+        if run.config.modality == "image":
+            kin, near = find_kin(rows.path, frame, schema.target, run)
+        result = split_rows(frame, schema, run.config.split, seed=run.config.seed, kin=kin)
         write_frame(out / "assignment.parquet", result.frame)
-        dump_json(out / FACTS, result.facts)
+        dump_json(out / FACTS, replace(result.facts, near=near))
 
     return run.build("split", make)
 
@@ -163,7 +178,7 @@ def clean(run: Run, rows: Address, assignment: Address) -> Address:
         import pandas as pd
 
         from pipeline import cleaning
-        from pipeline.dataset import ROW_ID, SPLIT, SPLITS
+        from pipeline.dataset import ROW_ID, SPLIT, SPLITS, UNUSED
         from pipeline.ingest import IngestFacts
         from pipeline.tables import hash_parts, read_frame, write_frame
 
@@ -174,7 +189,7 @@ def clean(run: Run, rows: Address, assignment: Address) -> Address:
         fitted = cleaning.fit_cleaning(train, config, run.config.columns, run.expected)
         changes, set_aside, after = [], [], pd.Series(dtype="int64")
         for name, frame in read_assigned(rows.path, assigned):
-            cleaned = cleaning.clean(frame, fitted, config)
+            cleaned = cleaning.clean(frame[frame[SPLIT] != UNUSED], fitted, config)
             write_frame(out / name, cleaned.frame)
             changes.append(cleaned.changes)
             set_aside.append(cleaned.quarantined)
@@ -260,6 +275,8 @@ def encode(run: Run, rows: Address) -> Address:
     """Learn the encoding on the training split; write features, repaired rows, the preprocessor."""
 
     def make(out: Path) -> None:
+        if run.config.modality == "image":
+            return encode_pictures(run, rows, out)
         from pipeline.assembly import assemble
 
         assemble(
@@ -277,6 +294,8 @@ def resample(run: Run, features: Address) -> Address:
     """Change the class balance of the training split."""
 
     def make(out: Path) -> None:
+        if run.config.modality == "image":
+            return resample_pictures(run, features, out)
         from pipeline import resampling
         from pipeline.dataset import TrainFeatures
         from pipeline.encoding import FittedEncoding
@@ -299,6 +318,8 @@ def assemble_raw(run: Run, rows: Address, assignment: Address, features: Address
     """Make the same splits of the data before repair, to measure the repair against."""
 
     def make(out: Path) -> None:
+        if run.config.modality == "image":
+            return assemble_raw_pictures(run, rows, assignment, features, out)
         import pandas as pd
 
         from pipeline.dataset import ROW_ID
@@ -373,6 +394,7 @@ def train(
             trainer=trainer,
             unrepaired=None if unrepaired is None else unrepaired.path,
             folds=[fold.path for fold in folds],
+            augmentation=run.config.augmentation,
             on_progress=on_progress,
         )
         dump_json(out / FACTS, facts)

@@ -85,10 +85,16 @@ def find_conflicts(record: RunRecord) -> Iterator[Finding]:
     severity: Severity = "info"
     if share >= CONFLICTS_WARNING:
         severity = "critical" if share >= CONFLICTS_CRITICAL else "warning"
+    if record.ingest.images:
+        title = f"{write_count(rows, 'picture looks', 'pictures look')} like one of another label"
+    else:
+        title = (
+            f"{write_count(rows, 'row has', 'rows have')} the features of another row, but another "
+            "label"
+        )
     yield Finding(
         severity,
-        f"{write_count(rows, 'row has', 'rows have')} the features of another row, but another "
-        "label",
+        title,
         f"That is {write_share(rows, whole)} of the labelled rows. No model can get all of them "
         "right.",
         "Look at how these rows were labelled; a feature that tells them apart may be missing. "
@@ -116,7 +122,8 @@ def find_imbalance(record: RunRecord) -> Iterator[Finding]:
                 "warning",
                 f"One class is {ratio:.0f} times as large as another",
                 detail,
-                "Try resampling.method class_weight first, then random_over or smotenc.",
+                "Try resampling.method class_weight first, then "
+                + ("augment." if record.ingest.images else "random_over or smotenc."),
             )
         else:
             title = f"One class was {ratio:.0f} times as large as another before resampling"

@@ -64,7 +64,7 @@ def _write_figures(record: RunRecord) -> list[str]:
     if record.repaired:
         checks += f", {count_failures(record.repaired)} after repair"
     lines = ["| | |", "|---|---|", f"| Rows | {rows} |", f"| Checks | {checks} |"]
-    if record.features is not None:
+    if record.features is not None and record.ingest.images is None:
         lines.append(f"| Features | {len(record.features)} |")
     for score in record.training.scores if record.training else []:
         interval = score.metrics.get("balanced_accuracy")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pipeline.image_config import AugmentationConfig
 from pipeline.report.finding import Finding, Severity
 from pipeline.report.wording import (
     cut,
@@ -42,6 +43,13 @@ def find_difference(training: TrainingFacts, against: str, metric: str = MAIN) -
     )
 
 
+# Learners of another kind, on the same rows; each training has one of them.
+PEERS = {
+    "gradient_boosting": "gradient boosting",
+    "logistic_regression": "logistic regression on thumbnails",
+}
+
+
 def find_score(training: TrainingFacts, name: str) -> Score | None:
     """Find a learner's score."""
     return next((score for score in training.scores if score.name == name), None)
@@ -64,28 +72,33 @@ def compare_majority(record: RunRecord) -> Iterator[Finding]:
     )
 
 
-def compare_boosting(record: RunRecord) -> Iterator[Finding]:
+def find_peer(training: TrainingFacts) -> Difference | None:
+    """Find the difference to the learner of another kind, in the main metric."""
+    found = (find_difference(training, name) for name in PEERS)
+    return next((difference for difference in found if difference), None)
+
+
+def compare_peer(record: RunRecord) -> Iterator[Finding]:
     """Tell whether another kind of learner gets more out of the same data."""
-    difference = record.training and find_difference(record.training, "gradient_boosting")
+    difference = record.training and find_peer(record.training)
     if not difference:
         return
+    peer = PEERS[difference.against]
     reading = read_difference(difference)
     if reading == "worse":
+        knobs = "training.cnn, " if record.ingest.images else "training.hidden, encoding.scaling, "
         yield Finding(
             "critical",
-            "The network, not only the data, costs accuracy: gradient boosting is better",
-            _describe(difference) + " What boosting finds is in the data; the network misses it.",
-            "Tune the network (training.hidden, learning_rate, epochs, encoding.scaling), or use "
-            "gradient boosting.",
+            f"The network, not only the data, costs accuracy: {peer} is better",
+            f"{_describe(difference)} What {peer} finds is in the data; the network misses it.",
+            f"Tune the network ({knobs}training.learning_rate, training.epochs), or use {peer}.",
         )
     elif reading == "better":
-        yield Finding(
-            "info", "The network is better than gradient boosting", _describe(difference), ""
-        )
+        yield Finding("info", f"The network is better than {peer}", _describe(difference), "")
     elif reading == "not distinguishable":
         yield Finding(
             "info",
-            "The network and gradient boosting are not distinguishable",
+            f"The network and {peer} are not distinguishable",
             _describe(difference)
             + " Two kinds of learner that agree point to the data rather than to the network.",
             "Look at the data findings before you tune the network.",
@@ -95,7 +108,12 @@ def compare_boosting(record: RunRecord) -> Iterator[Finding]:
 def name_preparation(record: RunRecord) -> str:
     """Name what the network before repair went without: resampling too, where there was any."""
     resampled = record.resampling is not None and record.resampling.method != "none"
-    return "repair with resampling" if resampled else "repair"
+    changes = record.config.get("augmentation") or {}
+    augmented = record.ingest.images is not None and changes != AugmentationConfig().model_dump(
+        mode="json"
+    )
+    parts = ["resampling"] * resampled + ["augmentation"] * augmented
+    return "repair with " + " and ".join(parts) if parts else "repair"
 
 
 def compare_repair(record: RunRecord) -> Iterator[Finding]:
@@ -127,7 +145,7 @@ def compare_repair(record: RunRecord) -> Iterator[Finding]:
 def _describe(difference: Difference) -> str:
     metric = "Balanced accuracy"
     other = {
-        "gradient_boosting": "gradient boosting",
+        **PEERS,
         "majority": "the largest class",
         "network_unrepaired": "the same network without it",
     }

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import math
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import jinja2
     from markupsafe import Markup
 
+    from pipeline.images.sheets import Sheet
     from pipeline.report.record import RunRecord
     from pipeline.training.results import TrainingFacts
 
@@ -41,7 +43,7 @@ KEY = re.compile(rf"(\b(?:(?:{SECTIONS})\.|expectations/)\S*[\w>/](?::\s(?:true|
 FOLDER = Path(__file__).parent
 
 
-def render_html(record: RunRecord) -> str:
+def render_html(record: RunRecord, sheets: Sequence[Sheet] = ()) -> str:
     """Render a run as one self-contained HTML page.
 
     The record is not changed, and the same record gives the same page.
@@ -50,6 +52,8 @@ def render_html(record: RunRecord) -> str:
     ----------
     record
         The facts of the stages that ran; sections of stages that did not run are left out.
+    sheets
+        Contact sheets, for data sets of pictures.
 
     Returns
     -------
@@ -58,7 +62,7 @@ def render_html(record: RunRecord) -> str:
         overrides, zero-width ones) are written as their escapes.
     """
     template = _make_environment().get_template("page.html.jinja")
-    return reveal(template.render(_gather(record)))
+    return reveal(template.render(_gather(record) | {"sheets": [s for s in sheets if s.strips]}))
 
 
 @cache

@@ -41,6 +41,7 @@ def follow_rows(record: RunRecord) -> list[Fate]:
     fates = [
         Fate("read from the source", read.rows, "sum"),
         Fate("malformed", read.malformed, "lost", "lines that could not be read"),
+        Fate("unreadable", read.unreadable, "lost", "pictures that could not be read"),
         Fate("unlabelled", read.unlabelled, "lost", "rows without a label"),
         Fate("labelled", read.labelled, "sum"),
     ]
@@ -51,8 +52,12 @@ def follow_rows(record: RunRecord) -> list[Fate]:
         if change.column == "(rows)":
             told += change.rows
             fates.append(Fate("set aside", change.rows, "lost", change.detail))
+    unused = sum(record.split.unused.values()) if record.split else 0
+    fates.append(Fate("unused", unused, "lost", "training rows beyond split.train_counts"))
     used = sum(record.cleaning.rows_after.values())
-    fates.append(Fate("set aside", read.labelled - used - told, "lost", "for another reason"))
+    fates.append(
+        Fate("set aside", read.labelled - used - told - unused, "lost", "for another reason")
+    )
     left = sum((record.leftover or {}).values())
     fates.append(Fate("left over", left, "lost", "after repair equal to a row of another split"))
     fates.append(Fate("used", used - left, "sum"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pipeline.report import data_findings as data
 from pipeline.report import network_findings as network
+from pipeline.report import picture_findings as pictures
 from pipeline.report.finding import ORDER, Finding
 from pipeline.report.wording import cut, quote, read_difference, write_count, write_interval
 
@@ -27,8 +28,9 @@ RULES: tuple[Callable[[RunRecord], Iterator[Finding]], ...] = (
     data.find_leaks,
     network.compare_majority,
     network.compare_repair,
-    network.compare_boosting,
+    network.compare_peer,
     data.find_conflicts,
+    pictures.find_near,
     network.judge_classes,
     network.judge_history,
     data.find_imbalance,
@@ -39,6 +41,9 @@ RULES: tuple[Callable[[RunRecord], Iterator[Finding]], ...] = (
     data.find_failures,
     data.find_repairs,
     data.find_lost_rows,
+    pictures.find_unreadable,
+    pictures.find_outliers,
+    pictures.judge_waiting,
     network.judge_confidence,
     network.pass_on_notes,
 )
@@ -130,10 +135,12 @@ def _describe_network(training: TrainingFacts, preparation: str) -> str:
         f"The network reaches a balanced accuracy of {write_interval(interval)} on "
         f"{write_count(training.test_rows, 'test row')}"
     )
+    difference = network.find_peer(training)
+    peer = network.PEERS[difference.against] if difference else ""
     words = {
-        "better": "better than gradient boosting",
-        "worse": "worse than gradient boosting",
-        "not distinguishable": "not distinguishable from gradient boosting",
+        "better": f"better than {peer}",
+        "worse": f"worse than {peer}",
+        "not distinguishable": f"not distinguishable from {peer}",
     }
     parts = []
     majority = network.find_difference(training, "majority")
@@ -142,9 +149,8 @@ def _describe_network(training: TrainingFacts, preparation: str) -> str:
         links = {"worse": "worse than", "not distinguishable": "not distinguishable from"}
         if reading in links:
             parts.append(f"{links[reading]} always answering the largest class")
-    boosting = network.find_difference(training, "gradient_boosting")
-    if boosting and read_difference(boosting) in words:
-        parts.append(words[read_difference(boosting)])
+    if difference and read_difference(difference) in words:
+        parts.append(words[read_difference(difference)])
     repair = network.find_difference(training, "network_unrepaired")
     effects = {
         "better": f"{preparation} helped it",

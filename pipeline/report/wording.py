@@ -22,6 +22,7 @@ MODELS = {
     "network": "Network",
     "network_unrepaired": "Network on unrepaired data",
     "gradient_boosting": "Gradient boosting",
+    "logistic_regression": "Logistic regression on thumbnails",
     "majority": "Majority class",
 }
 MINUS = "\N{MINUS SIGN}"

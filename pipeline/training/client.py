@@ -15,11 +15,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from pipeline import errors
 from pipeline.config import TrainingConfig
 from pipeline.errors import StageError
+from pipeline.image_config import AugmentationConfig
 from pipeline.training.jobs import Job
 from pipeline.training.results import FitSummary
 
@@ -28,6 +29,7 @@ STAGE = "training"
 SMALL_PRODUCT = 64 * 1024
 
 OnEpoch = Callable[[int, int], None]
+Modality = Literal["table", "image"]
 
 
 @dataclass(slots=True)
@@ -74,13 +76,21 @@ class Trainer:
     log
         File that takes what TensorFlow says; appended to.
     config
-        The configuration of the fits to come, if it is known already: small networks are trained
-        faster with a single thread per operation, and that can be chosen at the start only.
+        The configuration of the fits to come, if it is known already: small networks of tables are
+        trained faster with a single thread per operation, and that can be chosen at the start only.
+    modality
+        Networks of pictures take all cores.
     """
 
-    def __init__(self, log: Path, config: TrainingConfig | None = None) -> None:
+    def __init__(
+        self,
+        log: Path,
+        config: TrainingConfig | None = None,
+        modality: Modality = "table",
+    ) -> None:
         self.log = log
-        self._threads = _choose_threads(config) if config is not None else 0
+        small = config is not None and modality == "table"
+        self._threads = _choose_threads(config) if config is not None and small else 0
         self._process: subprocess.Popen[str] | None = None
         self._pending: list[Handle] = []
 
@@ -151,6 +161,7 @@ class Trainer:
         seed: int,
         on_epoch: OnEpoch | None = None,
         save_model: bool = True,
+        augmentation: AugmentationConfig | None = None,
     ) -> FitSummary:
         """Fit the baseline network and wait for it.
 
@@ -168,13 +179,16 @@ class Trainer:
             Called with the epoch, from 1, and the most there can be.
         save_model
             Whether ``baseline.keras`` is written.
+        augmentation
+            How training pictures are changed; left out: not at all.
 
         Raises
         ------
         AssayError
             See ``Handle.result``.
         """
-        return self.submit(Job(features, out, config, seed, save_model), on_epoch).result()
+        job = Job(features, out, config, seed, save_model, augmentation or AugmentationConfig())
+        return self.submit(job, on_epoch).result()
 
     def receive(self) -> None:
         """Wait for one event of the worker and hand it to the oldest job.

@@ -14,11 +14,12 @@ import numpy as np
 
 from pipeline.config import TrainingConfig
 from pipeline.errors import StageError, name_examples
+from pipeline.image_config import AugmentationConfig
 from pipeline.store import dump_json, load_facts
-from pipeline.training.baselines import fit_boosting, predict_majority
-from pipeline.training.client import OnEpoch, Trainer
+from pipeline.training.baselines import fit_boosting, fit_logistic, predict_majority
+from pipeline.training.client import Modality, OnEpoch, Trainer
 from pipeline.training.features import STAGE, Layout, Split, load_layout, load_split
-from pipeline.training.jobs import HISTORY, MODEL, PROBABILITIES, Job
+from pipeline.training.jobs import HISTORY, MODEL, PREDICTIONS, PROBABILITIES, Job
 from pipeline.training.metrics import bin_calibration, count_confusion, measure, resample
 from pipeline.training.results import Difference, FoldScore, Score, TrainingFacts
 
@@ -27,6 +28,7 @@ TITLES = {
     "network": "Network",
     "network_unrepaired": "Network on the data before repair",
     "gradient_boosting": "Gradient boosting",
+    "logistic_regression": "Logistic regression on thumbnails",
     "majority": "Majority class",
 }
 DIFFERENCES = ("balanced_accuracy", "macro_f1", "auc", "accuracy", "brier")
@@ -63,6 +65,7 @@ def train_baseline(
     trainer: Trainer | None = None,
     unrepaired: Path | None = None,
     folds: Sequence[Path] = (),
+    augmentation: AugmentationConfig | None = None,
     on_progress: OnProgress | None = None,
 ) -> TrainingFacts:
     """Train the baseline network and score it beside its peers on the test split.
@@ -72,7 +75,8 @@ def train_baseline(
     features
         A features directory: train, validation and test as Parquet, and layout.json.
     out
-        Receives ``baseline.keras``, ``history.json`` and ``metrics.json`` (what is returned).
+        Receives ``baseline.keras``, ``history.json``, ``predictions.parquet`` (the network's on the
+        test split) and ``metrics.json`` (what is returned).
     config
         How to train.
     seed
@@ -86,6 +90,8 @@ def train_baseline(
     folds
         Features directories, each with the fold that it holds out as its test split, and every
         stage fitted on its own training split.
+    augmentation
+        How the repaired training pictures are changed anew for each epoch.
     on_progress
         Called in this thread with the learner's title, the epoch from 1, and the most there can be.
 
@@ -104,9 +110,10 @@ def train_baseline(
     out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         if trainer is None:
-            trainer = stack.enter_context(Trainer(out / "training.log", config))
+            modality: Modality = "table" if data.layout.picture is None else "image"
+            trainer = stack.enter_context(Trainer(out / "training.log", config, modality))
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assay-fits-")))
-        jobs = _plan(features, other, folds, scratch, config, seed)
+        jobs = _plan(features, other, folds, scratch, config, seed, augmentation)
         fits = {
             name: trainer.submit(job, _title_progress(name, on_progress))
             for name, job in jobs.items()
@@ -123,6 +130,7 @@ def train_baseline(
         ]
         for name in (MODEL, HISTORY):
             shutil.move(jobs["network"].out / name, out / name)
+    write_predictions(out / PREDICTIONS, data.test, predictions[0].probabilities, data.layout)
     network = summaries["network"]
     scores, differences = _score(data.test.labels, [*predictions, *peers], config, seed)
     facts = TrainingFacts(
@@ -146,9 +154,29 @@ def train_baseline(
         seconds=time.perf_counter() - started,
         seed=seed,
         bootstrap=config.bootstrap,
+        waited=network.waited_seconds / network.seconds,
     )
     dump_json(out / FACTS, facts)
     return facts
+
+
+def write_predictions(path: Path, test: Split, probabilities: np.ndarray, layout: Layout) -> None:
+    """Write what the network says of each test row: label, prediction, probabilities by class."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    classes = np.array(layout.classes, dtype=object)
+    columns = {
+        "row_id": pa.array(test.row_ids.astype(str)),
+        "label": pa.array(classes[test.labels].astype(str)),
+        "predicted": pa.array(classes[probabilities.argmax(axis=1)].astype(str)),
+    }
+    shares = {
+        f"probability of {name}": pa.array(probabilities[:, i])
+        for i, name in enumerate(layout.classes)
+    }
+    names = [*columns, *shares]
+    pq.write_table(pa.table([*columns.values(), *shares.values()], names=names), path)
 
 
 def _load(features: Path) -> _Splits:
@@ -168,15 +196,18 @@ def _plan(
     scratch: Path,
     config: TrainingConfig,
     seed: int,
+    augmentation: AugmentationConfig | None,
 ) -> dict[str, Job]:
     """Name the fits, in the order in which the worker does them."""
-    jobs = {"network": Job(features, scratch / "network", config, seed)}
+    change = augmentation or AugmentationConfig()
+    out = scratch / "network"
+    jobs = {"network": Job(features, out, config, seed, augmentation=change)}
     if unrepaired is not None:
         out = scratch / "unrepaired"
         jobs["network_unrepaired"] = Job(unrepaired, out, config, seed, save_model=False)
     for number, fold in enumerate(folds, start=1):
         out = scratch / f"fold-{number}"
-        jobs[_title_fold(number)] = Job(fold, out, config, seed, save_model=False)
+        jobs[_title_fold(number)] = Job(fold, out, config, seed, False, change)
     return jobs
 
 
@@ -193,10 +224,15 @@ def _title_progress(name: str, on_progress: OnProgress | None) -> OnEpoch | None
 
 def _fit_peers(data: _Splits, config: TrainingConfig, seed: int) -> list[_Prediction]:
     classes = len(data.layout.classes)
-    boosting = fit_boosting(data.train, data.validation, data.test, classes, config, seed=seed)
+    name, fit_peer = (
+        ("gradient_boosting", fit_boosting)
+        if data.layout.picture is None
+        else ("logistic_regression", fit_logistic)
+    )
+    peer = fit_peer(data.train, data.validation, data.test, classes, config, seed=seed)
     majority = predict_majority(data.train, len(data.test.labels), classes)
     return [
-        _Prediction("gradient_boosting", boosting.probabilities, boosting.seconds),
+        _Prediction(name, peer.probabilities, peer.seconds),
         _Prediction("majority", majority.probabilities, majority.seconds),
     ]
 

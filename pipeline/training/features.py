@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pipeline.dataset import ORIGIN, ROW_ID, SAMPLE_WEIGHT
+from pipeline.dataset import IMAGE, ORIGIN, ROW_ID, SAMPLE_WEIGHT
 from pipeline.errors import StageError, name_examples
 
 if TYPE_CHECKING:
     import numpy as np
 
 STAGE = "training"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The form of the pictures.
+
+    Attributes
+    ----------
+    shape
+        Height and width in pixels, channels (1 or 3).
+    mean, std
+        For each channel, over the training pictures, in grey levels.
+    """
+
+    shape: tuple[int, int, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +45,15 @@ class Layout:
     classes
         Class ``i`` is at position ``i``.
     features
-        The feature columns, in the order the network sees them.
+        The feature columns, in the order the network sees them; none for pictures.
+    picture
+        The form of the pictures in the column ``image``; None for tables.
     """
 
     target: str
     classes: tuple[str, ...]
     features: tuple[str, ...]
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +65,7 @@ class Split:
     row_ids
         Shape ``(n,)``, text.
     values
-        Shape ``(n, n_features)``, float32.
+        Shape ``(n, n_features)``, float32; for a network that learns pictures, their ``Pictures``.
     labels
         Shape ``(n,)``, int32: the class index.
     weights
@@ -54,7 +75,7 @@ class Split:
     """
 
     row_ids: np.ndarray
-    values: np.ndarray
+    values: Any
     labels: np.ndarray
     weights: np.ndarray
     original: np.ndarray
@@ -82,10 +103,20 @@ def load_layout(directory: Path) -> Layout:
     if not path.is_file():
         raise StageError(STAGE, f"{path} was not found", "Publish the data set before training")
     raw = json.loads(path.read_text(encoding="utf-8"))
-    return Layout(raw["target"], tuple(raw["classes"]), tuple(raw["features"]))
+    picture = raw.get("picture")
+    return Layout(
+        raw["target"],
+        tuple(raw["classes"]),
+        tuple(raw["features"]),
+        None
+        if picture is None
+        else Picture(tuple(picture["shape"]), tuple(picture["mean"]), tuple(picture["std"])),
+    )
 
 
-def load_split(directory: Path, name: str, layout: Layout) -> Split:
+def load_split(
+    directory: Path, name: str, layout: Layout, pictures: Callable[[Path], Any] | None = None
+) -> Split:
     """Read one split.
 
     Parameters
@@ -96,6 +127,8 @@ def load_split(directory: Path, name: str, layout: Layout) -> Split:
         ``train``, ``validation`` or ``test``.
     layout
         The directory's layout.
+    pictures
+        Reads the column ``image`` of a file; left out, pictures come as thumbnails.
 
     Raises
     ------
@@ -109,19 +142,26 @@ def load_split(directory: Path, name: str, layout: Layout) -> Split:
     path = directory / f"{name}.parquet"
     if not path.is_file():
         raise StageError(STAGE, f"{path} was not found", "Publish the data set before training")
-    table = pq.read_table(path)
-    missing = [c for c in (*layout.features, layout.target) if c not in table.column_names]
+    columns = set(pq.read_schema(path).names)
+    missing = [c for c in (*layout.features, layout.target) if c not in columns]
     if missing:
         raise StageError(
             STAGE, f"{path.name} lacks the columns {name_examples(missing)}",
             "Make the features again; layout.json and the splits disagree",
         )  # fmt: skip
-    # Column by column into one array: a frame would be copied twice on its way to a matrix.
-    values = np.empty((table.num_rows, len(layout.features)), np.float32)
-    for position, column in enumerate(layout.features):
-        values[:, position] = table.column(column).to_numpy()
-    _refuse_gaps(values, layout, name)
-    columns = set(table.column_names)
+    table = pq.read_table(path, columns=[c for c in pq.read_schema(path).names if c != IMAGE])
+    if layout.picture is None:
+        # Column by column into one array: a frame would be copied twice on its way to a matrix.
+        values = np.empty((table.num_rows, len(layout.features)), np.float32)
+        for position, column in enumerate(layout.features):
+            values[:, position] = table.column(column).to_numpy()
+        _refuse_gaps(values, layout, name)
+    elif pictures is None:
+        from pipeline.training.thumbnails import read_thumbnails
+
+        values = read_thumbnails(path, layout.picture)
+    else:
+        values = pictures(path)
     split = Split(
         row_ids=np.array(table.column(ROW_ID).to_pylist(), dtype=object),
         values=values,

@@ -7,6 +7,7 @@ and learns all batches of a block. Callbacks, early stopping and history stay Ke
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 import warnings
@@ -19,19 +20,17 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.errors import StageError
-from pipeline.training.features import STAGE, Split, balance_classes
+from pipeline.training.blocks import Blocks, batch_rows, iter_inputs
+from pipeline.training.features import STAGE, Split
 from pipeline.training.models import build_optimizer
 from pipeline.training.schedules import build_callbacks, build_schedule
 
 if TYPE_CHECKING:
     from pipeline.config import TrainingConfig
+    from pipeline.pictures import Pictures
 
-# Batches in one call of the compiled function: more gain nothing (512 were no faster than 64).
 # Rows times epochs below which a fit is over before an optimised graph pays.
 FEW_ROWS = 500_000
-BLOCK_STEPS = 64
-# Rows in one batch of validation and prediction: most validation splits are one batch.
-INFERENCE_ROWS = 8192
 HISTORY = ("loss", "val_loss", "accuracy", "val_accuracy", "learning_rate")
 
 OnEpoch = Callable[[int, int, dict[str, float]], None]
@@ -55,6 +54,8 @@ class Fitted:
         Training rows over wall time, validation included, the first epoch (tracing) left out.
     seconds
         Wall time from before the network is built.
+    waited_seconds
+        Of it, for pictures that were not ready; 0 for tables.
     """
 
     model: keras.Model
@@ -64,11 +65,12 @@ class Fitted:
     parameters: int
     rows_per_second: float
     seconds: float
+    waited_seconds: float
 
 
 def fit_network(
     build: Callable[[], keras.Model],
-    train: Split,
+    blocks: Blocks,
     validation: Split,
     config: TrainingConfig,
     *,
@@ -85,13 +87,15 @@ def fit_network(
     ----------
     build
         Makes the compiled network: classes as outputs, a loss that takes class indices.
-    train, validation
-        The splits. Without validation rows there is no early stopping, and a schedule that reacts
-        watches the training loss.
+    blocks
+        The training rows; see ``feed``. Its threads, if any, are ended here.
+    validation
+        Without validation rows there is no early stopping, and a schedule that reacts watches the
+        training loss.
     config
         How to train.
     seed
-        Seed of the shuffling; also set as Keras's global seed before ``build`` is called.
+        Set as Keras's global seed before ``build`` is called.
     on_epoch
         Called after each epoch with its number from 1, the most there can be, and its history.
 
@@ -103,9 +107,8 @@ def fit_network(
     started = time.perf_counter()
     keras.utils.set_random_seed(seed % 2**31)
     model = build()
-    batch = min(config.batch_size, len(train.labels))
-    steps = math.ceil(len(train.labels) / batch)
-    learner = _BlockLearner(model, _to_tensors(train, config, model.output_shape[-1]), batch)
+    steps = math.ceil(blocks.rows_count / blocks.batch)
+    learner = _BlockLearner(model, blocks)
     learner.compile(
         optimizer=build_optimizer(config, build_schedule(config, steps)),
         loss=model.loss,
@@ -113,9 +116,9 @@ def fit_network(
         jit_compile=False,
     )
     # For few rows the graph costs more to optimise than it saves: 0.5 s of 2.
-    few = len(train.labels) * config.epochs < FEW_ROWS
+    few = blocks.rows_count * config.epochs < FEW_ROWS and len(model.input_shape) == 2
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": few})
-    learner(learner.rows[0][:1])
+    learner(blocks.example())
     # Variables that appear while tracing would have everything traced a second time.
     learner.optimizer.build(model.trainable_variables)
     validated = len(validation.labels) > 0
@@ -125,12 +128,12 @@ def fit_network(
         monitor=monitor, mode="min", patience=config.early_stopping, restore_best_weights=True
     )
     stops = validated and config.early_stopping > 0
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), contextlib.closing(blocks):
         # Keras says that it won't shuffle a tf.data set, which is right: it is shuffled already.
         warnings.filterwarnings("ignore", message=".*shuffle=True.*")
         learner.fit(
-            _index_blocks(len(train.labels), batch * min(BLOCK_STEPS, steps), seed),
-            validation_data=_batch_rows(validation) if validated else None,
+            blocks.make_dataset(steps),
+            validation_data=batch_rows(validation) if validated else None,
             epochs=config.epochs,
             verbose=0,
             # The record comes first, to see the rate of an epoch before a callback lowers it.
@@ -143,12 +146,13 @@ def fit_network(
         epochs_run=epochs_run,
         best_epoch=stopping.best_epoch + 1 if stops else epochs_run,
         parameters=sum(math.prod(weight.shape) for weight in model.trainable_weights),
-        rows_per_second=record.measure_speed(len(train.labels), started),
+        rows_per_second=record.measure_speed(blocks.rows_count, started),
         seconds=time.perf_counter() - started,
+        waited_seconds=blocks.waited_seconds,
     )
 
 
-def predict(model: keras.Model, values: np.ndarray) -> np.ndarray:
+def predict(model: keras.Model, values: np.ndarray | Pictures) -> np.ndarray:
     """Compute class probabilities.
 
     Parameters
@@ -156,7 +160,7 @@ def predict(model: keras.Model, values: np.ndarray) -> np.ndarray:
     model
         A trained network.
     values
-        Shape ``(n, ...)``, float32.
+        Shape ``(n, ...)``: float32 features or uint8 pictures.
 
     Returns
     -------
@@ -164,21 +168,17 @@ def predict(model: keras.Model, values: np.ndarray) -> np.ndarray:
         Shape ``(n, n_classes)``, float32.
     """
     # Called directly: Model.predict would trace a function for what is often a single batch.
-    parts = [
-        np.asarray(model(values[start : start + INFERENCE_ROWS], training=False), np.float32)
-        for start in range(0, len(values), INFERENCE_ROWS)
-    ]
+    parts = [np.asarray(model(batch, training=False), np.float32) for batch in iter_inputs(values)]
     return np.concatenate(parts) if parts else np.empty((0, model.output_shape[-1]), np.float32)
 
 
 class _BlockLearner(keras.Model):  # type: ignore[misc]  # Keras is untyped
-    """Trains a network by blocks of row numbers; is thrown away after the fit."""
+    """Trains a network by blocks of many batches; is thrown away after the fit."""
 
-    def __init__(self, network: keras.Model, rows: tuple[Any, Any, Any], batch: int) -> None:
+    def __init__(self, network: keras.Model, blocks: Blocks) -> None:
         super().__init__()
         self.network = network
-        self.rows = rows
-        self.batch = batch
+        self.blocks = blocks
         self.mean_loss = keras.metrics.Mean("loss")
         self.mean_accuracy = keras.metrics.Mean("accuracy")
 
@@ -191,11 +191,11 @@ class _BlockLearner(keras.Model):  # type: ignore[misc]  # Keras is untyped
 
     def train_step(self, block: Any) -> dict[str, Any]:
         """Learn all batches of a block in one loop inside the graph; the last may be short."""
-        count = tf.size(block)
+        count = self.blocks.count(block)
 
         def learn(start: Any, loss: Any, hits: Any) -> tuple[Any, Any, Any]:
-            batch_loss, batch_hits, size = self._learn_batch(block[start : start + self.batch])
-            return start + self.batch, loss + batch_loss * size, hits + batch_hits
+            batch_loss, batch_hits, size = self._learn_batch(*self.blocks.take(block, start))
+            return start + self.blocks.batch, loss + batch_loss * size, hits + batch_hits
 
         _, loss, hits = tf.while_loop(
             lambda start, *_: start < count,
@@ -212,14 +212,20 @@ class _BlockLearner(keras.Model):  # type: ignore[misc]  # Keras is untyped
         loss = self.compute_loss(values, labels, outputs)
         return self._record(loss * size, _count_hits(labels, outputs), size)
 
-    def _learn_batch(self, indices: Any) -> tuple[Any, Any, Any]:
-        values, labels, weights = (tf.gather(rows, indices) for rows in self.rows)
+    def _learn_batch(self, values: Any, targets: Any, weights: Any) -> tuple[Any, Any, Any]:
         trainable = self.network.trainable_weights
         with tf.GradientTape() as tape:
             outputs = self.network(values, training=True)
-            loss = self.compute_loss(values, labels, outputs, weights)
+            loss = self._measure_loss(values, targets, outputs, weights)
         self.optimizer.apply(tape.gradient(loss, trainable), trainable)
-        return loss, _count_hits(labels, outputs), tf.cast(tf.size(indices), tf.float32)
+        return loss, _count_hits(targets, outputs), tf.cast(tf.size(weights), tf.float32)
+
+    def _measure_loss(self, values: Any, targets: Any, outputs: Any, weights: Any) -> Any:
+        if len(targets.shape) == 1:
+            return self.compute_loss(values, targets, outputs, weights)
+        # Mixed pictures belong to several classes by shares; validation never does.
+        losses = keras.losses.categorical_crossentropy(targets, outputs)
+        return keras.ops.mean(losses * weights) + sum(self.losses)
 
     def _record(self, loss: Any, hits: Any, size: Any) -> dict[str, Any]:
         # Once per block: metrics of Keras cost as much as the rest of a small step.
@@ -264,26 +270,9 @@ class _Record(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is untyp
         return rows * (len(self.ends) - 1) / (self.ends[-1] - self.ends[0])
 
 
-def _to_tensors(train: Split, config: TrainingConfig, classes: int) -> tuple[Any, Any, Any]:
-    balanced = config.class_weight == "balanced"
-    weights = balance_classes(train, classes) if balanced else train.weights
-    return tf.constant(train.values), tf.constant(train.labels), tf.constant(weights)
-
-
-def _index_blocks(rows: int, block: int, seed: int) -> Any:
-    """Row numbers in a new order for each epoch; four bytes a row are all that is shuffled."""
-    numbers = tf.data.Dataset.range(rows, output_type=tf.int32)
-    shuffled = numbers.shuffle(rows, seed=seed % 2**31, reshuffle_each_iteration=True)
-    return shuffled.batch(block).prefetch(2)
-
-
-def _batch_rows(split: Split) -> Any:
-    rows = (split.values, split.labels)
-    if len(split.labels) <= INFERENCE_ROWS:
-        return tf.data.Dataset.from_tensors(rows)
-    return tf.data.Dataset.from_tensor_slices(rows).batch(INFERENCE_ROWS).prefetch(1)
-
-
-def _count_hits(labels: Any, outputs: Any) -> Any:
-    guesses = tf.argmax(outputs, axis=-1, output_type=labels.dtype)
-    return tf.reduce_sum(tf.cast(guesses == labels, tf.float32))
+def _count_hits(targets: Any, outputs: Any) -> Any:
+    """Count the rows predicted right; a mixed one belongs to the class it has most of."""
+    if len(targets.shape) == 2:
+        targets = tf.argmax(targets, axis=-1, output_type=tf.int32)
+    guesses = tf.argmax(outputs, axis=-1, output_type=targets.dtype)
+    return tf.reduce_sum(tf.cast(guesses == targets, tf.float32))

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pipeline.config import TrainingConfig
+from pipeline.dataset import SPLITS
+from pipeline.image_config import AugmentationConfig
+from pipeline.training.features import Layout, Split, load_layout, load_split
 from pipeline.training.results import FitSummary
 
 MODEL = "baseline.keras"
 HISTORY = "history.json"
 PROBABILITIES = "probabilities.npz"
+PREDICTIONS = "predictions.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,8 @@ class Job:
         Seed of the fit.
     save_model
         Whether to write ``baseline.keras``.
+    augmentation
+        How training pictures are changed anew for each epoch.
     """
 
     features: Path
@@ -38,6 +44,7 @@ class Job:
     config: TrainingConfig
     seed: int
     save_model: bool = True
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
 
     def dump(self) -> dict[str, Any]:
         """Make it JSON-ready."""
@@ -47,6 +54,7 @@ class Job:
             "config": self.config.model_dump(mode="json"),
             "seed": self.seed,
             "save_model": self.save_model,
+            "augmentation": self.augmentation.model_dump(mode="json"),
         }
 
     @classmethod
@@ -57,7 +65,8 @@ class Job:
             Path(raw["out"]),
             TrainingConfig.model_validate(raw["config"]),
             int(raw["seed"]),
-            bool(raw.get("save_model", True)),
+            bool(raw["save_model"]),
+            AugmentationConfig.model_validate(raw["augmentation"]),
         )
 
 
@@ -75,25 +84,26 @@ def run_job(job: Job, on_epoch: Callable[[int, int, dict[str, float]], None]) ->
     import numpy as np
 
     from pipeline.store import dump_json
-    from pipeline.training.features import load_layout, load_split
+    from pipeline.training.blocks import feed_pictures, feed_rows
     from pipeline.training.fit import fit_network, predict
     from pipeline.training.models import build_network
 
     layout = load_layout(job.features)
-    train = load_split(job.features, "train", layout)
-    validation = load_split(job.features, "validation", layout)
-    test = load_split(job.features, "test", layout)
     # Many fits may follow one another in a process; each leaves its graphs in Keras's state.
     keras.utils.clear_session()
+    job.out.mkdir(parents=True, exist_ok=True)
+    train, validation, test = _load_splits(job, layout)
+    classes = len(layout.classes)
     fitted = fit_network(
-        lambda: build_network(len(layout.features), len(layout.classes), job.config, job.seed),
-        train,
+        lambda: build_network(layout, job.config, job.seed),
+        feed_rows(train, job.config, classes, job.seed)
+        if layout.picture is None
+        else feed_pictures(train, job.config, classes, job.seed, job.augmentation),
         validation,
         job.config,
         seed=job.seed,
         on_epoch=on_epoch,
     )
-    job.out.mkdir(parents=True, exist_ok=True)
     if job.save_model:
         fitted.model.save(job.out / MODEL)
     dump_json(job.out / HISTORY, fitted.history)
@@ -108,4 +118,19 @@ def run_job(job: Job, on_epoch: Callable[[int, int, dict[str, float]], None]) ->
         fitted.best_epoch,
         fitted.rows_per_second,
         fitted.seconds,
+        fitted.waited_seconds,
     )
+
+
+def _load_splits(job: Job, layout: Layout) -> tuple[Split, Split, Split]:
+    """Load the splits as the network takes them: pictures as such."""
+    read: Callable[[Path], Any] | None = None
+    picture = layout.picture
+    if picture is not None:
+        from pipeline.pictures import Pictures
+
+        def read(path: Path) -> Pictures:
+            return Pictures(path, picture.shape, job.out)
+
+    train, validation, test = (load_split(job.features, name, layout, read) for name in SPLITS)
+    return train, validation, test

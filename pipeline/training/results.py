@@ -48,7 +48,8 @@ class Score:
     Attributes
     ----------
     name
-        ``network``, ``network_unrepaired``, ``gradient_boosting`` or ``majority``.
+        ``network``, ``network_unrepaired``, ``gradient_boosting`` (for pictures
+        ``logistic_regression``) or ``majority``.
     title
         The same for people.
     metrics
@@ -132,6 +133,8 @@ class TrainingFacts:
         Cross-validation, where it was asked for.
     notes
         Caveats for the reader, as sentences.
+    waited
+        Share of the network's wall time in which it waited for pictures; 0 for tables.
     rows_per_second
         Training rows over the wall time of an epoch, the first epoch (tracing) left out.
     seconds
@@ -160,6 +163,7 @@ class TrainingFacts:
     seconds: float
     seed: int
     bootstrap: int
+    waited: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,3 +175,4 @@ class FitSummary:
     best_epoch: int
     rows_per_second: float
     seconds: float
+    waited_seconds: float

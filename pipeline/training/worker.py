@@ -66,7 +66,8 @@ def _load_tensorflow(intra_threads: int) -> None:
     import tensorflow as tf
 
     from pipeline.config import TrainingConfig
-    from pipeline.training.features import Split
+    from pipeline.training.blocks import feed_rows
+    from pipeline.training.features import Layout, Split
     from pipeline.training.fit import fit_network, predict
     from pipeline.training.models import build_network
 
@@ -81,7 +82,9 @@ def _load_tensorflow(intra_threads: int) -> None:
         np.ones(rows, bool),
     )
     config = TrainingConfig.model_validate({"hidden": (2,), "epochs": 1, "batch_size": 2})
-    fitted = fit_network(lambda: build_network(2, 2, config, 0), split, split, config, seed=0)
+    layout = Layout("", ("no", "yes"), ("a", "b"))
+    blocks = feed_rows(split, config, 2, 0)
+    fitted = fit_network(lambda: build_network(layout, config, 0), blocks, split, config, seed=0)
     predict(fitted.model, split.values)
     # What is loaded now stays; collections that pass over it again cost 0.3 s each.
     gc.collect()

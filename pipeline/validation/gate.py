@@ -97,7 +97,8 @@ def find_repair(
     if column in config.cleaning.drop_columns:
         return "cleaning"
     if type_.endswith("not_be_null"):
-        return "imputation"
+        # A picture that can't be read is set aside when the pictures are decoded.
+        return "ingest" if config.modality == "image" else "imputation"
     if any(rule in type_ for rule in NUMBER_RULES) and schema.roles[column] == "numeric":
         action = config.cleaning.outliers.columns.get(column, config.cleaning.outliers.action)
         acts = config.cleaning.outliers.method != "none" and action != "keep"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config import ColumnConfig, DatasetConfig
-from pipeline.dataset import TrainSet
+from pipeline.dataset import PIXEL_HASH, TrainSet
 from pipeline.outliers import learn_bound
 from pipeline.validation.suites import Expectation
 
@@ -66,7 +66,9 @@ def _suggest_schema(train: TrainSet, config: DatasetConfig) -> list[Expectation]
                 )
             )
     kept = [name for name in schema.features if name not in config.cleaning.drop_columns]
-    if len(kept) > 1:
+    if config.modality == "image":
+        kept = [PIXEL_HASH]
+    if len(kept) > 1 or config.modality == "image":
         result.append(
             _expect(
                 "compound_columns_to_be_unique", "warning",
@@ -90,6 +92,8 @@ def _suggest_missing(train: TrainSet) -> list[Expectation]:
 
 def _suggest_outliers(train: TrainSet, config: DatasetConfig) -> list[Expectation]:
     result = []
+    # A number out of bounds is clipped; a picture can't be, so nothing is to stop for it.
+    severity = "warning" if config.modality == "image" else "critical"
     for name in train.schema.select("numeric"):
         values = train.frame[name].dropna()
         declared = config.columns.get(name, ColumnConfig())
@@ -99,7 +103,7 @@ def _suggest_outliers(train: TrainSet, config: DatasetConfig) -> list[Expectatio
         mostly = _tolerate(bound.training_outside / len(values), len(values), MAX_OUTSIDE)
         result.append(
             _expect(
-                "column_values_to_be_between", "critical", column=name, mostly=mostly,
+                "column_values_to_be_between", severity, column=name, mostly=mostly,
                 min_value=_round_outward(bound.low, up=False),
                 max_value=_round_outward(bound.high, up=True),
             )

@@ -1,0 +1,1 @@
+"""Pictures: how image data is read into canonical rows, kept, and compared."""

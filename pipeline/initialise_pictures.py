@@ -1,0 +1,140 @@
+"""From a folder of pictures to a data set: what is inferred, written down for people to edit."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from pipeline import steps
+from pipeline.config import DatasetConfig, parse_config
+from pipeline.declaration import Initialised, learn_suites, quote
+from pipeline.image_config import ImageConfig
+from pipeline.image_steps import OnProgress
+from pipeline.images.listing import PICTURES
+from pipeline.ingest import IngestFacts
+from pipeline.plan import make_run
+from pipeline.splitting import Assignment, SplitFacts
+from pipeline.store import Store
+from pipeline.tables import read_all, read_frame
+
+IMBALANCE = 3.0
+RATIO = 0.3
+
+
+def holds_pictures(source: Path) -> bool:
+    """Tell whether a source is a folder or zip with picture files, or Parquet with pictures."""
+    if source.is_dir():
+        files = [item for item in source.rglob("*") if item.is_file()]
+        return any(_is_picture(item.name) for item in files) or any(map(_embeds, files[:1]))
+    if zipfile.is_zipfile(source):
+        with zipfile.ZipFile(source) as archive:
+            return any(_is_picture(name) for name in archive.namelist())
+    return _embeds(source)
+
+
+def _is_picture(name: str) -> bool:
+    return Path(name).suffix.lower() in PICTURES
+
+
+def _embeds(path: Path) -> bool:
+    """Tell whether a Parquet file has a column of pictures: bytes, or bytes with a path."""
+    if path.suffix.lower() not in (".parquet", ".pq"):
+        return False
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        schema = pq.read_schema(path)
+    except (OSError, pa.ArrowException):
+        return False  # what is wrong with it is told when it is read
+    kinds = (field.type for field in schema)
+    return any(
+        (pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        for kind in kinds
+    )
+
+
+def initialise_pictures(
+    place: str, source: Path, target: str, store: Store, on_progress: OnProgress | None = None
+) -> Initialised:
+    """Infer a declaration and suites from a source of pictures and write them.
+
+    Parameters
+    ----------
+    place
+        How dataset.yaml is to name the source.
+    target
+        The name of the class; for Parquet the column that holds it.
+
+    Raises
+    ------
+    SourceError, ConfigError, DataContractError
+        If the source can't be read, or has no two classes.
+    """
+    from pipeline.images.choosing import choose_image_config
+    from pipeline.images.sources import list_pictures
+
+    plain: dict[str, Any] = {
+        "dataset": store.dataset, "source": place, "target": target, "modality": "image",
+        "augmentation": {"preset": "light"},
+    }  # fmt: skip
+    image = choose_image_config(list_pictures(source, parse_config(plain)))
+    config = parse_config(plain | {"image": image.model_dump(mode="json")})
+    facts = steps.ingest(make_run(store, config), on_progress).facts(IngestFacts)
+    counts = sorted(facts.classes.values())
+    if counts[-1] >= IMBALANCE * counts[0]:
+        resampling = {"method": "augment", "ratio": RATIO}
+        plain |= {"resampling": resampling}
+        config = parse_config(plain | {"image": image.model_dump(mode="json")})
+    done = suggest_for_pictures(config, store)
+    store.config_path.parent.mkdir(parents=True, exist_ok=True)
+    text = write_picture_declaration(config, facts, source.name)
+    store.config_path.write_text(text, encoding="utf-8")
+    return done
+
+
+def suggest_for_pictures(config: DatasetConfig, store: Store) -> Initialised:
+    """Write suites learned on the training pictures; what is decoded here serves the run too."""
+    run = make_run(store, config)
+    rows = steps.ingest(run)
+    split = steps.split(run, rows)
+    frame = read_frame(split.path / "assignment.parquet")
+    assignment = Assignment(frame, split.facts(SplitFacts))
+    return learn_suites(config, read_all(rows.path), rows.facts(IngestFacts), assignment, store)
+
+
+def write_picture_declaration(config: DatasetConfig, facts: IngestFacts, source: str) -> str:
+    """Write a dataset.yaml that people can read: what was inferred, and why, in comments."""
+    image: ImageConfig = config.image
+    sizes = facts.images.sizes if facts.images else {}
+    seen = ", ".join(f"{count:,} of {size}" for size, count in list(sizes.items())[:3])
+    lines = [
+        f"# What Assay inferred from {source}. Edit it as you know better;",
+        "# every other setting has a default, see CONTRIBUTING.md.",
+        f"dataset: {quote(config.dataset)}",
+        f"source: {quote(config.source)}",
+        f"target: {quote(config.target)}  # {len(facts.classes)} classes",
+        "modality: image",
+        f"seed: {config.seed}",
+        "",
+        "image:",
+        f"  height: {image.height}  # pixels; {seen}",
+        f"  width: {image.width}",
+        f"  channels: {image.channels}  # {'grey' if image.channels == 1 else 'RGB'}",
+        f"  fit: {image.fit}  # what happens to a picture of another aspect",
+        "",
+        "augmentation:",
+        f"  preset: {config.augmentation.preset}  # small turns, shifts, zooms; no mirroring",
+    ]
+    if config.resampling.method != "none":
+        low, high = min(facts.classes.values()), max(facts.classes.values())
+        lines += [
+            "",
+            "resampling:",
+            f"  method: {config.resampling.method}  # classes of {low} to {high} pictures",
+            f"  ratio: {config.resampling.ratio:g}  # of each other class over the largest",
+        ]
+    return "\n".join(lines) + "\n"

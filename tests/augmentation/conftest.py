@@ -1,0 +1,36 @@
+"""Pictures with structure, so that a wrong move shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from pipeline.augmentation.augment import Plan, key_rows, plan_augmentation
+from pipeline.image_config import AugmentationConfig
+
+
+@pytest.fixture(scope="session")
+def make() -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+    """Give random pictures and their keys."""
+
+    def make(
+        count: int, height: int = 20, width: int = 28, channels: int = 3
+    ) -> tuple[np.ndarray, np.ndarray]:
+        shape = (count, height, width, channels)
+        pictures = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+        return pictures, key_rows(np.arange(count).astype(str))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def plan() -> Callable[..., Plan]:
+    """Plan from settings, for the pictures of ``make``."""
+
+    def plan(height: int = 20, width: int = 28, channels: int = 3, **settings: object) -> Plan:
+        config = AugmentationConfig.model_validate(settings)
+        return plan_augmentation(config, height, width, channels)
+
+    return plan
