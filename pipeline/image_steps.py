@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.images.pictures import PictureStore
-    from pipeline.images.sheets import Sheet
     from pipeline.report.record import RunRecord
+    from pipeline.report.sheets import Sheet
     from pipeline.resampling import Resampled
     from pipeline.splitting import NearFacts
 
@@ -207,8 +207,8 @@ def _write_resampled(
 def show_pictures(run: Run, record: RunRecord) -> list[Sheet]:
     """Choose the pictures for the report, as far as the run came."""
     from pipeline.dataset import SPLIT
-    from pipeline.images import sheets
     from pipeline.images.pictures import PictureStore
+    from pipeline.report import sheets
     from pipeline.tables import read_all, read_frame
 
     rows, target = run.address("ingest").path, run.config.target
@@ -236,7 +236,7 @@ def _show_training(run: Run, frame: pd.DataFrame, store: PictureStore) -> list[S
     from pipeline.augmentation.draws import key_rows
     from pipeline.augmentation.plan import describe_plan, plan_augmentation
     from pipeline.dataset import ROW_ID, SPLIT
-    from pipeline.images import sheets
+    from pipeline.report import sheets
     from pipeline.tables import read_frame
 
     predictions = read_frame(run.address("train").path / "predictions.parquet")

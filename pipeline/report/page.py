@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     import jinja2
     from markupsafe import Markup
 
-    from pipeline.images.sheets import Sheet
     from pipeline.report.record import RunRecord
+    from pipeline.report.sheets import Sheet
     from pipeline.training.results import TrainingFacts
 
 SECTIONS = "columns|ingest|split|validation|cleaning|imputation|encoding|resampling|training"
