@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipeline.columns import ColumnRules
 from pipeline.config import DatasetConfig, Role
-from pipeline.dataset import FLAGS, REASON, ROW_ID, SPLIT
+from pipeline.dataset import FLAGS, PIXEL_HASH, REASON, ROW_ID, SPLIT
 from pipeline.errors import ConfigError, DataContractError
 from pipeline.images.facts import ImageFacts
 from pipeline.images.listing import PictureList
@@ -21,7 +21,7 @@ from pipeline.images.preparing import Prepared, Seen, prepare_pictures
 from pipeline.images.sources import list_pictures
 from pipeline.ingest import Canonical, ColumnFacts, IngestFacts, _check_classes
 
-FILE, MODE, PERCEPTUAL_HASH, PIXEL_HASH = "file", "mode", "perceptual_hash", "pixel_hash"
+FILE, MODE, PERCEPTUAL_HASH = "file", "mode", "perceptual_hash"
 NUMBERS = (
     "width", "height", "aspect", "channels", "brightness", "contrast", "sharpness", "entropy",
     "file_size",
