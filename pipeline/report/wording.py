@@ -22,7 +22,7 @@ MODELS = {
     "network": "Network",
     "network_unrepaired": "Network on unrepaired data",
     "gradient_boosting": "Gradient boosting",
-    "logistic_regression": "Logistic regression on thumbnails",
+    "logistic_regression": "Logistic, thumbnails",
     "majority": "Majority class",
 }
 MINUS = "\N{MINUS SIGN}"
