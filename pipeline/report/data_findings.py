@@ -56,15 +56,25 @@ def find_leaks(record: RunRecord) -> Iterator[Finding]:
     fitted = record.cleaning.fitted
     dropped = {column.name for column in fitted.dropped}
     open_ = [leak for leak in fitted.leaks if leak.column not in dropped]
+    danger = (
+        "If the feature is not known at prediction time, every score below is too good.",
+        "Ask whether its value is known before the label is. If not, add it to "
+        "cleaning.drop_columns.",
+    )
+    if record.ingest.images:
+        danger = (
+            "The classes differ in how their pictures were made, and the network may learn that "
+            "in place of what they show.",
+            "Take pictures of each class with the same camera, light and size, and look at them "
+            "under Pictures.",
+        )
     for leak in open_[:MOST]:
         yield Finding(
             "critical",
             f"{quote(leak.column)} alone gives the label away",
             f"A small tree on this one feature reaches a balanced accuracy of {leak.score:.3f} on "
-            f"{write_count(leak.rows, 'training row')} that it was not fitted on. If the feature "
-            "is not known at prediction time, every score below is too good.",
-            "Ask whether its value is known before the label is. If not, add it to "
-            "cleaning.drop_columns.",
+            f"{write_count(leak.rows, 'training row')} that it was not fitted on. {danger[0]}",
+            danger[1],
         )
     if len(open_) > MOST:
         names = join_words([quote(leak.column, 24) for leak in open_[MOST:]])
