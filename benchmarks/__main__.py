@@ -1,6 +1,6 @@
 """Run all benchmarks and print what they measured.
 
-python -m benchmarks [hypothyroid] [flights] [--rounds N]
+python -m benchmarks [NAME ...] [--rounds N]
 """
 
 from __future__ import annotations
@@ -9,9 +9,16 @@ import argparse
 import os
 import platform
 
-from benchmarks import flights, hypothyroid
+from benchmarks import augmentation, flights, hypothyroid, large_pictures, pictures, planted
 
-ALL = {"hypothyroid": hypothyroid.measure, "flights": flights.measure}
+ALL = {
+    "hypothyroid": hypothyroid.measure,
+    "flights": flights.measure,
+    "pictures": pictures.measure,
+    "large_pictures": large_pictures.measure,
+    "planted": planted.measure,
+    "augmentation": augmentation.measure,
+}
 
 
 def main() -> None:

@@ -31,7 +31,12 @@ def train(
         from pipeline.training.evaluate import train_baseline
 
         facts = train_baseline(
-            features, out, config.training, seed=config.seed, on_progress=progress.advance
+            features,
+            out,
+            config.training,
+            seed=config.seed,
+            augmentation=config.augmentation,
+            on_progress=progress.advance,
         )
         told.append(f"{facts.epochs_run} epochs on {features.name}")
     from pipeline.report.wording import write_interval

@@ -338,7 +338,7 @@ def _lay_over(defaults: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, 
 
 def _check_modality(config: DatasetConfig) -> None:
     """Refuse what can't be done to pictures, or to tables."""
-    method, action = config.resampling.method, config.cleaning.outliers.action
+    method, outliers = config.resampling.method, config.cleaning.outliers
     if config.modality == "table" and method == "augment":
         raise ConfigError(
             "resampling", "resampling.method is 'augment', and the rows of this data set are no "
@@ -352,12 +352,15 @@ def _check_modality(config: DatasetConfig) -> None:
             "exposure",
             f"Set resampling.method to one of {', '.join(PICTURE_METHODS)}",
         )  # fmt: skip
-    if config.modality == "image" and action in ("clip", "set_missing"):
-        raise ConfigError(
-            "cleaning", f"cleaning.outliers.action is {action!r}, and a picture that is too dark "
-            "or blurred has no value that could be replaced",
-            "Set cleaning.outliers.action to 'quarantine' or 'keep'",
-        )  # fmt: skip
+    actions = {"action": outliers.action}
+    actions |= {f"columns.{name}": action for name, action in outliers.columns.items()}
+    for place, action in actions.items():
+        if config.modality == "image" and action in ("clip", "set_missing"):
+            raise ConfigError(
+                "cleaning", f"cleaning.outliers.{place} is {action!r}, and a picture that is too "
+                "dark or blurred has no value that could be replaced",
+                f"Set cleaning.outliers.{place} to 'quarantine' or 'keep'",
+            )  # fmt: skip
 
 
 def _apply_override(raw: dict[str, Any], override: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -178,7 +179,8 @@ def _write_resampled(
     augments = run.config.resampling.method == "augment"
     origin = np.where(made & augments, "augmented", result.origin)
     plan = plan_augmentation(run.config.augmentation, *shape)
-    if augments and made.any() and not plan.changes:
+    # What mixes the pictures of a batch changes no picture by itself.
+    if augments and made.any() and not replace(plan, mixup=0.0, cutmix=0.0).changes:
         raise StageError(
             "resampling", f"resampling.method is 'augment', but augmentation changes nothing: all "
             f"{int(made.sum())} new pictures would be copies",

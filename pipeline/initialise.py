@@ -48,14 +48,19 @@ def initialise(
             "init", f"{store.config_path} exists already",
             "Choose another --name, or write over it with --force",
         )  # fmt: skip
-    from pipeline.initialise_pictures import holds_pictures, initialise_pictures
+    from pipeline.initialise_pictures import (
+        holds_pictures,
+        initialise_pictures,
+        is_parquet,
+    )
 
-    if holds_pictures(source):
+    if holds_pictures(source) and (target or not is_parquet(source)):
         return initialise_pictures(_place(source, store), source, target or "label", store)
     if target is None:
         raise ConfigError(
-            "init", f"{source} holds 0 pictures, so it is read as a table, and --target is missing",
-            "Name the column to predict: --target COLUMN",
+            "init", f"{source} holds no class folders of pictures, so the column with the classes "
+            "must be named, and --target is missing",
+            "Name it: --target COLUMN",
         )  # fmt: skip
     draft = parse_config(
         {"dataset": store.dataset, "source": _place(source, store), "target": target, "key": key}

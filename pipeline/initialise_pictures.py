@@ -33,13 +33,19 @@ def holds_pictures(source: Path) -> bool:
     return _embeds(source)
 
 
+def is_parquet(source: Path) -> bool:
+    """Tell whether a source is a Parquet file or a folder of them, by its names."""
+    files = [item for item in source.rglob("*") if item.is_file()] if source.is_dir() else [source]
+    return {item.suffix.lower() for item in files} <= {".parquet", ".pq"}
+
+
 def _is_picture(name: str) -> bool:
     return Path(name).suffix.lower() in PICTURES
 
 
 def _embeds(path: Path) -> bool:
     """Tell whether a Parquet file has a column of pictures: bytes, or bytes with a path."""
-    if path.suffix.lower() not in (".parquet", ".pq"):
+    if not is_parquet(path):
         return False
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -61,6 +61,11 @@ class Pictures:
         -------
         numpy.ndarray
             Shape ``(n, height, width, channels)``, uint8.
+
+        Raises
+        ------
+        IndexError
+            If there is no such row.
         """
         if self._memory is not None:
             taken: np.ndarray = self._memory[rows]
@@ -68,7 +73,8 @@ class Pictures:
         pictures = np.empty((len(rows), *self.shape[1:]), np.uint8)
         size = pictures[0].nbytes if len(rows) else 0
         for picture, row in zip(pictures, rows.tolist(), strict=True):
-            os.preadv(self._file, [picture.data], row * size)
+            if not 0 <= row < len(self) or os.preadv(self._file, [picture.data], row * size) < size:
+                raise IndexError(f"row {row} of {len(self)} pictures")
         return pictures
 
     def iter_batches(self, rows: int) -> Iterator[np.ndarray]:

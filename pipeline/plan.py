@@ -13,7 +13,7 @@ from pipeline.validation.suites import find_expected_bounds, find_named_columns,
 
 PACKAGES = (
     "pandas", "numpy", "pyarrow", "scikit-learn", "imbalanced-learn", "tensorflow", "keras",
-    "great-expectations",
+    "great-expectations", "pillow", "opencv-python-headless", "albumentations",
 )  # fmt: skip
 
 

@@ -327,8 +327,9 @@ def _limit_training(
                 "split", f"split.train_counts names the class {name!r}, which has 0 rows",
                 f"Correct it: {name_near_misses(name, sorted(labels.unique()))}",
             )  # fmt: skip
-        members = np.flatnonzero(of_class & (split == "train") & ~duplicate)
-        beyond = members[np.argsort(draws[members], kind="stable")[count:]]
+        members = np.flatnonzero(of_class & (split == "train"))
+        # Repeated rows give way first: cleaning is to drop them, unless it is told to keep them.
+        beyond = members[np.lexsort((draws[members], duplicate[members]))[count:]]
         split[beyond] = UNUSED
         unused[name] = len(beyond)
     return {name: count for name, count in unused.items() if count}

@@ -156,8 +156,8 @@ class Feeder:
             self.waited_seconds += time.perf_counter() - started
 
     def _make(self, rows: np.ndarray, epoch: int, stop: threading.Event) -> Block:
-        """Make a block chunk by chunk: a chunk of whole batches stays in a core's cache."""
-        chunk = self.batch * max(1, CHUNK_BYTES // (self._bytes * self.batch))
+        """Make a block chunk by chunk, so that what is read stays in a core's cache."""
+        chunk = max(1, CHUNK_BYTES // self._bytes)
         pictures: np.ndarray | None = None
         targets = self._targets[rows]
         weights = self._weights[rows].astype(np.float32)

@@ -48,8 +48,17 @@ class PicturePreprocessor:
         Raises
         ------
         DataContractError
-            If one of them can't be read.
+            If one of them can't be read, or no sequence of pictures was given.
         """
+        # An array (height, width, 3) would be taken for as many grey pictures of 3 columns.
+        single = isinstance(pictures, np.ndarray) and (
+            pictures.ndim < 3 or (pictures.ndim == 3 and pictures.shape[2] in (1, 3))
+        )
+        if single or isinstance(pictures, str | Path | bytes):
+            raise DataContractError(
+                "preprocessor", "one picture was given where a list of them is wanted",
+                "Put it in a list: [picture]",
+            )  # fmt: skip
         form = (self.image.height, self.image.width, self.image.channels)
         result = np.empty((len(pictures), *form), np.uint8)
         for number, picture in enumerate(pictures):
@@ -58,6 +67,7 @@ class PicturePreprocessor:
 
     def _read(self, picture: str | Path | bytes | np.ndarray, number: int) -> np.ndarray:
         if isinstance(picture, np.ndarray):
+            _check_array(picture, number)
             return picture if picture.ndim == 3 else picture[:, :, None]
         name = f"number {number}" if isinstance(picture, bytes) else str(picture)
         try:
@@ -69,6 +79,18 @@ class PicturePreprocessor:
                 "preprocessor", f"the picture {name} can't be read: {reason}",
                 "Give a picture file, or leave it out",
             ) from None  # fmt: skip
+
+
+def _check_array(picture: np.ndarray, number: int) -> None:
+    """Refuse what is no raster of 8 bits: shares of white, say, would all become black."""
+    shaped = picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] in (1, 3))
+    if picture.dtype != np.uint8 or not shaped or not picture.size:
+        raise DataContractError(
+            "preprocessor",
+            f"the picture number {number} can't be read: an array of {picture.dtype} of shape "
+            f"{picture.shape}",
+            "Give uint8 from 0 to 255 of shape (height, width) or (height, width, 1 or 3)",
+        )
 
 
 def load_picture_preprocessor(folder: Path) -> PicturePreprocessor:

@@ -61,7 +61,7 @@ class RowBlocks:
         shuffled = numbers.shuffle(
             self.rows_count, seed=self.seed % 2**31, reshuffle_each_iteration=True
         )
-        return shuffled.batch(self.batch * min(BLOCK_STEPS, steps)).prefetch(2)
+        return _steady(shuffled.batch(self.batch * min(BLOCK_STEPS, steps)).prefetch(2))
 
     def count(self, block: Any) -> Any:
         """Count the rows of a block, in the graph."""
@@ -124,7 +124,7 @@ class PictureBlocks:
         data = tf.data.Dataset.from_generator(self._feed, output_signature=signature)
         # Told the number of blocks, Keras does not warn of an end that it could not foresee.
         blocks = math.ceil(self.rows_count / (self.batch * self.feeder.batches))
-        return data.apply(tf.data.experimental.assert_cardinality(blocks))
+        return _steady(data.apply(tf.data.experimental.assert_cardinality(blocks)))
 
     def count(self, block: Any) -> Any:
         """Count the rows of a block, in the graph."""
@@ -198,6 +198,13 @@ def feed_pictures(
     return PictureBlocks(feeder, shape, len(split.labels), classes if plan.mixes else None)
 
 
+def _steady(data: Any) -> Any:
+    """Turn tuning off: the end of an epoch would wait for a tick of its thread."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return data.with_options(options)
+
+
 def _weigh(split: Split, config: TrainingConfig, classes: int) -> np.ndarray:
     balanced = config.class_weight == "balanced"
     return balance_classes(split, classes) if balanced else split.weights
@@ -213,13 +220,14 @@ def batch_rows(split: Split) -> Any:
             tf.TensorSpec((None, *pictures.shape[1:]), tf.uint8),
             tf.TensorSpec((None,), tf.int32),
         )
-        return tf.data.Dataset.from_generator(
+        data = tf.data.Dataset.from_generator(
             lambda: (
                 (batch, split.labels[start : start + rows])
                 for start, batch in zip(starts, pictures.iter_batches(rows), strict=True)
             ),
             output_signature=signature,
         )
+        return data.apply(tf.data.experimental.assert_cardinality(len(starts)))
     arrays = (split.values, split.labels)
     if len(split.labels) <= INFERENCE_ROWS:
         return tf.data.Dataset.from_tensors(arrays)

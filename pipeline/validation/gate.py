@@ -10,6 +10,8 @@ from pipeline.dataset import Schema
 from pipeline.validation.results import SEVERITIES, Check, Severity, Status, Verdict
 
 NUMBER_RULES = ("between", "outliers", "z_scores", "value_lengths")
+# Pictures that can't be read are set aside up to this share; beyond it the source itself is wrong.
+MOST_UNREADABLE = 0.5
 SET_RULES = ("_in_set", "_be_in_type_list")
 
 
@@ -82,9 +84,19 @@ def judge(checks: list[Check], when: Literal["raw", "repaired"], config: Dataset
 
 
 def find_repair(
-    type_: str, column: str | None, config: DatasetConfig, schema: Schema
+    type_: str,
+    column: str | None,
+    config: DatasetConfig,
+    schema: Schema,
+    share: float | None = None,
 ) -> str | None:
-    """Name the stage that is configured to repair a failed expectation, or None."""
+    """Name the stage that is configured to repair a failed expectation, or None.
+
+    Parameters
+    ----------
+    share
+        Of the rows that break it, where that is known.
+    """
     if type_ == "expect_compound_columns_to_be_unique":
         return "cleaning" if config.cleaning.duplicates == "drop" else None
     if column is None or column not in schema.roles:
@@ -98,7 +110,9 @@ def find_repair(
         return "cleaning"
     if type_.endswith("not_be_null"):
         # A picture that can't be read is set aside when the pictures are decoded.
-        return "ingest" if config.modality == "image" else "imputation"
+        if config.modality == "image":
+            return "ingest" if (share or 0.0) <= MOST_UNREADABLE else None
+        return "imputation"
     if any(rule in type_ for rule in NUMBER_RULES) and schema.roles[column] == "numeric":
         action = config.cleaning.outliers.columns.get(column, config.cleaning.outliers.action)
         acts = config.cleaning.outliers.method != "none" and action != "keep"
@@ -117,7 +131,8 @@ def _read_check(
     if error:
         status = "error"
     unexpected = found.get("unexpected_count")
-    share = found.get("unexpected_percent")
+    percent = found.get("unexpected_percent")
+    share = None if percent is None else float(percent) / 100
     return Check(
         suite=suite,
         type=type_,
@@ -127,9 +142,11 @@ def _read_check(
         rule=describe_rule(type_, kwargs),
         observed=error or _describe_result(type_, found, column, schema),
         unexpected=None if unexpected is None else int(unexpected),
-        share=None if share is None else float(share) / 100,
+        share=share,
         examples=_read_examples(found),
-        repaired_by=find_repair(type_, column, config, schema) if status == "failed" else None,
+        repaired_by=(
+            find_repair(type_, column, config, schema, share) if status == "failed" else None
+        ),
     )
 
 
