@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from flows.progress import current_progress
 from flows.telling import describe_stage
-from pipeline import steps
+from pipeline import steps, validation_steps
 from pipeline.errors import DataContractError
 from pipeline.plan import Run
-from pipeline.steps import When
 from pipeline.store import Address
+from pipeline.validation_steps import When
 
 if TYPE_CHECKING:
     from pipeline.report.record import RunRecord
@@ -135,7 +135,7 @@ def ingest(run: Run) -> Address:
 @stage("validate_raw")
 def validate_raw(run: Run, rows: Address) -> Address:
     """Judge the raw rows."""
-    return steps.validate(run, "raw", rows)
+    return validation_steps.validate(run, "raw", rows)
 
 
 @stage("split")
@@ -159,7 +159,7 @@ def impute(run: Run, rows: Address) -> Address:
 @stage("validate_repaired")
 def validate_repaired(run: Run, rows: Address) -> Address:
     """Judge the repaired rows by the same suites."""
-    return steps.validate(run, "repaired", rows)
+    return validation_steps.validate(run, "repaired", rows)
 
 
 @stage("encode")
@@ -237,7 +237,7 @@ def report_validation(run: Run, started: datetime) -> Path:
 @stage("docs")
 def build_docs(run: Run, rows: Address) -> Path:
     """Build Great Expectations' Data Docs of the raw rows."""
-    return steps.build_docs(run, rows)
+    return validation_steps.build_docs(run, rows)
 
 
 def gate(run: Run, when: When, started: datetime) -> None:
@@ -248,7 +248,7 @@ def gate(run: Run, when: When, started: datetime) -> None:
     GateStopped
         If a critical expectation fails that no later stage is to repair.
     """
-    facts = steps.judge_results(run, when)
+    facts = validation_steps.judge_results(run, when)
     if facts.verdict.passed:
         return
     from pipeline.publishing import write_stopped

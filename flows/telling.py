@@ -8,9 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import steps
 from pipeline.plan import Run
-from pipeline.steps import When
+from pipeline.validation_steps import When, judge_results
 
 if TYPE_CHECKING:
     from pipeline.declaration import Initialised
@@ -149,7 +148,7 @@ def _describe_ingest(run: Run) -> str:
 
 
 def _describe_validation(run: Run, when: When) -> str:
-    facts = steps.judge_results(run, when)
+    facts = judge_results(run, when)
     failed = sum(check.status in ("failed", "error") for check in facts.checks)
     judged = sum(check.status != "not applicable" for check in facts.checks)
     repair = f", {facts.verdict.to_repair} to be repaired" if facts.verdict.to_repair else ""

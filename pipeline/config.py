@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from pipeline.errors import ConfigError, name_near_misses
 from pipeline.image_config import AugmentationConfig, ImageConfig
-from pipeline.sections import Fraction, Section, Share, Texts
+from pipeline.sections import Counts, Fraction, Section, Share, Texts
 
 Role = Literal[
     "numeric", "categorical", "boolean", "datetime", "text", "identifier", "constant", "target"
@@ -55,7 +55,7 @@ class SplitConfig(Section):
     test: Share = 0.15
     by: Literal["hash", "group", "time"] = "hash"
     column: str | None = Field(None, description="the group or time column")
-    train_counts: Mapping[str, int] = Field(
+    train_counts: Counts = Field(
         {}, description="most training rows of a class; the others are left unused"
     )
 
@@ -173,7 +173,7 @@ class ResamplingConfig(Section):
     ratio: float = Field(
         1.0, gt=0, le=1, description="rows of each other class over rows of the largest"
     )
-    counts: Mapping[str, int] = Field({}, description="rows per class, in place of the ratio")
+    counts: Counts = Field({}, description="rows per class, in place of the ratio")
     k_neighbors: int = Field(5, ge=1, le=100)
     fallback: Literal["error", "random_over", "none"] = Field(
         "error", description="for a class too small for SMOTE"
@@ -257,6 +257,8 @@ IMAGE_DEFAULTS: Mapping[str, Any] = {
     "cleaning": {
         "outliers": {
             "action": "quarantine",
+            # Blurred, dark and blank ones share a measure: at 1 % the worst hide the others.
+            "max_share": 0.02,
             "columns": dict.fromkeys(
                 ("width", "height", "aspect", "channels", "file_size"), "keep"
             ),

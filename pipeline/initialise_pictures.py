@@ -26,7 +26,8 @@ def holds_pictures(source: Path) -> bool:
     """Tell whether a source is a folder or zip with picture files, or Parquet with pictures."""
     if source.is_dir():
         files = [item for item in source.rglob("*") if item.is_file()]
-        return any(_is_picture(item.name) for item in files) or any(map(_embeds, files[:1]))
+        tables = sorted(item for item in files if is_parquet(item))  # a README may lie beside them
+        return any(_is_picture(item.name) for item in files) or any(map(_embeds, tables[:1]))
     if zipfile.is_zipfile(source):
         with zipfile.ZipFile(source) as archive:
             return any(_is_picture(name) for name in archive.namelist())

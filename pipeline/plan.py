@@ -176,7 +176,8 @@ def plan_keys(
     )
     plan(
         "report",
-        ("images " if config.modality == "image" else "") + "report steps publishing profile",
+        ("images " if config.modality == "image" else "")
+        + "report publishing profile steps validation_steps",
         "dataset validation",
         "validate_raw validate_repaired train",
     )

@@ -20,10 +20,10 @@ from pipeline.report.page import render_html
 from pipeline.report.record import RunRecord
 from pipeline.resampling import ResamplingFacts
 from pipeline.splitting import SplitFacts
-from pipeline.steps import When, judge_results
 from pipeline.store import dump_json, hash_file, package_versions
 from pipeline.tables import read_all
 from pipeline.training.results import TrainingFacts
+from pipeline.validation_steps import When, judge_results
 
 MANIFEST_VERSION = 1
 RAW_STAGES = {"ingest", "validate_raw"}

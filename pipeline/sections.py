@@ -11,6 +11,14 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 # A single text or number stands for a list of one: people write `missing: -999`.
 Texts = Annotated[tuple[str, ...], BeforeValidator(lambda given: _list_texts(given))]
+# Classes are texts, and YAML reads the class 7 of `counts: {7: 100}` as a number.
+Counts = Annotated[Mapping[str, int], BeforeValidator(lambda given: _name_classes(given))]
+
+
+def _name_classes(given: object) -> object:
+    if not isinstance(given, Mapping):
+        return given
+    return {str(k) if type(k) in (int, float) else k: count for k, count in given.items()}
 
 
 def _list_texts(given: object) -> object:

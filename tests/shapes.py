@@ -9,7 +9,8 @@ import numpy as np
 from pipeline.plan import Run, prepare
 from pipeline.steps import clean, encode, impute, ingest, resample, split
 from pipeline.store import Address
-from tests.images.example import Files, encode as encode_picture, write_folder
+from tests.images.example import Files, write_folder
+from tests.images.example import encode as encode_picture
 
 SIDE = 16
 CLASSES = ("bar", "disc", "ring")

@@ -11,18 +11,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.config import parse_config
+from pipeline.config import ColumnConfig, parse_config
 from pipeline.dataset import IMAGE, ORIGIN, PARENT, PIXEL_HASH, ROW_ID, SAMPLE_WEIGHT, SPLIT
 from pipeline.errors import ConfigError, StageError
-from pipeline.images.preparing import look_at
+from pipeline.image_config import ImageConfig
 from pipeline.images.pictures import PICTURE, RASTER
+from pipeline.images.preparing import look_at
+from pipeline.outliers import learn_bound
 from pipeline.plan import plan_keys
 from pipeline.splitting import SplitFacts
 from pipeline.steps import clean, encode, impute, ingest, resample, split
 from pipeline.store import Address, hash_file
 from pipeline.tables import list_parts, read_all, read_frame, write_frame
 from tests.conftest import copy_sample
-from tests.images.example import Files, encode as encode_picture
+from tests.images.example import Files
+from tests.images.example import encode as encode_picture
 from tests.shapes import (
     CLASSES,
     declare,
@@ -121,11 +124,11 @@ def test_runs_from_scratch_give_the_same_bytes(
     )
 
 
-def _rewrite_others(folder: Path, assigned: pd.DataFrame, run_image: object) -> int:
+def _rewrite_others(folder: Path, assigned: pd.DataFrame, config: ImageConfig) -> int:
     """Give each validation and test row another picture and label; keep ids and order."""
     other = (assigned[SPLIT] != "train").to_numpy()
     seen = {
-        row: (look_at(encode_picture(255 - draw_shape(CLASSES[row % 3], 500 + row)), run_image))  # type: ignore[arg-type]  # an ImageConfig
+        row: look_at(encode_picture(255 - draw_shape(CLASSES[row % 3], 500 + row)), config)
         for row in np.flatnonzero(other).tolist()
     }
     start = 0
@@ -246,11 +249,12 @@ def test_methods_by_distance_are_refused_for_pictures(method: str) -> None:
     assert caught.value.exit_code == 2
 
 
+PLAIN = {"dataset": "d", "source": "s", "target": "t"}
+
+
 def declare_plain(modality: str, **sections: object) -> None:
     """Check a declaration."""
-    parse_config(
-        {"dataset": "d", "source": "s", "target": "t", "modality": modality, **sections}
-    )
+    parse_config(PLAIN | {"modality": modality} | sections)
 
 
 def test_what_fits_no_picture_or_no_table_is_refused(home: Path) -> None:
@@ -291,6 +295,16 @@ def test_train_counts_name_the_near_miss(crowd: tuple[Path, Address, Address]) -
         resample_as(crowd[0], "split.train_counts={discs: 5}")
 
 
+def test_classes_named_by_digits_can_be_counted() -> None:
+    """The folders 0 to 9 are usual among pictures; YAML reads such a key as a number."""
+    sections = {"split": {"train_counts": {0: 5}}, "resampling": {"counts": {7: 9, "b": 2}}}
+    config = parse_config(PLAIN | sections)
+    assert config.split.train_counts == {"0": 5}
+    assert config.resampling.counts == {"7": 9, "b": 2}
+    with pytest.raises(ConfigError, match=r"train_counts.*keys and their values"):
+        parse_config(PLAIN | {"split": {"train_counts": [5]}})
+
+
 def test_train_counts_work_on_tables(home: Path) -> None:
     """The limit is the same for tables, and other splits stay as they were."""
     copy_sample(home, "hypothyroid")
@@ -319,3 +333,15 @@ def test_libraries_that_make_pixels_are_part_of_the_keys(home: Path) -> None:
     declare(home, make_shapes(bar=1))
     config = prepare_shapes(home).config
     assert plan_keys(config, {}, {}, {})["ingest"]
+
+
+def test_a_few_kinds_of_faults_do_not_hide_one_another() -> None:
+    """Pictures have faults of several kinds in one measure; 1.5 % outside is no tail to them."""
+    config = parse_config(PLAIN | {"modality": "image"}).cleaning.outliers
+    sharpness = pd.Series([*np.linspace(3.5, 4.5, 985), *np.linspace(0.0, 2.0, 15)])
+    bound = learn_bound(sharpness, config, "sharpness", ColumnConfig())
+    assert bound is not None
+    assert bound.training_outside == 15
+    assert bound.action == "quarantine"
+    own = {"cleaning": {"outliers": {"max_share": 0.001}}}
+    assert parse_config(PLAIN | own | {"modality": "image"}).cleaning.outliers.max_share == 0.001

@@ -31,7 +31,9 @@ class PicturePreprocessor:
     image: ImageConfig
     classes: list[str]
 
-    def transform(self, pictures: Sequence[str | Path | bytes | np.ndarray]) -> np.ndarray:
+    def transform(
+        self, pictures: Sequence[str | Path | bytes | np.ndarray] | np.ndarray
+    ) -> np.ndarray:
         """Turn pictures into what the network takes.
 
         Parameters

@@ -13,6 +13,7 @@ import pandas as pd
 
 from pipeline.dataset import ROW_ID, SPLIT
 from pipeline.images.pictures import PictureStore
+from pipeline.report.wording import write_count
 
 if TYPE_CHECKING:
     from pipeline.outliers import Bound
@@ -133,7 +134,10 @@ def show_outliers(
         ]  # fmt: skip
         if tiles:
             strips.append(
-                Strip(f"{name} outside {bound.describe()}: {len(outside):,} pictures", tiles)
+                Strip(
+                    f"{name} outside {bound.describe()}: {write_count(len(outside), 'picture')}",
+                    tiles,
+                )
             )
     how = (
         "Bounds were learned on training pictures. Outliers leave the training split where "

@@ -25,10 +25,11 @@ from pipeline.errors import DataContractError
 from pipeline.report.record import RunRecord
 from pipeline.report.rows import follow_rows
 from pipeline.store import Store, load_facts, read_manifest
-from tests.images.example import Files, encode, write_folder, write_zip
+from tests.images.example import Files, encode, write_folder, write_parquet, write_zip
 from tests.shapes import draw_shape, make_shapes
 
-FAST = ("training.epochs=2", "training.compare_unrepaired=false", "training.bootstrap=100")
+LIMIT = "split.train_counts={bar: 25}"
+FAST = (LIMIT, "training.epochs=2", "training.compare_unrepaired=false", "training.bootstrap=100")
 HOSTILE = "<img src=x onerror=alert(1)>"
 SCRIPT = "<script>alert(2).png"
 
@@ -164,6 +165,10 @@ def test_rows_add_up_to_the_files_of_the_source(shapes: Published) -> None:
         there = pq.read_metadata(shapes.version / f"{name}.parquet").num_rows
         assert there == count + (added if name == "train" else 0)
     assert "for another reason" not in {fate.why for fate in fates}
+    assert next(fate.rows for fate in fates if fate.name == "unused") > 0
+    train = pd.read_parquet(shapes.version / "train.parquet", columns=["label", "origin"])
+    own = (train.loc[train["origin"] == "original", "label"] == "bar").sum()
+    assert 20 < own <= 25  # those that cleaning sets aside are not made up for
 
 
 def test_unreadable_files_are_named_with_their_reason(shapes: Published) -> None:
@@ -304,6 +309,17 @@ def test_what_is_no_picture_is_refused(shapes: Published, given: object, says: s
     preprocessor = load_picture_preprocessor(shapes.version / "preprocessor")
     with pytest.raises(DataContractError, match=says):
         preprocessor.transform(given)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_parquet_beside_other_files_is_found(home: Path) -> None:
+    """A folder as it comes from Hugging Face, with its README, is initialised as pictures."""
+    folder = write_folder(home / "hub", {f"{n}.md": b"about" for n in range(9)})
+    (folder / "data").mkdir()
+    write_parquet(folder / "data/train.parquet", make_shapes(bar=12, disc=12), struct=True)
+    code, said, errors = assay("init", "hub", "--target", "label")
+    assert code == 0, errors
+    assert "24 pictures" in said
+    assert "modality: image" in (home / "data/hub/dataset.yaml").read_text()
 
 
 def test_a_folder_that_went_bad_is_stopped_by_its_old_suites(home: Path) -> None:

@@ -28,6 +28,11 @@ from tests.images.example import encode
 from tests.report.test_browser import ARGUMENTS
 from tests.shapes import declare, draw_shape, make_shapes, prepare_shapes
 
+BESIDE = """return [...document.querySelectorAll('.strip')].filter((strip) => {
+    const name = strip.querySelector('p');
+    return name && [...strip.querySelectorAll('img')].some((image) =>
+        image.getBoundingClientRect().top < name.getBoundingClientRect().bottom);
+}).length"""
 HOSTILE = '"><svg onload=alert(1)>&'
 
 
@@ -94,8 +99,14 @@ def test_outliers_are_counted_and_the_farthest_shown(rows: Rows) -> None:
     }
     (strip,) = sheets.show_outliers(frame, store, "label", bounds).strips
     assert f"{(frame['brightness'] < low).sum()} pictures" in strip.name
+    bounds = {"brightness": Bound(frame["brightness"].nsmallest(2).iloc[1], 255.0, "keep", "", 0)}
+    assert (
+        sheets.show_outliers(frame, store, "label", bounds).strips[0].name.endswith(": 1 picture")
+    )
     darkest = frame["brightness"].idxmin()
-    np.testing.assert_array_equal(decode(strip.tiles[0]), store.read_rasters(np.array([darkest]))[0])
+    np.testing.assert_array_equal(
+        decode(strip.tiles[0]), store.read_rasters(np.array([darkest]))[0]
+    )
 
 
 def test_pairs_and_mistakes_show_the_rows_they_name(rows: Rows) -> None:
@@ -135,7 +146,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     declare(home, files, "cleaning: {outliers: {max_share: 0.05}}\n")
     store = Store(home, "shapes")
     suggest_again(store)
-    refresh("shapes", home=home)
+    refresh("shapes", ["training.compare_unrepaired=true", "training.folds=2"], home)
     return store.version() / "report.html"
 
 
@@ -198,6 +209,8 @@ def test_a_browser_shows_every_picture_and_asks_for_nothing(browser: Any, page: 
             {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
         )
         assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+        beside = browser.execute_script(BESIDE)
+        assert beside == 0  # pictures stand below the name of their strip
     without_text = browser.execute_script(
         "return [...document.images].filter((image) => !image.hasAttribute('alt')).length"
     )

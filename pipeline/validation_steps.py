@@ -1,0 +1,99 @@
+"""The validations, from address to address, and what their results say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pipeline.plan import Run
+from pipeline.store import FACTS, Address, dump_json
+
+if TYPE_CHECKING:
+    from pipeline.validation.results import ValidationFacts
+
+When = Literal["raw", "repaired"]
+
+
+def validate(run: Run, when: When, rows: Address) -> Address:
+    """Judge rows by the data set's suites; keep Great Expectations' own results."""
+
+    def make(out: Path) -> None:
+        import json
+
+        import pandas as pd
+
+        from pipeline.dataset import ROW_ID
+        from pipeline.ingest import IngestFacts
+        from pipeline.tables import read_all, read_frame
+        from pipeline.validation.engine import run_suites
+        from pipeline.validation.gate import split_applicable
+        from pipeline.validation.suites import read_suites
+
+        schema = run.address("ingest").facts(IngestFacts).schema
+        suites = read_suites(run.store.suites, run.store.dataset)
+        frame = read_all(rows.path)
+        if when == "raw":
+            unlabelled = read_frame(rows.path / "unlabelled.parquet")
+            if len(unlabelled):
+                frame = pd.concat([frame, unlabelled], ignore_index=True)
+        else:
+            suites = {
+                name: split_applicable(s, _find_dropped(run))[0] for name, s in suites.items()
+            }
+        columns = [name for name in frame.columns if name != ROW_ID and name in schema.roles]
+        results = run_suites(frame[columns], suites)
+        (out / "results").mkdir()
+        for name, result in results.items():
+            text = json.dumps(result, indent=1, ensure_ascii=False)
+            (out / "results" / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+        dump_json(out / FACTS, {"rows": len(frame)})
+
+    return run.build(f"validate_{when}", make)
+
+
+def build_docs(run: Run, rows: Address) -> Path:
+    """Build Great Expectations' Data Docs of the raw rows, in their own place below the runs."""
+    import shutil
+
+    from pipeline.tables import read_all
+    from pipeline.validation.engine import build_docs as build
+    from pipeline.validation.suites import read_suites
+
+    folder = run.store.runs / "docs"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    frame = read_all(rows.path).drop(columns=["row_id"])
+    return build(folder, frame, read_suites(run.store.suites, run.store.dataset))
+
+
+def judge_results(run: Run, when: When) -> ValidationFacts:
+    """Turn a validation's results into checks and a verdict: ``ValidationFacts``."""
+    import json
+
+    from pipeline.ingest import IngestFacts
+    from pipeline.validation.gate import judge, note_dropped, read_checks, split_applicable
+    from pipeline.validation.results import ValidationFacts
+    from pipeline.validation.suites import read_suites
+
+    address = run.address(f"validate_{when}")
+    schema = run.address("ingest").facts(IngestFacts).schema
+    suites = read_suites(run.store.suites, run.store.dataset)
+    results = {
+        name: json.loads((address.path / "results" / f"{name}.json").read_text(encoding="utf-8"))
+        for name in suites
+    }
+    checks = read_checks(results, run.config, schema)
+    if when == "repaired":
+        dropped = _find_dropped(run)
+        for name, suite in suites.items():
+            checks += [note_dropped(name, e, why) for e, why in split_applicable(suite, dropped)[1]]
+    rows = json.loads((address.path / FACTS).read_text(encoding="utf-8"))["rows"]
+    return ValidationFacts(rows, checks, judge(checks, when, run.config))
+
+
+def _find_dropped(run: Run) -> dict[str, str]:
+    """Name the columns that did not come through cleaning, with the reason."""
+    from pipeline.cleaning import CleaningFacts
+
+    facts = run.address("clean").facts(CleaningFacts)
+    return {column.name: column.reason for column in facts.fitted.dropped}
