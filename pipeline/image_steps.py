@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from pipeline.augmentation.plan import Plan
     from pipeline.images.pictures import PictureStore
     from pipeline.report.record import RunRecord
     from pipeline.report.sheets import Sheet
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 SHOWN_PAIRS = 40
 SHOWN_AUGMENTED = 6
 SHOWN_VARIANTS = 7
+MOST_DRAWS = 12
 
 OnProgress = Callable[[int, int], None]
 
@@ -162,7 +164,6 @@ def _write_resampled(
 
     import numpy as np
 
-    from pipeline.augmentation.augment import augment
     from pipeline.augmentation.draws import key_rows
     from pipeline.augmentation.plan import plan_augmentation
     from pipeline.images.assembly import make_columns
@@ -198,12 +199,25 @@ def _write_resampled(
             new = made[part]
             if augments and new.any():
                 keys = key_rows(rows.row_ids[part][new])
-                pictures[new] = augment(pictures[new], keys, plan, seed=run.config.seed, epoch=0)
+                pictures[new] = _change(pictures[new], keys, plan, run.config.seed)
             columns = make_columns(
                 rows.row_ids[part], rows.labels[part], layout.target,
                 origin[part], parents[part], result.weights[part],
             )  # fmt: skip
             writer.write(columns, pictures)
+
+
+def _change(pictures: np.ndarray, keys: np.ndarray, plan: Plan, seed: int) -> np.ndarray:
+    """Augment pictures; one that came out as it was, such as not mirrored, draws again."""
+    from pipeline.augmentation.augment import augment
+
+    result = augment(pictures, keys, plan, seed=seed, epoch=0)
+    for again in range(1, MOST_DRAWS):
+        same = (result == pictures).all(axis=(1, 2, 3))
+        if not same.any():
+            break
+        result[same] = augment(pictures[same], keys[same], plan, seed=seed, epoch=again)
+    return result
 
 
 def show_pictures(run: Run, record: RunRecord) -> list[Sheet]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline import steps
 from pipeline.config import DatasetConfig, parse_config
@@ -14,34 +14,42 @@ from pipeline.image_steps import OnProgress
 from pipeline.images.listing import PICTURES
 from pipeline.ingest import IngestFacts
 from pipeline.plan import make_run
+from pipeline.reading import TABLES
 from pipeline.splitting import Assignment, SplitFacts
 from pipeline.store import Store
 from pipeline.tables import read_all, read_frame
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\x00", b"MM\x00*")
 IMBALANCE = 3.0
 RATIO = 0.3
 
 
 def holds_pictures(source: Path) -> bool:
-    """Tell whether a source is a folder or zip with picture files, or Parquet with pictures."""
+    """Tell whether a source holds pictures, as files (more than tables) or in Parquet."""
     if source.is_dir():
         files = [item for item in source.rglob("*") if item.is_file()]
         tables = sorted(item for item in files if is_parquet(item))  # a README may lie beside them
-        return any(_is_picture(item.name) for item in files) or any(map(_embeds, tables[:1]))
+        return _are_pictures([item.name for item in files]) or any(map(_embeds, tables[:1]))
     if zipfile.is_zipfile(source):
         with zipfile.ZipFile(source) as archive:
-            return any(_is_picture(name) for name in archive.namelist())
+            return _are_pictures(archive.namelist())
     return _embeds(source)
+
+
+def _are_pictures(names: list[str]) -> bool:
+    """Tell whether more of the files are pictures than tables, by their suffixes."""
+    kinds = [Path(name).suffix.lower() for name in names]
+    pictures = sum(kind in PICTURES for kind in kinds)
+    return pictures > sum(kind in TABLES for kind in kinds)
 
 
 def is_parquet(source: Path) -> bool:
     """Tell whether a source is a Parquet file or a folder of them, by its names."""
     files = [item for item in source.rglob("*") if item.is_file()] if source.is_dir() else [source]
     return {item.suffix.lower() for item in files} <= {".parquet", ".pq"}
-
-
-def _is_picture(name: str) -> bool:
-    return Path(name).suffix.lower() in PICTURES
 
 
 def _embeds(path: Path) -> bool:
@@ -52,16 +60,28 @@ def _embeds(path: Path) -> bool:
     import pyarrow.parquet as pq
 
     try:
-        schema = pq.read_schema(path)
+        file = pq.ParquetFile(path)
+        names = [field.name for field in file.schema_arrow if _holds_bytes(field.type)]
+        first = next(file.iter_batches(1, columns=names), None) if names else None
     except (OSError, pa.ArrowException):
         return False  # what is wrong with it is told when it is read
-    kinds = (field.type for field in schema)
-    return any(
-        (pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0)
-        or pa.types.is_binary(kind)
-        or pa.types.is_large_binary(kind)
-        for kind in kinds
-    )
+    if first is None or not len(first):
+        return False
+    values = [first.column(number)[0].as_py() for number in range(first.num_columns)]
+    return any(_starts_picture(v["bytes"] if isinstance(v, dict) else v) for v in values)
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    if pa.types.is_struct(kind):
+        return bool(kind.get_field_index("bytes") >= 0)
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def _starts_picture(content: object) -> bool:
+    """Tell pictures from other bytes, such as keys, by how their files begin."""
+    return isinstance(content, bytes) and content.startswith(MAGIC)
 
 
 def initialise_pictures(

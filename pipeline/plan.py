@@ -138,7 +138,7 @@ def plan_keys(
 
     shape = {k: v for k, v in plain["image"].items() if not k.startswith("near_")}
     near = {k: v for k, v in plain["image"].items() if k.startswith("near_")}
-    pictures = "images pictures " if config.modality == "image" else ""
+    pictures = "images pictures image_steps " if config.modality == "image" else ""
     plan(
         "ingest",
         pictures + "reading delimited roles columns row_ids ingest",
@@ -163,11 +163,11 @@ def plan_keys(
     changes = ("augmentation",) if config.resampling.method == "augment" else ()
     plan(
         "resample",
-        " ".join(("resampling", *changes)),
+        pictures + " ".join(("resampling", *changes)),
         " ".join(("resampling seed", *changes)),
         "encode",
     )
-    plan("unrepaired", "unrepaired encoding", "encoding", "ingest split encode")
+    plan("unrepaired", pictures + "unrepaired encoding", "encoding", "ingest split encode")
     plan(
         "train",
         "training splitting augmentation",
@@ -176,8 +176,7 @@ def plan_keys(
     )
     plan(
         "report",
-        ("images " if config.modality == "image" else "")
-        + "report publishing profile steps validation_steps",
+        pictures + "report publishing profile steps validation_steps",
         "dataset validation",
         "validate_raw validate_repaired train",
     )
