@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.progress import telling
-from pipeline.config import load_config
+from pipeline.config_file import load_config
 from pipeline.store import Store, find_home
 
 

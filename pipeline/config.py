@@ -1,18 +1,15 @@
 """Every knob of a data set: what ``dataset.yaml`` may hold, with bounds, defaults and meaning.
 
-The models are frozen and refuse unknown keys. ``load_config`` turns what pydantic finds wrong into
-a ``ConfigError`` in the four-part form.
+The models are frozen and refuse unknown keys; ``config_file`` reads them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from pipeline.errors import ConfigError, name_near_misses
 from pipeline.image_config import AugmentationConfig, ImageConfig
 from pipeline.sections import Counts, Fraction, Section, Share, Texts
 
@@ -250,169 +247,3 @@ class DatasetConfig(Section):
     resampling: ResamplingConfig = ResamplingConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     training: TrainingConfig = TrainingConfig()
-
-
-# What fits pictures: outliers among them leave the training split, but not for their size alone.
-IMAGE_DEFAULTS: Mapping[str, Any] = {
-    "cleaning": {
-        "outliers": {
-            "action": "quarantine",
-            # Blurred, dark and blank ones share a measure: at 1 % the worst hide the others.
-            "max_share": 0.02,
-            "columns": dict.fromkeys(
-                ("width", "height", "aspect", "channels", "file_size"), "keep"
-            ),
-        }
-    },
-    "imputation": {"numeric": "median"},
-}
-PICTURE_METHODS = ("none", "augment", "random_over", "random_under", "class_weight")
-
-
-def load_config(path: Path, overrides: Sequence[str] = ()) -> DatasetConfig:
-    """Read a ``dataset.yaml`` and lay ``section.key=value`` overrides over it.
-
-    Parameters
-    ----------
-    path
-        The file.
-    overrides
-        Texts of the form ``section.key=value``; the value is read as YAML.
-
-    Raises
-    ------
-    ConfigError
-        If the file is missing, is not YAML, holds an unknown key or a value out of bounds.
-    """
-    import yaml
-
-    if not path.is_file():
-        raise ConfigError(
-            "config", f"{path} was not found", "Create it with `assay init SOURCE --target COLUMN`"
-        )
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        detail = " ".join(str(error).split())[:200]
-        raise ConfigError("config", f"{path} is not YAML: {detail}", "Correct the file") from None
-    if not isinstance(raw, dict):
-        raise ConfigError("config", f"{path} holds no keys", "See CONTRIBUTING.md for an example")
-    for override in overrides:
-        _apply_override(raw, override)
-    return parse_config(raw, where=str(path))
-
-
-def parse_config(raw: Mapping[str, Any], *, where: str = "dataset.yaml") -> DatasetConfig:
-    """Check a mapping against the models.
-
-    Raises
-    ------
-    ConfigError
-        With the first fault, its place, the value seen and what is allowed.
-    """
-    if raw.get("modality") == "image":
-        raw = _lay_over(IMAGE_DEFAULTS, raw)
-    try:
-        config = DatasetConfig.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "dataset.yaml"
-        more = error.error_count() - 1
-        others = f" ({more} more after it)" if more else ""
-        raise ConfigError(
-            "config", f"{place} in {where} is wrong{others}: {_explain(first)}", _suggest(first)
-        ) from None
-    _check_modality(config)
-    return config
-
-
-def _lay_over(defaults: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay what is declared over defaults, section by section."""
-    result = dict(raw)
-    for key, value in defaults.items():
-        declared = result.get(key)
-        if isinstance(value, Mapping) and (declared is None or isinstance(declared, Mapping)):
-            result[key] = _lay_over(value, declared or {})
-        else:
-            result.setdefault(key, value)
-    return result
-
-
-def _check_modality(config: DatasetConfig) -> None:
-    """Refuse what can't be done to pictures, or to tables."""
-    method, outliers = config.resampling.method, config.cleaning.outliers
-    if config.modality == "table" and method == "augment":
-        raise ConfigError(
-            "resampling", "resampling.method is 'augment', and the rows of this data set are no "
-            "pictures that could be turned or shifted",
-            "Set resampling.method to 'smote', 'smotenc' or 'random_over'",
-        )  # fmt: skip
-    if config.modality == "image" and method not in PICTURE_METHODS:
-        raise ConfigError(
-            "resampling", f"resampling.method is {method!r}, and this data set holds pictures: "
-            "distances between their pixels say little, and a mean of two of them is a double "
-            "exposure",
-            f"Set resampling.method to one of {', '.join(PICTURE_METHODS)}",
-        )  # fmt: skip
-    actions = {"action": outliers.action}
-    actions |= {f"columns.{name}": action for name, action in outliers.columns.items()}
-    for place, action in actions.items():
-        if config.modality == "image" and action in ("clip", "set_missing"):
-            raise ConfigError(
-                "cleaning", f"cleaning.outliers.{place} is {action!r}, and a picture that is too "
-                "dark or blurred has no value that could be replaced",
-                f"Set cleaning.outliers.{place} to 'quarantine' or 'keep'",
-            )  # fmt: skip
-
-
-def _apply_override(raw: dict[str, Any], override: str) -> None:
-    import yaml
-
-    path, equals, text = override.partition("=")
-    keys = path.strip().split(".")
-    if not equals or not all(keys):
-        raise ConfigError(
-            "config", f"--set {override!r} is not of the form section.key=value",
-            "Write, say, --set resampling.method=random_over",
-        )  # fmt: skip
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        value = text
-    node: Any = raw
-    for key in keys[:-1]:
-        if isinstance(node, dict) and node.get(key) is None:
-            node[key] = {}
-        node = node[key] if isinstance(node, dict) else None
-    if not isinstance(node, dict):
-        raise ConfigError(
-            "config", f"--set {path}: {'.'.join(keys[:-1])} is no section", "Name a section first"
-        )
-    node[keys[-1]] = value
-
-
-def _explain(fault: Mapping[str, Any]) -> str:
-    if fault["type"] == "extra_forbidden":
-        return "there is no such key"
-    if fault["type"] == "missing":
-        return "it is missing"
-    message = str(fault["msg"]).removeprefix("Value error, ")
-    if fault["type"] in ("model_type", "dict_type", "mapping_type"):
-        message = "it should hold keys and their values"
-    message = message[:1].lower() + message[1:]
-    return f"{message}, but {str(fault['input'])[:40]!r} was given"
-
-
-def _suggest(fault: Mapping[str, Any]) -> str:
-    if fault["type"] != "extra_forbidden":
-        return "Correct the value"
-    section: Any = DatasetConfig
-    for part in fault["loc"][:-1]:
-        field = section.model_fields.get(str(part)) if hasattr(section, "model_fields") else None
-        if field is None:
-            section = ColumnConfig
-            break
-        section = field.annotation
-    known = section.model_fields if hasattr(section, "model_fields") else ()
-    hint = name_near_misses(str(fault["loc"][-1]), known)
-    return f"Remove the key or correct its name: {hint.rstrip('?')}"

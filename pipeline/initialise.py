@@ -6,7 +6,8 @@ import os
 import re
 from pathlib import Path
 
-from pipeline.config import CleaningConfig, DatasetConfig, load_config, parse_config
+from pipeline.config import CleaningConfig, DatasetConfig
+from pipeline.config_file import load_config, parse_config
 from pipeline.declaration import Initialised, learn_suites, quote
 from pipeline.errors import ConfigError, SourceError, name_near_misses
 from pipeline.ingest import Canonical, ColumnFacts, IngestFacts, canonicalise

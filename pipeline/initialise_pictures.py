@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import steps
-from pipeline.config import DatasetConfig, parse_config
+from pipeline.config import DatasetConfig
+from pipeline.config_file import parse_config
 from pipeline.declaration import Initialised, learn_suites, quote
 from pipeline.image_config import ImageConfig
 from pipeline.image_steps import OnProgress

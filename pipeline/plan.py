@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pipeline.config import DatasetConfig, load_config
+from pipeline.config import DatasetConfig
+from pipeline.config_file import load_config
 from pipeline.errors import ConfigError
 from pipeline.store import Address, Store, hash_code, hash_key, hash_tree, package_versions
 from pipeline.validation.suites import find_expected_bounds, find_named_columns, read_suites

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from pipeline.config import DatasetConfig, load_config, parse_config
+from pipeline.config import DatasetConfig
+from pipeline.config_file import load_config, parse_config
 from pipeline.errors import AssayError, ConfigError, name_examples, name_near_misses
 
 PLAIN = {"dataset": "d", "source": "s.csv", "target": "y"}

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.config import ColumnConfig, parse_config
+from pipeline.config import ColumnConfig
+from pipeline.config_file import parse_config
 from pipeline.dataset import IMAGE, ORIGIN, PARENT, PIXEL_HASH, ROW_ID, SAMPLE_WEIGHT, SPLIT
 from pipeline.errors import ConfigError, StageError
 from pipeline.image_config import ImageConfig

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.columns import read_rows
-from pipeline.config import DatasetConfig, IngestConfig, parse_config
+from pipeline.config import DatasetConfig, IngestConfig
+from pipeline.config_file import parse_config
 from pipeline.dataset import FLAGS, REASON, ROW_ID
 from pipeline.errors import ConfigError, DataContractError
 from pipeline.ingest import Canonical, canonicalise

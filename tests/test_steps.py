@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.config import load_config
+from pipeline.config_file import load_config
 from pipeline.plan import plan_keys, prepare
 from pipeline.preprocessor import load_preprocessor
 from pipeline.steps import clean, encode, impute, ingest, resample, split

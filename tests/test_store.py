@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from pipeline.assembly import AssemblyFacts
 from pipeline.cleaning import CleaningFacts, FittedCleaning
 from pipeline.columns import ColumnRules
-from pipeline.config import load_config
+from pipeline.config_file import load_config
 from pipeline.dataset import Schema
 from pipeline.encoding import FittedEncoding
 from pipeline.errors import ConfigError, SourceError, StageError

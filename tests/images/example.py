@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from pipeline.config import DatasetConfig, parse_config
+from pipeline.config import DatasetConfig
+from pipeline.config_file import parse_config
 from pipeline.images.ingest import read_pictures
 from pipeline.ingest import Canonical
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import DatasetConfig, parse_config
+from pipeline.config import DatasetConfig
+from pipeline.config_file import parse_config
 from pipeline.dataset import Schema
 from pipeline.validation.gate import (
     describe_rule,

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import DatasetConfig, load_config, parse_config
+from pipeline.config import DatasetConfig
+from pipeline.config_file import load_config, parse_config
 from pipeline.dataset import ROW_ID, Schema, TrainSet
 from pipeline.errors import ConfigError
 from pipeline.ingest import canonicalise
