@@ -90,6 +90,10 @@ def make_parser() -> argparse.ArgumentParser:
     suggest.add_argument("name", help="the data set")
     suggest.set_defaults(run=_suggest)
 
+    settings = commands.add_parser("settings", help="list all settings of dataset.yaml")
+    settings.add_argument("section", nargs="?", help="such as cleaning; left out: all")
+    settings.set_defaults(run=_settings)
+
     validate = commands.add_parser("validate", help="judge the raw data, nothing else")
     run = commands.add_parser(
         "run", help="the whole refresh: validate, repair, publish, train, report"
@@ -162,6 +166,13 @@ def _suggest(options: argparse.Namespace) -> int:
     done = suggest_again(store)
     for suite, count in done.expectations.items():
         print(f"  {_show(store.suites / suite)}.json  {count} expectations")
+    return 0
+
+
+def _settings(options: argparse.Namespace) -> int:
+    from flows.settings import list_settings
+
+    print(list_settings(options.section))
     return 0
 
 
@@ -241,7 +252,9 @@ def _docs(options: argparse.Namespace) -> int:
     _store(options.name)
     from flows.refresh import build_docs
 
-    print(f"Data Docs: {_show(build_docs(options.name))}")
+    page = build_docs(options.name)
+    print("Great Expectations' pages load their styles from the network; offline they look bare.")
+    print(f"Data Docs: {_show(page)}")
     return 0
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.plan import Run
+from pipeline.report.wording import write_count
 from pipeline.validation_steps import When, judge_results
 
 if TYPE_CHECKING:
@@ -73,7 +74,9 @@ def find_worries(done: Initialised) -> list[str]:
     useless = [c for c in facts.columns if c.role in hidden]
     worries += [f"{c.name} is not learned from ({c.role}: {c.reason})" for c in useless[:WORST]]
     if done.duplicates:
-        worries.append(f"{done.duplicates:,} rows repeat an earlier row; they are dropped")
+        worries.append(
+            write_count(done.duplicates, "row repeats", "rows repeat") + " an earlier one; dropped"
+        )
     if done.conflicts and done.near is None:
         worries.append(
             f"{done.conflicts:,} rows have the same features as a row with another label"
@@ -95,26 +98,29 @@ def find_worries(done: Initialised) -> list[str]:
         for t in done.cleaning.typos[:WORST]
     ]
     if facts.unlabelled:
-        worries.append(f"{facts.unlabelled:,} rows have no label; they are set aside")
+        worries.append(
+            write_count(facts.unlabelled, "row has", "rows have") + " no label; set aside"
+        )
     if facts.malformed:
-        worries.append(f"{facts.malformed:,} lines could not be read; they are set aside")
+        worries.append(write_count(facts.malformed, "line") + " could not be read; set aside")
     return worries
 
 
 def _find_picture_worries(images: ImageFacts, near: NearFacts | None) -> list[str]:
     worries = [
-        f"{_count(count, 'picture')} set aside: {reason}"
+        f"{_count(count, 'picture')} set aside: {reason}, such as "
+        + next((file for file, why in images.set_aside if why == reason), "?")
         for reason, count in images.reasons.items()
     ]
     if near is not None and near.pairs:
         worries.append(
-            f"{_count(near.pairs, 'pair')} of pictures are nearly the same; each group stays in "
-            "one split"
+            f"{write_count(near.pairs, 'pair of pictures is', 'pairs of pictures are')} nearly the "
+            "same; each group stays in one split"
         )
     if near is not None and near.across_labels:
         worries.append(
-            f"{_count(near.across_labels, 'pair')} of them have different labels; one of the two "
-            "may be wrong"
+            f"{write_count(near.across_labels, 'of them has', 'of them have')} different labels; "
+            "one of the two may be wrong"
         )
     return worries
 
@@ -151,7 +157,8 @@ def _describe_validation(run: Run, when: When) -> str:
     facts = judge_results(run, when)
     failed = sum(check.status in ("failed", "error") for check in facts.checks)
     judged = sum(check.status != "not applicable" for check in facts.checks)
-    repair = f", {facts.verdict.to_repair} to be repaired" if facts.verdict.to_repair else ""
+    planned = sum(c.status == "failed" and c.repaired_by is not None for c in facts.checks)
+    repair = f", {planned} to be repaired" if planned and when == "raw" else ""
     return f"{failed} of {judged} expectations fail{repair}"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flows.progress import telling
 from pipeline.config_file import load_config
+from pipeline.errors import ConfigError
 from pipeline.store import Store, find_home
 
 
@@ -23,6 +24,13 @@ def train(
     Path
         A folder below ``data/runs/<dataset>/trainings`` with the network, its history and metrics.
     """
+    for override in overrides or []:
+        if override.split(".")[0].split("=")[0].strip() not in ("training", "augmentation", "seed"):
+            raise ConfigError(
+                "train", f"--set {override} is no setting of the training, and the version's data "
+                "is as it is",
+                f"Set it in a run: assay run {dataset} --set {override}",
+            )  # fmt: skip
     store = Store(home or find_home(), dataset)
     config = load_config(store.config_path, overrides or [])
     features = store.version(version)

@@ -10,6 +10,8 @@ from pydantic import ValidationError
 
 from pipeline.config import ColumnConfig, DatasetConfig
 from pipeline.errors import ConfigError, name_near_misses
+from pipeline.image_config import AugmentationConfig, ImageConfig
+from pipeline.sections import Section
 
 # What fits pictures: outliers among them leave the training split, but not for their size alone.
 IMAGE_DEFAULTS: Mapping[str, Any] = {
@@ -17,7 +19,7 @@ IMAGE_DEFAULTS: Mapping[str, Any] = {
         "outliers": {
             "action": "quarantine",
             # Blurred, dark and blank ones share a measure: at 1 % the worst hide the others.
-            "max_share": 0.02,
+            "max_share": 0.05,
             "columns": dict.fromkeys(
                 ("width", "height", "aspect", "channels", "file_size"), "keep"
             ),
@@ -58,7 +60,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> DatasetConfig:
         raise ConfigError("config", f"{path} holds no keys", "See CONTRIBUTING.md for an example")
     for override in overrides:
         _apply_override(raw, override)
-    return parse_config(raw, where=str(path))
+    return parse_config(raw, where=f"{path} with --set" if overrides else str(path))
 
 
 def parse_config(raw: Mapping[str, Any], *, where: str = "dataset.yaml") -> DatasetConfig:
@@ -106,6 +108,14 @@ def _check_modality(config: DatasetConfig) -> None:
             "pictures that could be turned or shifted",
             "Set resampling.method to 'smote', 'smotenc' or 'random_over'",
         )  # fmt: skip
+    given = {"image": config.image != ImageConfig()}
+    given |= {"augmentation": config.augmentation != AugmentationConfig()}
+    for section in [name for name, said in given.items() if said and config.modality == "table"]:
+        raise ConfigError(
+            "config", f"the section {section} is set, and the rows of this data set are no "
+            "pictures",
+            f"Remove {section}, or set modality to 'image'",
+        )  # fmt: skip
     if config.modality == "image" and method not in PICTURE_METHODS:
         raise ConfigError(
             "resampling", f"resampling.method is {method!r}, and this data set holds pictures: "
@@ -150,6 +160,16 @@ def _apply_override(raw: dict[str, Any], override: str) -> None:
     node[keys[-1]] = value
 
 
+def _list_sections() -> list[tuple[str, Mapping[str, Any]]]:
+    """List the sections of a data set with their keys."""
+    fields = DatasetConfig.model_fields.items()
+    return [
+        (name, field.default.__class__.model_fields)
+        for name, field in fields
+        if isinstance(field.default, Section)
+    ]
+
+
 def _explain(fault: Mapping[str, Any]) -> str:
     if fault["type"] == "extra_forbidden":
         return "there is no such key"
@@ -173,5 +193,9 @@ def _suggest(fault: Mapping[str, Any]) -> str:
             break
         section = field.annotation
     known = section.model_fields if hasattr(section, "model_fields") else ()
-    hint = name_near_misses(str(fault["loc"][-1]), known)
+    name = str(fault["loc"][-1])
+    homes = [place for place, part in _list_sections() if name in part]
+    if len(fault["loc"]) == 1 and homes:
+        return f"Did you mean {homes[0]}.{name}"
+    hint = name_near_misses(name, known)
     return f"Remove the key or correct its name: {hint.rstrip('?')}"

@@ -251,7 +251,7 @@ def _show_training(run: Run, frame: pd.DataFrame, store: PictureStore) -> list[S
     from pipeline.augmentation.augment import augment
     from pipeline.augmentation.draws import key_rows
     from pipeline.augmentation.plan import describe_plan, plan_augmentation
-    from pipeline.dataset import ROW_ID, SPLIT
+    from pipeline.dataset import ROW_ID
     from pipeline.report import sheets
     from pipeline.tables import read_frame
 
@@ -259,7 +259,8 @@ def _show_training(run: Run, frame: pd.DataFrame, store: PictureStore) -> list[S
     result = [sheets.show_confused(frame, store, predictions)]
     plan = plan_augmentation(run.config.augmentation, *store.shape)
     if plan.changes:
-        train = frame[frame[SPLIT] == "train"]
+        used = read_frame(run.address("encode").path / "train.parquet", [ROW_ID])[ROW_ID]
+        train = frame[frame[ROW_ID].isin(used)]
         first = train.groupby(run.config.target, sort=True).head(1).head(SHOWN_AUGMENTED)
         originals = store.read_rasters(np.array([frame.index.get_loc(i) for i in first.index]))
         keys = key_rows(first[ROW_ID])

@@ -59,9 +59,9 @@ def initialise(
         return initialise_pictures(_place(source, store), source, target or "label", store)
     if target is None:
         raise ConfigError(
-            "init", f"{source} holds no class folders of pictures, so the column with the classes "
-            "must be named, and --target is missing",
-            "Name it: --target COLUMN",
+            "init", f"{source} is a table, and the column to predict is not named: --target is "
+            "missing",
+            "Name it: --target COLUMN; pictures in class folders need none",
         )  # fmt: skip
     draft = parse_config(
         {"dataset": store.dataset, "source": _place(source, store), "target": target, "key": key}
@@ -158,7 +158,7 @@ def write_declaration(config: DatasetConfig, facts: IngestFacts, source: str) ->
     """Write a dataset.yaml that people can read: what was inferred, and why, in comments."""
     lines = [
         f"# What Assay inferred from {source}. Edit it as you know better;",
-        "# every other setting has a default, see CONTRIBUTING.md.",
+        "# every other setting has a default: assay settings.",
         f"dataset: {quote(config.dataset)}",
         f"source: {quote(config.source)}",
         f"target: {quote(config.target)}",

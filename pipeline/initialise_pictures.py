@@ -141,7 +141,7 @@ def write_picture_declaration(config: DatasetConfig, facts: IngestFacts, source:
     seen = ", ".join(f"{count:,} of {size}" for size, count in list(sizes.items())[:3])
     lines = [
         f"# What Assay inferred from {source}. Edit it as you know better;",
-        "# every other setting has a default, see CONTRIBUTING.md.",
+        "# every other setting has a default: assay settings.",
         f"dataset: {quote(config.dataset)}",
         f"source: {quote(config.source)}",
         f"target: {quote(config.target)}  # {len(facts.classes)} classes",

@@ -64,6 +64,11 @@ class Preprocessor:
         DataContractError
             If the rows have a column that the source does not have.
         """
+        if isinstance(rows, Mapping):
+            raise DataContractError(
+                "preprocessor", "one row was given where a list of them is wanted",
+                "Put it in a list: [row]",
+            )  # fmt: skip
         frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
         unknown = [str(name) for name in frame.columns if str(name) not in self.rules.roles]
         if unknown:

@@ -201,9 +201,12 @@ def _infer_number(
         return None  # leading zeros are part of a code, not of a number
     found = numbers[parsed]
     whole = bool((found == np.round(found)).all())
-    unique = len(found) == counts[parsed].sum() >= MIN_ROWS
+    rows = int(counts[parsed].sum())
+    unique = len(found) == rows >= MIN_ROWS
+    # Rows that were exported twice repeat their number.
+    nearly = len(found) >= MOSTLY * rows >= MIN_ROWS and IDENTIFIER_NAME.search(column.name)
     counter = whole and unique and found.max() - found.min() == len(found) - 1
-    if unique and whole and (counter or IDENTIFIER_NAME.search(column.name)):
+    if whole and (counter or nearly):
         return Inferred("identifier", "counts the rows" if counter else "a different number each")
     reason = f"numbers, but for {name_examples(odd)}" if len(odd) else "numbers"
     return Inferred("numeric", reason)

@@ -33,14 +33,15 @@ def find_gate_reasons(record: RunRecord) -> Iterator[Finding]:
         when, cure = "on the raw data", "Correct the source."
         if facts.verdict.when == "repaired":
             when = "after repair"
-            cure = "Repair more strictly (declare columns.<name>.minimum and maximum, for example)."
+            cure = "Repair more strictly, or correct the source."
         for reason in facts.verdict.reasons[:5]:
             yield Finding(
                 "critical",
                 cut(reason.rstrip("."), 200),
                 f"This stopped the run: the check failed {when}.",
                 f"{cure} If the data is right and the rule is wrong, edit the rule in "
-                f"expectations/{cut(record.dataset)}/.",
+                f"expectations/{cut(record.dataset)}/, or let assay suggest "
+                f"{cut(record.dataset)} learn them anew.",
             )
         more = len(facts.verdict.reasons) - 5
         if more > 0:
@@ -90,6 +91,8 @@ def find_conflicts(record: RunRecord) -> Iterator[Finding]:
     """Tell how many rows contradict each other."""
     if record.split is None or not record.split.conflicts:
         return
+    if record.split.near and record.split.near.across_labels:
+        return  # told with the near-duplicates
     rows, whole = record.split.conflicts, record.ingest.labelled
     share = rows / whole
     severity: Severity = "info"
@@ -107,9 +110,18 @@ def find_conflicts(record: RunRecord) -> Iterator[Finding]:
         title,
         f"That is {write_share(rows, whole)} of the labelled rows. No model can get all of them "
         "right.",
-        "Look at how these rows were labelled; a feature that tells them apart may be missing. "
-        "cleaning.conflicting_labels can drop them or settle them by majority.",
+        "Look at how these rows were labelled; a feature that tells them apart may be missing."
+        + advise_on_labels(record),
     )
+
+
+def advise_on_labels(record: RunRecord) -> str:
+    """Say what cleaning can do about contradicting labels, if it does nothing yet."""
+    done = record.config.get("cleaning", {}).get("conflicting_labels", "keep")
+    if done == "keep":
+        return " cleaning.conflicting_labels can drop them or settle them by majority."
+    what = "were left out of training" if done == "drop" else "were settled by majority"
+    return f" In training they {what}."
 
 
 def find_imbalance(record: RunRecord) -> Iterator[Finding]:
@@ -277,12 +289,14 @@ def find_repairs(record: RunRecord) -> Iterator[Finding]:
         values = write_count(
             sum(c.rows for c in changes), "far-out value was", "far-out values were"
         )
+        clipped = any(change.action == "clipped" for change in changes)
         yield Finding(
             "warning" if largest.rows / total > MUCH_CLIPPED else "info",
-            f"{values} brought within bounds in {columns}",
+            f"{values} {'brought within bounds' if clipped else 'set missing'} in {columns}",
             f"Most in {quote(largest.column)}: {write_count(largest.rows, 'row')} "
             f"{cut(largest.detail, 60)}, such as {examples}.",
-            "If such values are real, declare columns.<name>.minimum and maximum.",
+            "If such values are real, declare columns.<name>.minimum and maximum, and let "
+            f"assay suggest {cut(record.dataset)} learn the suites anew.",
         )
     typos = [typo for typo in record.cleaning.fitted.typos if not typo.applied]
     if typos:

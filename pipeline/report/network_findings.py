@@ -129,7 +129,8 @@ def compare_repair(record: RunRecord) -> Iterator[Finding]:
             f"{what.capitalize()} hurts: the same network is better on the unrepaired data",
             _describe(difference),
             "Turn repairs off one by one, starting with cleaning.outliers.action: keep and "
-            "resampling.method: none.",
+            "resampling.method: none"
+            + (" and augmentation.preset: none." if record.ingest.images else "."),
         )
     elif reading == "better":
         yield Finding("info", f"{what.capitalize()} helps the network", _describe(difference), "")
@@ -181,9 +182,18 @@ def judge_classes(record: RunRecord) -> Iterator[Finding]:
             f"{write_share(recall)}, 95 % interval {write_share(low)} to {write_share(high)} "
             f"(Wilson). It takes most of the others for {quote(classes[wrong])} "
             f"({write_count(row[wrong])}).",
-            "Compare the features of the two classes; more rows of the first, or class weights, "
-            "may help.",
+            _advise_on_classes(record),
         )
+
+
+def _advise_on_classes(record: RunRecord) -> str:
+    """Say what may part two classes; class weights only where they are not in use."""
+    what = "pictures" if record.ingest.images else "features"
+    counts = record.split.counts["train"].values() if record.split else ()
+    balanced = bool(counts) and max(counts) < 2 * max(1, min(counts))
+    weighs = balanced or (record.resampling and record.resampling.method != "none")
+    advice = "more rows of the first" + ("" if weighs else ", or class weights,") + " may help."
+    return f"Compare the {what} of the two classes; {advice}"
 
 
 def find_recall_interval(hits: int, rows: int) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pipeline.report.data_findings import advise_on_labels
 from pipeline.report.finding import Finding
 from pipeline.report.wording import cut, join_words, quote, write_count, write_share
 
@@ -40,14 +41,14 @@ def find_near(record: RunRecord) -> Iterator[Finding]:
         return
     if near.across_labels:
         pair = near.examples[0]
+        conflicts = record.split.conflicts if record.split else 0
         yield Finding(
             "warning",
-            f"{write_count(near.across_labels, 'pair')} of nearly equal pictures have different "
-            "labels",
-            f"Such as {quote(pair.labels[0], 24)} and {quote(pair.labels[1], 24)}. The network is "
-            "told two things of what looks like one.",
-            "Look at them under Pictures and correct the wrong label; "
-            "cleaning.conflicting_labels: drop leaves them out of training.",
+            f"{write_count(conflicts, 'picture looks', 'pictures look')} like one of another label",
+            f"{write_count(near.across_labels, 'pair')} such as one of {quote(pair.labels[0], 24)} "
+            f"and one of {quote(pair.labels[1], 24)}. The network is told two things of what looks "
+            "like one.",
+            f"Look at them under Pictures and correct the wrong label.{advise_on_labels(record)}",
         )
     yield Finding(
         "info",
@@ -74,6 +75,23 @@ def find_outliers(record: RunRecord) -> Iterator[Finding]:
             f"{write_count(sum(c.rows for c in gone), 'outlier')} left the training pictures",
             join_words(told, MOST) + ".",
             "Look at them under Pictures; cleaning.outliers.action: keep keeps them.",
+        )
+
+
+def find_odd_kinds(record: RunRecord) -> Iterator[Finding]:
+    """Tell of measures in which too many pictures lie far out to be taken for outliers."""
+    if record.ingest.images is None or record.cleaning is None:
+        return
+    wide = [n for n, bound in record.cleaning.fitted.bounds.items() if "widened" in bound.method]
+    if wide:
+        share = record.config["cleaning"]["outliers"]["max_share"]
+        yield Finding(
+            "warning",
+            f"Many pictures are far from the others in {join_words([quote(n, 24) for n in wide])}",
+            f"They are more than {write_share(share)} of the training pictures, and so were taken "
+            "for a kind of picture and left in.",
+            "Look at Data and Pictures. If they are faults, correct the source or raise "
+            "cleaning.outliers.max_share.",
         )
 
 

@@ -28,15 +28,17 @@ MOST_OUTLIERS = 24
 MOST_PAIRS = 12
 MOST_CONFUSED = 6
 SIDE = 12
+FILE = "file"
 PROBABILITY = "probability of "
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A picture as a data URI, its words, and its size on the page in pixels."""
+    """A picture as a data URI, its words, its file, and its size on the page in pixels."""
 
     image: str
     caption: str
+    file: str
     width: int
     height: int
 
@@ -64,7 +66,7 @@ class Sheet:
     strips: list[Strip]
 
 
-def make_tile(picture: np.ndarray, caption: str) -> Tile:
+def make_tile(picture: np.ndarray, caption: str, file: str = "") -> Tile:
     """Shrink a picture, shape ``(height, width, 1 or 3)``, to at most 96 pixels and encode it."""
     height, width = picture.shape[:2]
     scale = min(1.0, LONGEST / max(height, width))
@@ -84,6 +86,7 @@ def make_tile(picture: np.ndarray, caption: str) -> Tile:
     return Tile(
         f"data:image/{kind};base64,{base64.b64encode(content).decode()}",
         caption,
+        file,
         round(small.shape[1] * shown),
         round(small.shape[0] * shown),
     )
@@ -110,7 +113,12 @@ def show_typical(frame: pd.DataFrame, store: PictureStore, target: str) -> Sheet
         ).reshape(len(own), -1)
         far = ((thumbs - thumbs.mean(axis=0)) ** 2).sum(axis=1)
         nearest = np.argsort(far, kind="stable")[:PER_CLASS]
-        strips.append(Strip(str(name), [make_tile(pictures[i], "") for i in nearest]))
+        strips.append(
+            Strip(
+                str(name),
+                [make_tile(pictures[i], "", str(frame[FILE].iat[own[i]])) for i in nearest],
+            )
+        )
     more = len(counts) - MOST_CLASSES
     rest = f" {more} smaller classes are not shown." if more > 0 else ""
     how = f"Training pictures nearest to the mean of their class.{rest}"
@@ -129,7 +137,7 @@ def show_outliers(
         far = outside[np.argsort(-beyond, kind="stable")[:PER_CLASS]]
         tiles = [
             make_tile(picture, f"{values[row]:.3g} · {frame[target].iat[row]}, "
-                      f"{frame[SPLIT].iat[row]}")
+                      f"{frame[SPLIT].iat[row]}", str(frame[FILE].iat[row]))
             for picture, row in zip(store.read_rasters(far), far.tolist(), strict=True)
         ]  # fmt: skip
         if tiles:
@@ -153,7 +161,8 @@ def show_near(frame: pd.DataFrame, store: PictureStore, pairs: list[NearPair]) -
     for pair in pairs[:MOST_PAIRS]:
         rows = place.loc[[pair.first, pair.second]].to_numpy()
         first, second = store.read_rasters(rows)
-        tiles = [make_tile(first, pair.labels[0]), make_tile(second, pair.labels[1])]
+        files = [str(file) for file in frame[FILE].iloc[rows]]
+        tiles = [make_tile(first, files[0], files[0]), make_tile(second, files[1], files[1])]
         kind = "other label" if pair.labels[0] != pair.labels[1] else ""
         strips.append(Strip(kind, tiles))
     how = (
@@ -199,10 +208,12 @@ def show_confused(frame: pd.DataFrame, store: PictureStore, predictions: pd.Data
         own = wrong[(wrong["label"] == label) & (wrong["predicted"] == predicted)]
         share = own[PROBABILITY + predicted].to_numpy()
         first = np.argsort(-share, kind="stable")[:PER_CLASS]
-        pictures = store.read_rasters(place.loc[own[ROW_ID]].to_numpy()[first])
+        rows = place.loc[own[ROW_ID]].to_numpy()[first]
         tiles = [
-            make_tile(picture, f"{sure:.0%}")
-            for picture, sure in zip(pictures, share[first], strict=True)
+            make_tile(picture, f"{sure:.0%}", str(frame[FILE].iat[row]))
+            for picture, sure, row in zip(
+                store.read_rasters(rows), share[first], rows.tolist(), strict=True
+            )
         ]
         strips.append(Strip(f"{label} taken for {predicted}: {count}", tiles))
     how = "Test pictures, the most confident mistakes first, with the network's confidence."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from statistics import mean, stdev
 from typing import TYPE_CHECKING
 
 from pipeline.report.rows import count_used
@@ -48,6 +49,11 @@ def _write_figures(record: RunRecord) -> list[str]:
         if interval:
             name = MODELS.get(score.name, score.title).lower()
             lines.append(f"  balanced accuracy   {write_interval(interval):<20} {cut(name, 40)}")
+    folds = record.training.folds if record.training else []
+    values = [fold.metrics["balanced_accuracy"] for fold in folds if fold.metrics]
+    if len(values) > 1:
+        spread = f"{mean(values):.3f} ± {stdev(values):.3f}"
+        lines.append(f"  balanced accuracy   {spread:<20} {len(values)} folds, mean and deviation")
     return lines
 
 

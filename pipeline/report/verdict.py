@@ -43,6 +43,7 @@ RULES: tuple[Callable[[RunRecord], Iterator[Finding]], ...] = (
     data.find_lost_rows,
     pictures.find_unreadable,
     pictures.find_outliers,
+    pictures.find_odd_kinds,
     pictures.judge_waiting,
     network.judge_confidence,
     network.pass_on_notes,
@@ -106,7 +107,7 @@ def _write_headline(record: RunRecord) -> str:
             f"Repair took the failed checks from {raw} to {left}; the version is published, and no "
             "network was trained on it yet."
         )
-    to_repair = record.raw.verdict.to_repair
+    to_repair = sum(c.status == "failed" and c.repaired_by is not None for c in record.raw.checks)
     if raw == 0:
         return f"The raw data passed all {write_count(len(record.raw.checks), 'check')}."
     return (

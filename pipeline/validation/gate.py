@@ -199,7 +199,8 @@ def _describe_result(
 ) -> str:
     count, share = found.get("unexpected_count"), found.get("unexpected_percent")
     if count is not None and share is not None:
-        noun = "missing" if type_.endswith("not_be_null") else "break it"
+        nouns = {"not_be_null": "missing", "not_be_in_set": "are among these"}
+        noun = next((n for end, n in nouns.items() if type_.endswith(end)), "break it")
         # Great Expectations takes a share of the rows that have a value.
         judged = found.get("element_count", 0) - (found.get("missing_count") or 0)
         return f"{count:,} of {judged:,} {noun} ({share:.3g} %)"

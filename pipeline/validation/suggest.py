@@ -18,6 +18,8 @@ MAX_UNLABELLED = 0.05
 MAX_OUTSIDE = 0.005
 MIN_CLASS_SHARE = 0.10
 MAX_SET = 50
+# What a picture looks like, whatever its size.
+LOOKS = ("brightness", "contrast", "sharpness", "entropy")
 
 
 def suggest_suites(train: TrainSet, config: DatasetConfig) -> dict[str, list[Expectation]]:
@@ -92,8 +94,10 @@ def _suggest_missing(train: TrainSet) -> list[Expectation]:
 
 def _suggest_outliers(train: TrainSet, config: DatasetConfig) -> list[Expectation]:
     result = []
-    # A number out of bounds is clipped; a picture can't be, so nothing is to stop for it.
-    severity = "warning" if config.modality == "image" else "critical"
+    # A number out of bounds is clipped. A single picture can't be, so none stops a run; but where
+    # the median lies beyond the quartiles that were learned, the source has become another one.
+    pictures = config.modality == "image"
+    severity = "warning" if pictures else "critical"
     for name in train.schema.select("numeric"):
         values = train.frame[name].dropna()
         declared = config.columns.get(name, ColumnConfig())
@@ -112,7 +116,9 @@ def _suggest_outliers(train: TrainSet, config: DatasetConfig) -> list[Expectatio
         if high > low:
             result.append(
                 _expect(
-                    "column_median_to_be_between", "warning", column=name,
+                    "column_median_to_be_between",
+                    "critical" if pictures and name in LOOKS else "warning",
+                    column=name,
                     min_value=_round_outward(low, up=False),
                     max_value=_round_outward(high, up=True),
                 )

@@ -1,0 +1,96 @@
+"""All settings of dataset.yaml, from the models that check them."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from pipeline.config import ColumnConfig, DatasetConfig
+from pipeline.errors import ConfigError, name_near_misses
+
+WIDTH = 96
+
+
+def list_settings(section: str | None = None) -> str:
+    """List settings with their defaults, bounds and meaning.
+
+    Parameters
+    ----------
+    section
+        A section, such as ``cleaning``; left out: all of them.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such section.
+    """
+    found = [(path, line) for path, line in _walk(DatasetConfig, "") if _is_in(path, section)]
+    if not found:
+        known = [name for name, _ in DatasetConfig.model_fields.items()]
+        raise ConfigError(
+            "settings", f"there is no section {section!r}", name_near_misses(str(section), known)
+        )
+    return "\n".join(line for _, line in found)
+
+
+def _is_in(path: str, section: str | None) -> bool:
+    return section is None or path == section or path.startswith(f"{section}.")
+
+
+def _walk(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str]]:
+    """Go through a model's fields; sections within it are gone through in their place."""
+    for name, field in model.model_fields.items():
+        path = prefix + name
+        if path == "columns":
+            yield from _walk(ColumnConfig, "columns.<name>.")
+        elif isinstance(field.default, BaseModel):
+            yield from _walk(type(field.default), f"{path}.")
+        else:
+            yield path, _describe(path, field)
+
+
+def _describe(path: str, field: FieldInfo) -> str:
+    default = "required" if field.is_required() else _write(field.default)
+    kind = _name_kind(field)
+    head = f"{path}: {default}"
+    what = ", ".join(part for part in (kind, field.description) if part)
+    lines = textwrap.wrap(what, WIDTH, initial_indent="    ", subsequent_indent="    ")
+    return "\n".join([head, *lines])
+
+
+def _write(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(str(item) if item != "" else '""' for item in value) + "]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _name_kind(field: FieldInfo) -> str:
+    """Name the choices, or the type with its bounds, as JSON Schema knows them."""
+    from pydantic import TypeAdapter
+
+    schema = TypeAdapter(field.rebuild_annotation()).json_schema()
+    options = [part for part in schema.get("anyOf", [schema]) if part.get("type") != "null"]
+    return " or ".join(dict.fromkeys(filter(None, map(_name_option, options))))
+
+
+def _name_option(part: dict[str, Any]) -> str:
+    if "enum" in part:
+        return " | ".join(map(str, part["enum"]))
+    bounds = {
+        "minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<",
+    }  # fmt: skip
+    told = " and ".join(f"{sign} {part[key]:g}" for key, sign in bounds.items() if key in part)
+    names = {
+        "integer": "whole number",
+        "array": "list",
+        "object": "mapping",
+        "boolean": "true | false",
+    }
+    kind = str(part.get("type", ""))
+    return " ".join(filter(None, [names.get(kind, kind.replace("string", "text")), told]))

@@ -1,0 +1,28 @@
+"""The list of settings is made of the models, and so is whole."""
+
+from __future__ import annotations
+
+import pytest
+
+from flows.settings import list_settings
+from pipeline.config import DatasetConfig
+from pipeline.errors import ConfigError
+
+
+def test_each_section_and_choice_is_listed() -> None:
+    """All sections stand there, with defaults, choices and bounds."""
+    text = list_settings()
+    for name in DatasetConfig.model_fields:
+        assert f"\n{name}" in f"\n{text}"
+    assert "cleaning.outliers.action: clip\n    clip | set_missing | keep | quarantine" in text
+    assert "training.cnn.kernel: 3\n    whole number ≥ 1 and ≤ 15" in text
+    assert "columns.<name>.role: none" in text
+
+
+def test_one_section_alone() -> None:
+    """A section is listed by its name; an unknown one names its near miss."""
+    lines = [line for line in list_settings("split").splitlines() if not line.startswith(" ")]
+    assert lines
+    assert all(line.startswith("split.") for line in lines)
+    with pytest.raises(ConfigError, match=r"no section 'splti'\. did you mean 'split'\?"):
+        list_settings("splti")
