@@ -239,7 +239,7 @@ def test_the_small_commands_work_on_pictures(shapes: Published) -> None:
 def test_train_takes_a_published_version(shapes: Published) -> None:
     """`assay train` trains on published pictures as the run did: augmented, the same seed."""
     with inside(shapes.home):
-        code, said, errors = assay("train", "shapes", *override(*FAST))
+        code, said, errors = assay("train", "shapes", *override(*FAST[1:]))
     assert code == 0, errors
     out = shapes.home / said.strip().splitlines()[-1].removeprefix("Model and metrics: ")
     again, first = (
@@ -336,6 +336,33 @@ def test_a_folder_that_went_bad_is_stopped_by_its_old_suites(home: Path) -> None
     assert Store(home, "mine").versions() == []
     report = home / errors.strip().splitlines()[-1].split("Report: ")[1]
     assert "28 pictures could not be read" in report.read_text(encoding="utf-8")
+
+
+def test_a_source_of_black_pictures_is_stopped(home: Path) -> None:
+    """Where the pictures have become others altogether, the gate stops before all learning."""
+    folder = write_folder(home / "mine", make_shapes(bar=20, disc=20))
+    assert assay("init", "mine")[0] == 0
+    for number, path in enumerate(sorted(folder.rglob("*.png"))):
+        black = np.full((16, 16, 3), number % 3, np.uint8)
+        path.write_bytes(encode(black))
+    code, said, errors = assay("run", "mine", *override(*FAST))
+    assert code == 1, said + errors
+    assert "brightness: median" in said
+    assert Store(home, "mine").versions() == []
+
+
+def test_what_does_not_fit_the_data_set_is_refused(home: Path, shapes: Published) -> None:
+    """Settings of pictures on a table, and of the data in a training, are no silent no-ops."""
+    rows = "\n".join(f"{i % 7},{'ab'[i % 2]}" for i in range(40))
+    (home / "table.csv").write_text(f"x,y\n{rows}\n")
+    assert assay("init", "table.csv", "--target", "y")[0] == 0
+    code, _, errors = assay("run", "table", "--set", "image.height=32")
+    assert code == 2
+    assert "the section image is set" in errors
+    with inside(shapes.home):
+        code, _, errors = assay("train", "shapes", "--set", "image.height=32")
+    assert code == 2
+    assert "is no setting of the training" in errors
 
 
 @pytest.mark.parametrize("kind", ["zip", "folder"])
