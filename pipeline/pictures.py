@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from pipeline.dataset import IMAGE
 
-IN_MEMORY = 512 << 20
+IN_MEMORY = 128 << 20
 BATCH_BYTES = 16 << 20
 
 Shape = tuple[int, int, int]
@@ -28,7 +28,7 @@ class Pictures:
     shape
         Height and width in pixels, channels.
     scratch
-        A folder for the uncompressed pictures, where they would take more than 512 MB of memory.
+        A folder for the uncompressed pictures, where they would take more than 128 MB of memory.
     """
 
     def __init__(self, path: Path, shape: Shape, scratch: Path) -> None:
