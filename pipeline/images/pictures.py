@@ -134,7 +134,7 @@ class PictureStore:
         self.rows: int = layout["rows"]
         self.shape: tuple[int, int, int] = (layout["height"], layout["width"], layout["channels"])
         self._files = [
-            pq.ParquetFile(path, memory_map=True, pre_buffer=False)
+            pq.ParquetFile(path, memory_map=False, pre_buffer=False)
             for path in sorted(self._folder.glob("part-*.parquet"))
         ]
         self._groups = [(f, g) for f in self._files for g in range(f.num_row_groups)]
