@@ -192,6 +192,9 @@ def _describe_encode(run: Run) -> str:
 
 def _describe_resample(run: Run) -> str:
     facts = _read_facts(run, "resample")
+    if facts["class_weights"]:
+        weights = list(facts["class_weights"].items())[:4]
+        return f"{facts['method']}: " + ", ".join(f"{name} × {w:.2g}" for name, w in weights)
     after = ", ".join(f"{name} {count:,}" for name, count in list(facts["after"].items())[:4])
     return f"{facts['method']}: {after}"
 
