@@ -129,3 +129,19 @@ def draw_uniform(row_ids: pd.Series, purpose: str, seed: int) -> np.ndarray:
     hashes = pd.util.hash_array(row_ids.to_numpy(dtype=object), hash_key=key, categorize=False)
     uniform: np.ndarray = (hashes >> np.uint64(11)).astype(np.float64) / 2.0**53
     return uniform
+
+
+def mix_bits(values: np.ndarray) -> np.ndarray:
+    """Scramble 64-bit values (finaliser of splitmix64, Steele, Lea and Flood 2014).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(n,)``, uint64: each bit depends on all bits of its value.
+    """
+    import numpy as np
+
+    mixed = values.astype(np.uint64)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(mixed ^ (mixed >> np.uint64(31)))

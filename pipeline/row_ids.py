@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from pipeline.dataset import mix_bits
 from pipeline.reading import TextColumn
 from pipeline.roles import parse_numbers
 
@@ -23,10 +24,10 @@ def hash_rows(columns: list[TextColumn], rows: int) -> np.ndarray:
         for lane, key in enumerate(LANES):
             hashes = pd.util.hash_array(texts, hash_key=key.decode(), categorize=False)
             # A sum does not depend on the order of columns; the name's hash tells them apart.
-            lanes[lane] += _mix(hashes[:-1] ^ _mix(hashes[-1:]))[column.codes]
-    lanes = _mix(lanes)
+            lanes[lane] += mix_bits(hashes[:-1] ^ mix_bits(hashes[-1:]))[column.codes]
+    lanes = mix_bits(lanes)
     occurrence = pd.DataFrame(lanes.T).groupby([0, 1]).cumcount().to_numpy(dtype=np.uint64)
-    lanes = np.where(occurrence > 0, _mix(lanes + occurrence), lanes)
+    lanes = np.where(occurrence > 0, mix_bits(lanes + occurrence), lanes)
     text = lanes.T.astype(">u8").tobytes().hex()
     return np.array([text[i : i + 32] for i in range(0, len(text), 32)], dtype=object)
 
@@ -38,11 +39,3 @@ def _normalise_numbers(values: np.ndarray) -> np.ndarray:
     is_number = np.isfinite(numbers)
     texts[is_number] = [repr(number) for number in (numbers[is_number] + 0.0).tolist()]
     return texts
-
-
-def _mix(values: np.ndarray) -> np.ndarray:
-    """Scramble 64-bit values (finaliser of splitmix64, Steele, Lea and Flood 2014)."""
-    mixed = values.astype(np.uint64)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(mixed ^ (mixed >> np.uint64(31)))

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from pipeline.dataset import mix_bits
+
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -45,7 +47,7 @@ class Draws:
         """Draw 64 bits for each row: shape ``(n,)``, uint64."""
         digest = hashlib.sha256(f"{purpose}:{self.seed}:{self.epoch}".encode()).digest()
         stream = np.uint64(int.from_bytes(digest[:8], "little"))
-        return _mix(self.keys * GOLDEN + stream)
+        return mix_bits(self.keys * GOLDEN + stream)
 
     def uniform(self, purpose: str, low: float = 0.0, high: float = 1.0) -> np.ndarray:
         """Draw a number in [low, high) for each row: shape ``(n,)``, float64."""
@@ -59,10 +61,3 @@ class Draws:
     def coins(self, purpose: str) -> np.ndarray:
         """Toss a fair coin for each row: shape ``(n,)``, bool."""
         return np.asarray(self.bits(purpose) >> np.uint64(63)).astype(bool)
-
-
-def _mix(values: np.ndarray) -> np.ndarray:
-    """Scramble 64-bit values (finaliser of splitmix64, Steele, Lea and Flood 2014)."""
-    mixed = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(mixed ^ (mixed >> np.uint64(31)))

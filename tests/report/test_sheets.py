@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +23,6 @@ from pipeline.steps import ingest
 from pipeline.store import Store
 from pipeline.tables import read_all
 from tests.images.example import encode
-from tests.report.test_browser import ARGUMENTS
 from tests.shapes import declare, draw_shape, make_shapes, prepare_shapes
 
 BESIDE = """return [...document.querySelectorAll('.strip')].filter((strip) => {
@@ -158,25 +155,6 @@ def test_the_report_of_pictures_is_small_and_escaped(page: Path) -> None:
     assert "<svg onload" not in text
     for title in ("Typical pictures", "Near-duplicates", "Augmentation", "Outliers"):
         assert title in text, title
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Start a headless Chromium."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("Chromium and ChromeDriver are not installed")
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in (*ARGUMENTS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    session = webdriver.Chrome(options=options, service=Service(driver))
-    yield session
-    session.quit()
 
 
 def test_a_browser_shows_every_picture_and_asks_for_nothing(browser: Any, page: Path) -> None:
