@@ -36,6 +36,7 @@ ARMS = (
     Arm("fresh, light", "none", "light"),
     Arm("fresh, medium", "none", "medium"),
     Arm("rare classes filled, light", "augment", "light"),
+    Arm("class weights", "class_weight", "none"),
     Arm("class weights, light", "class_weight", "light"),
 )
 
