@@ -167,7 +167,7 @@ def _write_resampled(
     from pipeline.augmentation.draws import key_rows
     from pipeline.augmentation.plan import plan_augmentation
     from pipeline.images.assembly import make_columns
-    from pipeline.pictures import Pictures, PictureWriter, count_batch_rows
+    from pipeline.pictures import Pictures, SplitWriter, count_batch_rows
     from pipeline.training.features import load_layout
 
     layout = load_layout(features.path)
@@ -190,7 +190,7 @@ def _write_resampled(
     step = count_batch_rows(shape)
     with (
         tempfile.TemporaryDirectory(dir=out) as scratch,
-        PictureWriter(out / "train.parquet", shape) as writer,
+        SplitWriter(out / "train.parquet", shape) as writer,
     ):
         source = Pictures(features.path / "train.parquet", shape, Path(scratch))
         for start in range(0, len(places), step):

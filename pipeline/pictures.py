@@ -106,7 +106,7 @@ def as_pictures(column: pa.FixedSizeBinaryArray, shape: Shape) -> np.ndarray:
     return flat.reshape(len(column), *shape)
 
 
-class PictureWriter:
+class SplitWriter:
     """Writes pictures of one form with their columns, batch after batch; a context manager.
 
     Parameters
@@ -122,7 +122,7 @@ class PictureWriter:
         self._size = int(np.prod(shape))
         self._writer: pq.ParquetWriter | None = None
 
-    def __enter__(self) -> PictureWriter:
+    def __enter__(self) -> SplitWriter:
         """Do nothing: the file is opened with the first batch, which knows the columns."""
         return self
 

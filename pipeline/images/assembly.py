@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from pipeline.dataset import IMAGE, ORIGIN, PARENT, ROW_ID, SAMPLE_WEIGHT, SPLIT, SPLITS
 from pipeline.errors import DataContractError
 from pipeline.images.pictures import PictureStore
-from pipeline.pictures import PictureWriter, count_batch_rows
+from pipeline.pictures import SplitWriter, count_batch_rows
 from pipeline.store import dump_json
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def write_pictures(path: Path, store: PictureStore, rows: PictureRows, target: s
     """
     step = count_batch_rows(store.shape)
     total = np.zeros((2, store.shape[2]))
-    with PictureWriter(path, store.shape) as writer:
+    with SplitWriter(path, store.shape) as writer:
         for start in range(0, max(1, len(rows.places)), step):
             part = slice(start, start + step)
             pictures = store.read_rasters(rows.places[part])

@@ -17,7 +17,7 @@ from pipeline.config import TrainingConfig
 from pipeline.errors import StageError
 from pipeline.image_config import AugmentationConfig
 from pipeline.images.assembly import make_columns
-from pipeline.pictures import Pictures, PictureWriter, Shape, iter_pictures
+from pipeline.pictures import Pictures, Shape, SplitWriter, iter_pictures
 from pipeline.training.blocks import PictureBlocks, count_inference_rows, feed_pictures
 from pipeline.training.features import Layout, Picture, Split
 from pipeline.training.fit import Fitted, fit_network, predict
@@ -46,7 +46,7 @@ def write_split(path: Path, rows: int, shape: Shape, seed: int) -> tuple[np.ndar
     values = np.clip(values, 0, 255).astype(np.uint8)
     names = np.array([CLASSES[label] for label in labels], dtype=object)
     ids = np.array([f"row-{seed}-{row}" for row in range(rows)], dtype=object)
-    with PictureWriter(path, shape) as writer:
+    with SplitWriter(path, shape) as writer:
         for start in range(0, rows, 7):
             part = slice(start, start + 7)
             writer.write(make_columns(ids[part], names[part], "label"), values[part])
