@@ -15,7 +15,7 @@ from pipeline.validation_steps import When, judge_results
 if TYPE_CHECKING:
     from pipeline.declaration import Initialised
     from pipeline.images.facts import ImageFacts
-    from pipeline.splitting import NearFacts
+    from pipeline.split_facts import NearFacts
 
 WORST = 5
 

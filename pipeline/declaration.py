@@ -13,7 +13,8 @@ from pipeline.cleaning import FittedCleaning, fit_cleaning
 from pipeline.config import DatasetConfig
 from pipeline.dataset import TrainSet
 from pipeline.ingest import IngestFacts
-from pipeline.splitting import Assignment, NearFacts
+from pipeline.split_facts import NearFacts
+from pipeline.splitting import Assignment
 from pipeline.store import Store
 from pipeline.validation.suggest import suggest_suites
 from pipeline.validation.suites import write_suites

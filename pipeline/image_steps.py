@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.report.record import RunRecord
     from pipeline.report.sheets import Sheet
     from pipeline.resampling import Resampled
-    from pipeline.splitting import NearFacts
+    from pipeline.split_facts import NearFacts
 
 SHOWN_PAIRS = 40
 SHOWN_AUGMENTED = 6
@@ -53,7 +53,7 @@ def find_kin(
     from pipeline.dataset import PIXEL_HASH, ROW_ID
     from pipeline.images.duplicates import find_near_duplicates
     from pipeline.images.pictures import PictureStore
-    from pipeline.splitting import NearFacts, NearPair
+    from pipeline.split_facts import NearFacts, NearPair
 
     hashes = np.array([int(text, 16) for text in frame["perceptual_hash"]], np.uint64)
     near = find_near_duplicates(hashes, PictureStore(rows), run.config.image)

@@ -16,7 +16,8 @@ from pipeline.images.listing import PICTURES
 from pipeline.ingest import IngestFacts
 from pipeline.plan import make_run
 from pipeline.reading import TABLES
-from pipeline.splitting import Assignment, SplitFacts
+from pipeline.split_facts import SplitFacts
+from pipeline.splitting import Assignment
 from pipeline.store import Store
 from pipeline.tables import read_all, read_frame
 

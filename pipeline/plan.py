@@ -151,7 +151,7 @@ def plan_keys(
     plan("validate_raw", "validation", "", "ingest", suites)
     plan(
         "split",
-        pictures + "splitting",
+        pictures + "splitting split_facts",
         "split seed",
         "ingest",
         config.cleaning.drop_columns,

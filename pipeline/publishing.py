@@ -19,7 +19,7 @@ from pipeline.report.markdown import render_markdown
 from pipeline.report.page import render_html
 from pipeline.report.record import RunRecord
 from pipeline.resampling import ResamplingFacts
-from pipeline.splitting import SplitFacts
+from pipeline.split_facts import SplitFacts
 from pipeline.store import dump_json, hash_file, package_versions
 from pipeline.tables import read_all
 from pipeline.training.results import TrainingFacts

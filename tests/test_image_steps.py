@@ -20,7 +20,7 @@ from pipeline.images.pictures import PICTURE, RASTER
 from pipeline.images.preparing import look_at
 from pipeline.outliers import learn_bound
 from pipeline.plan import plan_keys
-from pipeline.splitting import SplitFacts
+from pipeline.split_facts import SplitFacts
 from pipeline.steps import clean, encode, impute, ingest, resample, split
 from pipeline.store import Address, hash_file
 from pipeline.tables import list_parts, read_all, read_frame, write_frame

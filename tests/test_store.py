@@ -27,7 +27,7 @@ from pipeline.errors import ConfigError, SourceError, StageError
 from pipeline.imputation import ImputationFacts
 from pipeline.ingest import IngestFacts
 from pipeline.resampling import ResamplingFacts
-from pipeline.splitting import SplitFacts
+from pipeline.split_facts import SplitFacts
 from pipeline.store import (
     FACTS,
     KEPT_RUNS,

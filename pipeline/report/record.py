@@ -10,7 +10,7 @@ from pipeline.imputation import ImputationFacts
 from pipeline.ingest import IngestFacts
 from pipeline.profile import ColumnProfile
 from pipeline.resampling import ResamplingFacts
-from pipeline.splitting import SplitFacts
+from pipeline.split_facts import SplitFacts
 from pipeline.training.results import TrainingFacts
 from pipeline.validation.results import ValidationFacts
 

@@ -17,7 +17,7 @@ from pipeline.report.wording import write_count
 
 if TYPE_CHECKING:
     from pipeline.outliers import Bound
-    from pipeline.splitting import NearPair
+    from pipeline.split_facts import NearPair
 
 LONGEST = 96
 SMALL = 48

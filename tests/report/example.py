@@ -17,7 +17,7 @@ from pipeline.report.record import RunRecord
 from pipeline.resampling import ResamplingFacts
 from pipeline.roles import Suspicion
 from pipeline.spelling import Spelling, Typo
-from pipeline.splitting import SplitFacts
+from pipeline.split_facts import SplitFacts
 from pipeline.training.results import (
     CalibrationBin,
     Difference,

@@ -18,7 +18,7 @@ from pipeline.images.pictures import PictureStore
 from pipeline.initialise import suggest_again
 from pipeline.outliers import Bound
 from pipeline.report import sheets
-from pipeline.splitting import NearPair
+from pipeline.split_facts import NearPair
 from pipeline.steps import ingest
 from pipeline.store import Store
 from pipeline.tables import read_all
