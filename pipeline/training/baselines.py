@@ -145,8 +145,8 @@ def fit_logistic(
     weights = (
         balance_classes(train, classes) if config.class_weight == "balanced" else train.weights
     )
-    chosen = np.random.default_rng(seed).permutation(len(train.labels))[:LOGISTIC_ROWS]
-    sample = train.take(np.sort(chosen))
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(train.labels))[:LOGISTIC_ROWS])
+    sample = train.take(chosen)
     known = validation.take(np.isin(validation.labels, sample.labels))
     fits = []
     with threadpool_limits(max(1, (os.cpu_count() or 1) // 2)), warnings.catch_warnings():

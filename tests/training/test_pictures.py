@@ -18,6 +18,7 @@ from pipeline.errors import StageError
 from pipeline.image_config import AugmentationConfig
 from pipeline.images.assembly import make_columns
 from pipeline.pictures import Pictures, Shape, SplitWriter, iter_pictures
+from pipeline.training.baselines import fit_logistic
 from pipeline.training.blocks import PictureBlocks, count_inference_rows, feed_pictures
 from pipeline.training.features import Layout, Picture, Split
 from pipeline.training.fit import Fitted, fit_network, predict
@@ -228,3 +229,20 @@ def test_inference_batches_are_bounded_in_pixels(tmp_path: Path) -> None:
     """However large the pictures, a network is given one at least and a million pixels at most."""
     split = make_split(tmp_path, 3, (8, 8, 1), 0)
     assert count_inference_rows(split.values) == (1 << 20) // 64
+
+
+def test_the_yardstick_weighs_each_row_by_its_own_weight() -> None:
+    """Rows of weight 0 have no say in the logistic regression: mislabelled ones don't matter."""
+    draw = np.random.default_rng(0)
+    values = draw.standard_normal((400, 3)).astype(np.float32)
+    labels = (values[:, 0] > 0).astype(np.int32)
+    wrong = np.arange(400) < 250
+    ones = np.ones(400, np.float32)
+
+    def make(targets: np.ndarray, weights: np.ndarray) -> Split:
+        return Split(np.arange(400), values, targets, weights, np.ones(400, bool))
+
+    train = make(np.where(wrong, 1 - labels, labels), np.where(wrong, 0, ones))
+    clean = make(labels, ones)
+    fitted = fit_logistic(train, clean, clean, 2, TrainingConfig(), seed=0)
+    assert (fitted.probabilities.argmax(axis=1) == labels).mean() > 0.95
