@@ -63,7 +63,7 @@ def find_worries(done: Initialised) -> list[str]:
     if worst:
         named = ", ".join(f"{c.name} {c.missing / facts.rows:.0%}" for c in worst)
         worries.append(
-            f"missing values in {_count(len(gaps), 'column')}: {named}; they will be imputed"
+            f"missing values in {write_count(len(gaps), 'column')}: {named}; they will be imputed"
         )
     for name in dropped:
         missing = next(column.missing for column in facts.columns if column.name == name)
@@ -108,7 +108,7 @@ def find_worries(done: Initialised) -> list[str]:
 
 def _find_picture_worries(images: ImageFacts, near: NearFacts | None) -> list[str]:
     worries = [
-        f"{_count(count, 'picture')} set aside: {reason}, such as "
+        f"{write_count(count, 'picture')} set aside: {reason}, such as "
         + next((file for file, why in images.set_aside if why == reason), "?")
         for reason, count in images.reasons.items()
     ]
@@ -148,7 +148,7 @@ def _describe_ingest(run: Run) -> str:
     facts = _read_facts(run, "ingest")
     asides = [f"{facts[k]} {k}" for k in ("unlabelled", "malformed", "unreadable") if facts[k]]
     if facts["images"] is not None:
-        classes = _count(len(facts["classes"]), "class").replace("classs", "classes")
+        classes = write_count(len(facts["classes"]), "class", "classes")
         return f"{facts['labelled']:,} pictures in {classes}" + _join(asides)
     return f"{facts['labelled']:,} rows × {len(facts['columns'])} columns" + _join(asides)
 
@@ -157,7 +157,7 @@ def _describe_validation(run: Run, when: When) -> str:
     facts = judge_results(run, when)
     failed = sum(check.status in ("failed", "error") for check in facts.checks)
     judged = sum(check.status != "not applicable" for check in facts.checks)
-    planned = sum(c.status == "failed" and c.repaired_by is not None for c in facts.checks)
+    planned = facts.planned_repairs
     repair = f", {planned} to be repaired" if planned and when == "raw" else ""
     return f"{failed} of {judged} expectations fail{repair}"
 
@@ -171,22 +171,25 @@ def _describe_clean(run: Run) -> str:
     facts = _read_facts(run, "clean")
     cells = sum(c["rows"] for c in facts["changes"] if c["column"] != "(rows)")
     if run.config.modality == "image":
-        return f"{_count(facts['quarantined'], 'picture')} set aside"
+        return f"{write_count(facts['quarantined'], 'picture')} set aside"
+    aside, dropped = facts["quarantined"], len(facts["fitted"]["dropped"])
     return (
-        f"{_count(cells, 'value')} mended, {_count(facts['quarantined'], 'row')} set aside, "
-        f"{_count(len(facts['fitted']['dropped']), 'column')} dropped"
+        f"{write_count(cells, 'value')} mended, {write_count(aside, 'row')} set aside, "
+        f"{write_count(dropped, 'column')} dropped"
     )
 
 
 def _describe_impute(run: Run) -> str:
     filled = _read_facts(run, "impute")["filled"]
-    return f"{_count(sum(filled.values()), 'gap')} filled in {_count(len(filled), 'column')}"
+    return (
+        f"{write_count(sum(filled.values()), 'gap')} filled in {write_count(len(filled), 'column')}"
+    )
 
 
 def _describe_encode(run: Run) -> str:
     if run.config.modality == "image":
         image = run.config.image
-        return f"{image.width} × {image.height} pixels × {_count(image.channels, 'channel')}"
+        return f"{image.width} × {image.height} pixels × {write_count(image.channels, 'channel')}"
     return f"{len(_read_facts(run, 'encode')['features'])} features"
 
 
@@ -225,7 +228,3 @@ def _read_facts(run: Run, name: str) -> dict[str, Any]:
 
 def _join(asides: list[str]) -> str:
     return f" ({', '.join(asides)} set aside)" if asides else ""
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pipeline.report.sheets import Sheet
     from pipeline.resampling import Resampled
     from pipeline.split_facts import NearFacts
+    from pipeline.training.features import Layout
 
 SHOWN_PAIRS = 40
 SHOWN_AUGMENTED = 6
@@ -148,7 +149,7 @@ def resample_pictures(run: Run, features: Address, out: Path) -> None:
     )
     changed = len(result.origin) != len(ids) or not np.array_equal(result.rows.row_ids, ids)
     if changed or result.facts.class_weights:
-        _write_resampled(run, features, out, result, ids)
+        _write_resampled(run, features, layout, out, result, ids)
     else:
         link_file(features.path / "train.parquet", out / "train.parquet")
     for name in ("validation.parquet", "test.parquet", LAYOUT):
@@ -157,7 +158,7 @@ def resample_pictures(run: Run, features: Address, out: Path) -> None:
 
 
 def _write_resampled(
-    run: Run, features: Address, out: Path, result: Resampled, ids: np.ndarray
+    run: Run, features: Address, layout: Layout, out: Path, result: Resampled, ids: np.ndarray
 ) -> None:
     """Write the training pictures in their new number, each new one with its parent's id."""
     import tempfile
@@ -168,11 +169,8 @@ def _write_resampled(
     from pipeline.augmentation.plan import plan_augmentation
     from pipeline.images.assembly import make_columns
     from pipeline.pictures import Pictures, SplitWriter, count_batch_rows
-    from pipeline.training.features import load_layout
 
-    layout = load_layout(features.path)
-    if layout.picture is None:
-        return
+    assert layout.picture is not None
     shape, rows = layout.picture.shape, result.rows
     places = rows.values[:, 0].astype(np.int64)
     made = result.origin != "original"
@@ -246,8 +244,6 @@ def show_pictures(run: Run, record: RunRecord) -> list[Sheet]:
 
 def _show_training(run: Run, frame: pd.DataFrame, store: PictureStore) -> list[Sheet]:
     """Show what augmentation makes of pictures, and what the network confuses."""
-    import numpy as np
-
     from pipeline.augmentation.augment import augment
     from pipeline.augmentation.draws import key_rows
     from pipeline.augmentation.plan import describe_plan, plan_augmentation
@@ -262,7 +258,7 @@ def _show_training(run: Run, frame: pd.DataFrame, store: PictureStore) -> list[S
         used = read_frame(run.address("encode").path / "train.parquet", [ROW_ID])[ROW_ID]
         train = frame[frame[ROW_ID].isin(used)]
         first = train.groupby(run.config.target, sort=True).head(1).head(SHOWN_AUGMENTED)
-        originals = store.read_rasters(np.array([frame.index.get_loc(i) for i in first.index]))
+        originals = store.read_rasters(first.index.to_numpy())
         keys = key_rows(first[ROW_ID])
         variants = [
             augment(originals, keys, plan, seed=run.config.seed, epoch=epoch)

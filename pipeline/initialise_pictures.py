@@ -11,7 +11,6 @@ from pipeline.config import DatasetConfig
 from pipeline.config_file import parse_config
 from pipeline.declaration import Initialised, learn_suites, quote
 from pipeline.image_config import ImageConfig
-from pipeline.image_steps import OnProgress
 from pipeline.images.listing import PICTURES
 from pipeline.ingest import IngestFacts
 from pipeline.plan import make_run
@@ -85,9 +84,7 @@ def _starts_picture(content: object) -> bool:
     return isinstance(content, bytes) and content.startswith(MAGIC)
 
 
-def initialise_pictures(
-    place: str, source: Path, target: str, store: Store, on_progress: OnProgress | None = None
-) -> Initialised:
+def initialise_pictures(place: str, source: Path, target: str, store: Store) -> Initialised:
     """Infer a declaration and suites from a source of pictures and write them.
 
     Parameters
@@ -110,13 +107,13 @@ def initialise_pictures(
         "augmentation": {"preset": "light"},
     }  # fmt: skip
     image = choose_image_config(list_pictures(source, parse_config(plain)))
-    config = parse_config(plain | {"image": image.model_dump(mode="json")})
-    facts = steps.ingest(make_run(store, config), on_progress).facts(IngestFacts)
+    plain["image"] = image.model_dump(mode="json")
+    config = parse_config(plain)
+    facts = steps.ingest(make_run(store, config)).facts(IngestFacts)
     counts = sorted(facts.classes.values())
     if counts[-1] >= IMBALANCE * counts[0]:
         # Measured on the samples: weights did more for the small classes than new pictures of them.
-        plain |= {"resampling": {"method": "class_weight"}}
-        config = parse_config(plain | {"image": image.model_dump(mode="json")})
+        config = parse_config(plain | {"resampling": {"method": "class_weight"}})
     done = suggest_for_pictures(config, store)
     store.config_path.parent.mkdir(parents=True, exist_ok=True)
     text = write_picture_declaration(config, facts, source.name)

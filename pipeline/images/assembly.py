@@ -113,12 +113,11 @@ def assemble_pictures(
                 "encoding", f"{name} has 0 pictures left of {len(frame)}",
                 "Give more pictures, or a larger split.validation and split.test",
             )  # fmt: skip
-    levels = Levels([], [])
-    for name, rows in splits.items():
-        measured = write_pictures(out / f"{name}.parquet", store, rows, target)
-        if name == "train":
-            levels = measured
-    write_picture_layout(out, target, classes, store.shape, levels)
+    levels = {
+        name: write_pictures(out / f"{name}.parquet", store, rows, target)
+        for name, rows in splits.items()
+    }
+    write_picture_layout(out, target, classes, store.shape, levels["train"])
     _write_repaired(out / "repaired", known, splits, store)
     (out / "preprocessor").mkdir()
     dump_json(

@@ -107,7 +107,7 @@ def _write_headline(record: RunRecord) -> str:
             f"Repair took the failed checks from {raw} to {left}; the version is published, and no "
             "network was trained on it yet."
         )
-    to_repair = sum(c.status == "failed" and c.repaired_by is not None for c in record.raw.checks)
+    to_repair = record.raw.planned_repairs
     if raw == 0:
         return f"The raw data passed all {write_count(len(record.raw.checks), 'check')}."
     return (

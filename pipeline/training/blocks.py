@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.pictures import Pictures
-from pipeline.training.features import Split, balance_classes
+from pipeline.training.features import Split, weigh_rows
 
 if TYPE_CHECKING:
     from pipeline.augmentation.feeding import Feeder
@@ -151,7 +151,7 @@ Blocks = RowBlocks | PictureBlocks
 def feed_rows(split: Split, config: TrainingConfig, classes: int, seed: int) -> RowBlocks:
     """Feed a fit with rows of a table; see ``feed_pictures``."""
     batch = min(config.batch_size, len(split.labels))
-    return RowBlocks(split, _weigh(split, config, classes), batch, seed)
+    return RowBlocks(split, weigh_rows(split, config, classes), batch, seed)
 
 
 def feed_pictures(
@@ -189,7 +189,7 @@ def feed_pictures(
         pictures.read,
         key_rows(split.row_ids),
         split.labels,
-        _weigh(split, config, classes),
+        weigh_rows(split, config, classes),
         batch=batch,
         classes=classes,
         plan=plan,
@@ -203,11 +203,6 @@ def _steady(data: Any) -> Any:
     options = tf.data.Options()
     options.autotune.enabled = False
     return data.with_options(options)
-
-
-def _weigh(split: Split, config: TrainingConfig, classes: int) -> np.ndarray:
-    balanced = config.class_weight == "balanced"
-    return balance_classes(split, classes) if balanced else split.weights
 
 
 def batch_rows(split: Split) -> Any:
@@ -236,16 +231,17 @@ def batch_rows(split: Split) -> Any:
 
 def iter_inputs(values: np.ndarray | Pictures) -> Iterator[np.ndarray]:
     """Give inputs in batches that a network can hold."""
+    rows = count_inference_rows(values)
     if isinstance(values, Pictures):
-        yield from values.iter_batches(count_inference_rows(values))
+        yield from values.iter_batches(rows)
         return
-    rows = INFERENCE_ROWS
-    if values.ndim == 4:
-        rows = max(1, INFERENCE_PIXELS // (values.shape[1] * values.shape[2]))
     for start in range(0, len(values), rows):
         yield values[start : start + rows]
 
 
-def count_inference_rows(pictures: Pictures) -> int:
-    """Count the pictures that a network is given at once."""
-    return max(1, INFERENCE_PIXELS // (pictures.shape[1] * pictures.shape[2]))
+def count_inference_rows(values: np.ndarray | Pictures) -> int:
+    """Count the rows, of a table or of pictures, that a network is given at once."""
+    if len(values.shape) == 2:
+        return INFERENCE_ROWS
+    pixels: int = values.shape[1] * values.shape[2]
+    return max(1, INFERENCE_PIXELS // pixels)

@@ -14,6 +14,8 @@ from pipeline.errors import StageError, name_examples
 if TYPE_CHECKING:
     import numpy as np
 
+    from pipeline.config import TrainingConfig
+
 STAGE = "training"
 
 
@@ -199,6 +201,11 @@ def balance_classes(split: Split, classes: int) -> np.ndarray:
     )
     weights: np.ndarray = (split.weights * factors[split.labels]).astype(np.float32)
     return weights
+
+
+def weigh_rows(split: Split, config: TrainingConfig, classes: int) -> np.ndarray:
+    """Give each row its weight in the loss: its own, times its class's where they are balanced."""
+    return balance_classes(split, classes) if config.class_weight == "balanced" else split.weights
 
 
 def _refuse_gaps(values: np.ndarray, layout: Layout, name: str) -> None:

@@ -72,6 +72,11 @@ class ValidationFacts:
     checks: list[Check]
     verdict: Verdict
 
+    @property
+    def planned_repairs(self) -> int:
+        """Checks that failed and that a stage is configured to repair."""
+        return sum(check.status == "failed" and bool(check.repaired_by) for check in self.checks)
+
     def of_suite(self, suite: str) -> list[Check]:
         """Select the checks of one suite."""
         return [check for check in self.checks if check.suite == suite]
