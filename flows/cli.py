@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pipeline.store import Store
 
 EPILOG = """exit codes: 0 done; 1 stopped by a gate or by what the data lacks; 2 wrong usage,
-configuration or source; 3 an error of ours"""
+configuration or source; 3 the machine failed (disk full, no permission, no server), or we did"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

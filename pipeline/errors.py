@@ -4,7 +4,9 @@ AssayError
 ├── ConfigError          dataset.yaml, an override or a command line is wrong      exit code 2
 ├── SourceError          the source can't be found, read or parsed                 exit code 2
 ├── DataContractError    the data breaks what a stage needs                        exit code 1
-└── StageError           a stage can't do what its configuration asks of the data  exit code 2
+├── StageError           a stage can't do what its configuration asks of the data  exit code 2
+└── MachineError         the disk is full, a folder can't be written, a server is  exit code 3
+                         down: nothing is wrong with data or configuration
 
 A message holds four parts: the stage, the column or class, the value seen with its count, the fix:
 
@@ -64,6 +66,12 @@ class DataContractError(AssayError):
 
 class StageError(AssayError):
     """A stage can't do to this data what its configuration asks."""
+
+
+class MachineError(AssayError):
+    """The machine, its disk or a server fails a run whose data and configuration are sound."""
+
+    exit_code = 3
 
 
 def name_examples(values: Iterable[object]) -> str:
