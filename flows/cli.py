@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from pipeline.store import Store
+from flows import commands
 
 EPILOG = """exit codes: 0 done; 1 stopped by a gate or by what the data lacks; 2 wrong usage,
 configuration or source; 3 the machine failed (disk full, no permission, no server), or we did"""
@@ -32,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gc.set_threshold(100_000, 20, 20)
     from pipeline.errors import AssayError
 
+    if getattr(options, "allow_outside", False):
+        os.environ["ASSAY_ALLOW_OUTSIDE"] = "1"
     try:
         code: int = options.run(options)
     except AssayError as error:
@@ -41,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if report is None:
             print(f"\n{error}", file=sys.stderr)
         else:  # the reasons were told already
-            print(f"\nNothing was published. Report: {_show(report)}", file=sys.stderr)
+            print(f"\nNothing was published. Report: {commands.show_path(report)}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print(
@@ -54,7 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if options.debug:
             raise
-        print(f"\nan error of ours: {type(error).__name__}: {error}", file=sys.stderr)
+        from pipeline.secrets import hide
+
+        what = hide(f"{type(error).__name__}: {error}")
+        print(f"\nan error of ours: {what}", file=sys.stderr)
         print("Run it again with --debug and report what it prints.", file=sys.stderr)
         return 3
     # What is loaded needs no collecting any more; at the exit that costs a second.
@@ -70,9 +75,9 @@ def make_parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
     )
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    added = parser.add_subparsers(dest="command", metavar="COMMAND")
 
-    init = commands.add_parser("init", help="infer a data set from your file or folder")
+    init = added.add_parser("init", help="infer a data set from your file or folder")
     init.add_argument(
         "source", type=Path,
         help="CSV or Parquet, also .gz or .zip, or a folder of them; or pictures: a folder of "
@@ -84,25 +89,29 @@ def make_parser() -> argparse.ArgumentParser:
     init.add_argument("--name", help="the data set's name; left out: from the file's name")
     init.add_argument("--key", metavar="COLUMN", help="a column that names each row")
     init.add_argument("--force", action="store_true", help="write over an earlier declaration")
-    init.set_defaults(run=_init)
+    init.set_defaults(run=commands.init)
 
-    suggest = commands.add_parser("suggest", help="suggest the suites anew, after an edit")
+    suggest = added.add_parser("suggest", help="suggest the suites anew, after an edit")
     suggest.add_argument("name", help="the data set")
-    suggest.set_defaults(run=_suggest)
+    suggest.set_defaults(run=commands.suggest)
 
-    settings = commands.add_parser("settings", help="list all settings of dataset.yaml")
+    settings = added.add_parser("settings", help="list all settings of dataset.yaml")
     settings.add_argument("section", nargs="?", help="such as cleaning; left out: all")
-    settings.set_defaults(run=_settings)
+    settings.set_defaults(run=commands.settings)
 
-    validate = commands.add_parser("validate", help="judge the raw data, nothing else")
-    run = commands.add_parser(
+    validate = added.add_parser("validate", help="judge the raw data, nothing else")
+    run = added.add_parser(
         "run", help="the whole refresh: validate, repair, publish, train, report"
     )
-    train = commands.add_parser("train", help="train the baseline on a published version")
+    train = added.add_parser("train", help="train the baseline on a published version")
     parser.add_argument(
         "--version", action="store_true", dest="show_version", help="print the version"
     )
-    for command, function in ((validate, _validate), (run, _run), (train, _train)):
+    for command, function in (
+        (validate, commands.validate),
+        (run, commands.run),
+        (train, commands.train),
+    ):
         command.add_argument("name", help="the data set")
         command.add_argument(
             "--set", action="append", default=[], metavar="section.key=value", dest="overrides",
@@ -111,159 +120,56 @@ def make_parser() -> argparse.ArgumentParser:
         command.set_defaults(run=function)
     run.add_argument("--prefect", action="store_true", help="as a Prefect flow run")
 
-    report = commands.add_parser("report", help="print where a version's report is")
+    report = added.add_parser("report", help="print where a version's report is")
     report.add_argument("--open", action="store_true", help="open it in a browser")
     for command in (report, train):
         command.add_argument("--version", help="left out: the current one")
-    versions = commands.add_parser("versions", help="list the published versions")
-    rollback = commands.add_parser("rollback", help="make an earlier version current")
-    docs = commands.add_parser("docs", help="build Great Expectations' Data Docs")
+    versions = added.add_parser("versions", help="list the published versions")
+    rollback = added.add_parser("rollback", help="make an earlier version current")
+    docs = added.add_parser("docs", help="build Great Expectations' Data Docs")
     for command, function in (
-        (report, _report), (versions, _versions), (rollback, _rollback), (docs, _docs),
+        (report, commands.report), (versions, commands.versions),
+        (rollback, commands.rollback), (docs, commands.docs),
     ):  # fmt: skip
         command.add_argument("name", help="the data set")
         command.set_defaults(run=function)
     rollback.add_argument("version", help="see `assay versions NAME`")
-    for command in commands.choices.values():  # --debug may stand behind the command too
+    _add_upkeep(added)
+    for command in added.choices.values():  # --debug may stand behind the command too
         command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS,
                              help="show tracebacks")  # fmt: skip
+    for command in (init, suggest, validate, run, train, docs):
+        command.add_argument(
+            "--allow-outside", action="store_true",
+            help="let the source lie outside of the project, as ASSAY_ALLOW_OUTSIDE=1 does",
+        )  # fmt: skip
     return parser
 
 
-def _store(name: str) -> Store:
-    from pipeline.errors import ConfigError, name_near_misses
-    from pipeline.store import Store, find_home
+def _add_upkeep(added: Any) -> None:
+    """Describe the commands of the unattended life."""
+    verify = added.add_parser("verify", help="compare a version with what was published")
+    pin = added.add_parser("pin", help="keep a version for good")
+    notify = added.add_parser("notify", help="try the notifications that dataset.yaml declares")
+    for command, function in (
+        (verify, commands.verify), (pin, commands.pin), (notify, commands.notify),
+    ):  # fmt: skip
+        command.add_argument("name", help="the data set")
+        command.set_defaults(run=function)
+    verify.add_argument("version", nargs="?", help="left out: the current one")
+    verify.add_argument("--all", action="store_true", help="all versions")
+    pin.add_argument("version", help="see `assay versions NAME`")
+    pin.add_argument("--release", action="store_true", help="leave it to retention.keep again")
 
-    store = Store(find_home(), name)
-    if not store.config_path.is_file():
-        known = sorted(p.parent.name for p in (store.home / "data").glob("*/dataset.yaml"))
-        raise ConfigError(
-            "config", f"there is no data set {name!r} in {store.home / 'data'}",
-            f"Create it with `assay init SOURCE --target COLUMN --name {name}`, go to the "
-            f"project's folder or set ASSAY_HOME; or another: {name_near_misses(name, known)}",
-        )  # fmt: skip
-    return store
-
-
-def _init(options: argparse.Namespace) -> int:
-    from flows.telling import tell_initialised
-    from pipeline.store import Store, find_home
-
-    print(f"assay init {options.source}", flush=True)
-    from pipeline.initialise import initialise, name_dataset
-
-    store = Store(find_home(), options.name or name_dataset(options.source))
-    done = initialise(options.source, options.target, store, key=options.key, force=options.force)
-    tell_initialised(done, store.home)
-    return 0
-
-
-def _suggest(options: argparse.Namespace) -> int:
-    print(f"assay suggest {options.name}", flush=True)
-    store = _store(options.name)
-    from pipeline.initialise import suggest_again
-
-    done = suggest_again(store)
-    for suite, count in done.expectations.items():
-        print(f"  {_show(store.suites / suite)}.json  {count} expectations")
-    return 0
-
-
-def _settings(options: argparse.Namespace) -> int:
-    from flows.settings import list_settings
-
-    print(list_settings(options.section))
-    return 0
-
-
-def _validate(options: argparse.Namespace) -> int:
-    print(f"assay validate {options.name}", flush=True)
-    _store(options.name)
-    from flows.refresh import validate
-
-    print(f"\nReport: {_show(validate(options.name, options.overrides))}")
-    return 0
-
-
-def _run(options: argparse.Namespace) -> int:
-    import os
-
-    print(f"assay run {options.name}", flush=True)
-    store = _store(options.name)
-    if options.prefect or os.environ.get("PREFECT_API_URL"):
-        from flows.prefect_flows import run_flow
-
-        return run_flow(options.name, options.overrides)
-    from flows.refresh import refresh
-
-    outcome = refresh(options.name, options.overrides)
-    if outcome.state == "unchanged":
-        print(f"Nothing changed since version {outcome.version}; nothing to do.")
-        if store.current() != outcome.version:
-            print(f"Current is {store.current()}; `assay rollback` makes another one current.")
-    print(f"Version: {_show(outcome.path)}\nReport:  {_show(outcome.path / 'report.html')}")
-    return 0
-
-
-def _train(options: argparse.Namespace) -> int:
-    print(f"assay train {options.name}", flush=True)
-    _store(options.name)
-    from flows.train import train
-
-    out = train(options.name, options.version, options.overrides)
-    print(f"\nModel and metrics: {_show(out)}")
-    return 0
-
-
-def _report(options: argparse.Namespace) -> int:
-    path = _store(options.name).version(options.version) / "report.html"
-    print(_show(path))
-    if options.open:
-        import webbrowser
-
-        webbrowser.open(path.as_uri())
-    return 0
-
-
-def _versions(options: argparse.Namespace) -> int:
-    store = _store(options.name)
-    current = store.current()
-    from flows.telling import describe_version
-
-    for version in store.versions():
-        mark = "*" if version == current else " "
-        print(f"{mark} {version}  {describe_version(store.published / version)}")
-    if current is None:
-        print(f"No version yet; publish one with `assay run {options.name}`.")
-    return 0
-
-
-def _rollback(options: argparse.Namespace) -> int:
-    store = _store(options.name)
-    store.version(options.version)
-    with store.lock():
-        store.make_current(options.version)
-    print(f"{options.name}: current is {options.version}")
-    return 0
-
-
-def _docs(options: argparse.Namespace) -> int:
-    print(f"assay docs {options.name}", flush=True)
-    _store(options.name)
-    from flows.refresh import build_docs
-
-    page = build_docs(options.name)
-    print("Great Expectations' pages load their styles from the network; offline they look bare.")
-    print(f"Data Docs: {_show(page)}")
-    return 0
-
-
-def _show(path: Path) -> str:
-    """Write a path shortly: relative to the current directory where it lies below."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+    serve = added.add_parser(
+        "serve", help="a Prefect server, a worker and all deployments on this machine, until Ctrl-C"
+    )
+    serve.add_argument("--port", type=int, default=4200, help="of the server; default 4200")
+    serve.set_defaults(run=commands.serve)
+    deploy = added.add_parser("deploy", help="register deployments at a Prefect server")
+    deploy.add_argument("names", nargs="*", metavar="NAME", help="data sets; left out: all")
+    deploy.add_argument("--pool", default="assay", help="the work pool; default assay")
+    deploy.set_defaults(run=commands.deploy)
 
 
 if __name__ == "__main__":

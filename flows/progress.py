@@ -38,6 +38,14 @@ class Progress:
         """Print a line."""
         print(text, file=self.stream, flush=True)
 
+    def wait(self, holder: str) -> None:
+        """Tell that another run of the data set is waited for."""
+        self.say(f"  … waiting for another run of this data set ({holder})")
+
+    def wait_source(self, reason: str) -> None:
+        """Tell that the source is being written."""
+        self.say(f"  … waiting for the source to be complete: {reason}")
+
     @contextmanager
     def stage(self, name: str) -> Iterator[list[str]]:
         """Time a stage; what is put into the list is told when it ends."""
@@ -78,6 +86,15 @@ class Progress:
                 yield
             finally:
                 self._status = None
+
+
+def in_flow_run() -> bool:
+    """Tell whether a Prefect flow run is under way in this context."""
+    if "prefect.context" not in sys.modules:
+        return False
+    from prefect.context import FlowRunContext
+
+    return FlowRunContext.get() is not None
 
 
 CURRENT: ContextVar[Progress | None] = ContextVar("progress", default=None)

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 from flows import tasks
-from flows.progress import telling
-from pipeline.plan import prepare
-from pipeline.store import find_home
+from flows.progress import Progress, telling
+from flows.watching import Outcome, Watch, watched
+from pipeline.config import DatasetConfig
+from pipeline.fetching import is_elsewhere
+from pipeline.plan import Run, declare, make_run
+from pipeline.sources import SourceChanged
+from pipeline.store import Store, find_home
+
+READINGS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a refresh ended.
-
-    Attributes
-    ----------
-    state
-        'published', or 'unchanged' where this very version was there already.
-    path
-        The version's folder.
-    """
-
-    state: Literal["published", "unchanged"]
-    version: str
-    path: Path
-
-
-def refresh(dataset: str, overrides: list[str] | None = None, home: Path | None = None) -> Outcome:
+def refresh(
+    dataset: str,
+    overrides: list[str] | None = None,
+    home: Path | None = None,
+    superseded: Callable[[], str | None] = lambda: None,
+) -> Outcome:
     """Validate, repair, re-check, resample, train and publish a data set.
 
     Parameters
@@ -41,24 +34,63 @@ def refresh(dataset: str, overrides: list[str] | None = None, home: Path | None 
         Texts of the form ``section.key=value`` that are laid over its dataset.yaml.
     home
         The project directory; left out: ASSAY_HOME, or the current directory.
+    superseded
+        Asked once the data set is free: why this run is not needed any more, if so.
 
     Raises
     ------
     AssayError
-        If the data or the configuration is at fault; ``tasks.GateStopped`` if a gate stops the run.
+        If the data or the configuration is at fault, or the machine fails;
+        ``watching.GateStopped`` if a gate stops the run, ``locking.Busy`` if another run is at
+        work and not to be waited for.
     """
-    started = datetime.now(UTC)
-    run = prepare(home or find_home(), dataset, overrides)
-    version = run.published()
-    if version is not None:
-        return Outcome("unchanged", version, run.store.version(version))
+    store = Store(home or find_home(), dataset)
+    with telling() as progress, watched(store) as watch:
+        config = declare(store, overrides)
+        with store.lock(config.runs.wait_seconds, progress.wait), watch.at_work():
+            reason = superseded()
+            if reason is None:
+                watch.outcome = _read_and_refresh(store, config, watch, progress)
+            else:
+                watch.outcome = Outcome("skipped", reason=reason)
+            return watch.outcome
 
-    with (
-        telling() as progress,
-        run.store.lock(),
-        tasks.warm_trainer(run),
-        tasks.recorded(run, started),
-    ):
+
+def _read_and_refresh(
+    store: Store, config: DatasetConfig, watch: Watch, progress: Progress
+) -> Outcome:
+    """Refresh; begin anew if the source changes while it is read."""
+    for reading in range(1, READINGS + 1):
+        try:
+            run = _plan(store, config, progress)
+            watch.run = run
+            version = run.published()
+            if version is not None:
+                if watch.was_cut_off(version):  # killed between its rename and its log line
+                    store.make_current(version)
+                    return Outcome("published", version, store.version(version))
+                return Outcome("unchanged", version, store.version(version))
+            current = store.current()
+            path = _run_stages(run, watch, progress)
+            gone = store.retire(config.retention.keep, current)
+            if gone:
+                progress.say(f"Deleted, by retention.keep: {', '.join(gone)}\n")
+            return Outcome("published", path.name, path)
+        except SourceChanged as error:
+            if reading == READINGS:
+                raise
+            progress.say(f"  … beginning anew. {error}")
+    raise AssertionError("the last reading returns or raises")
+
+
+def _plan(store: Store, config: DatasetConfig, progress: Progress) -> Run:
+    fetched = tasks.fetch(store, config) if is_elsewhere(config.source) else None
+    return make_run(store, config, fetched, progress.wait_source)
+
+
+def _run_stages(run: Run, watch: Watch, progress: Progress) -> Path:
+    started = watch.started
+    with tasks.warm_trainer(run):
         rows = tasks.ingest(run)
         tasks.validate_raw(run, rows)
         tasks.gate(run, "raw", started)
@@ -78,7 +110,7 @@ def refresh(dataset: str, overrides: list[str] | None = None, home: Path | None 
         tasks.train(run, resampled, unrepaired, folds)
         path = tasks.publish(run, started)
         progress.say(f"\n{progress.closing}\n")
-    return Outcome("published", path.name, path)
+    return path
 
 
 def validate(dataset: str, overrides: list[str] | None = None, home: Path | None = None) -> Path:
@@ -92,11 +124,13 @@ def validate(dataset: str, overrides: list[str] | None = None, home: Path | None
     Raises
     ------
     AssayError
-        If the data or the configuration is at fault; ``tasks.GateStopped`` if it fails the gate.
+        If the data or the configuration is at fault; ``watching.GateStopped`` if it fails the gate.
     """
     started = datetime.now(UTC)
-    run = prepare(home or find_home(), dataset, overrides)
-    with telling() as progress, run.store.lock():
+    store = Store(home or find_home(), dataset)
+    config = declare(store, overrides)
+    with telling() as progress, store.lock(config.runs.wait_seconds, progress.wait):
+        run = _plan(store, config, progress)
         tasks.validate_raw(run, tasks.ingest(run))
         tasks.gate(run, "raw", started)
         report = tasks.report_validation(run, started)
@@ -106,6 +140,8 @@ def validate(dataset: str, overrides: list[str] | None = None, home: Path | None
 
 def build_docs(dataset: str, home: Path | None = None) -> Path:
     """Validate the raw data by a checkpoint and build Great Expectations' Data Docs."""
-    run = prepare(home or find_home(), dataset)
-    with telling(), run.store.lock():
+    store = Store(home or find_home(), dataset)
+    config = declare(store)
+    with telling() as progress, store.lock(config.runs.wait_seconds, progress.wait):
+        run = _plan(store, config, progress)
         return tasks.build_docs(run, tasks.ingest(run))

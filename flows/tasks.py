@@ -7,7 +7,6 @@ Prefect is never imported here unless a flow run is under way: ``assay run`` doe
 from __future__ import annotations
 
 import functools
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,46 +14,23 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from flows.progress import current_progress
+from flows.artifacts import follow_training, show_result, show_validation
+from flows.progress import current_progress, in_flow_run
 from flows.telling import describe_stage
-from pipeline import steps, validation_steps
-from pipeline.errors import DataContractError
+from flows.watching import GateStopped
+from pipeline import fetching, steps, validation_steps
+from pipeline.config import DatasetConfig
+from pipeline.fetching import SourceUnavailable
 from pipeline.plan import Run
-from pipeline.store import Address
+from pipeline.store import Address, Store
 from pipeline.validation_steps import When
 
 if TYPE_CHECKING:
-    from pipeline.report.record import RunRecord
     from pipeline.training.client import Trainer
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class GateStopped(DataContractError):
-    """A gate stopped the run; nothing was published.
-
-    Attributes
-    ----------
-    report
-        Where the report of the stopped run lies.
-    """
-
-    def __init__(self, stage: str, problem: str, fix: str, report: Path) -> None:
-        super().__init__(stage, problem, fix)
-        self.report = report
-
-    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
-        return type(self), (self.stage, self.problem, self.fix, self.report)
-
-
-def in_flow_run() -> bool:
-    """Tell whether a Prefect flow run is under way in this context."""
-    if "prefect.context" not in sys.modules:
-        return False
-    from prefect.context import FlowRunContext
-
-    return FlowRunContext.get() is not None
+RETRY_SECONDS = (2.0, 10.0, 30.0)
 
 
 def stage(
@@ -79,8 +55,10 @@ def stage(
             from prefect.cache_policies import NO_CACHE
 
             # Prefect's cache stores pointers to files that may be gone; the store does it better.
+            # Nothing is tried again: a stage that failed fails again on the same data.
             options: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
-            wrapped: Any = task(name=name.replace("_", "-"), **options)(tell)
+            title = (function.__doc__ or name).splitlines()[0].rstrip(".")
+            wrapped: Any = task(name=name.replace("_", "-"), task_run_name=title, **options)(tell)
             result: R = wrapped(run, *args, **kwargs)
             return result
 
@@ -106,24 +84,43 @@ def warm_trainer(run: Run) -> Iterator[Trainer | None]:
             _trainers.remove(trainer)
 
 
-@contextmanager
-def recorded(run: Run, started: datetime) -> Iterator[None]:
-    """Log the run when it ends, however it ends, and let go of stages that no recent run used."""
-    try:
-        yield
-    finally:
-        run.store.record_run(
-            {
-                "started": started.isoformat(timespec="seconds"),
-                "key": run.key,
-                "seconds": current_progress().seconds,
-                "stages": [f"{name}-{key[:16]}" for name, key in run.keys.items()],
-            }
-        )
-
-
 # The process of the run at work; it can't travel through a task's arguments.
 _trainers: list[Trainer] = []
+
+
+def fetch(store: Store, config: DatasetConfig) -> Path:
+    """Fetch the source from another machine; try again where that can help."""
+    unavailable: list[bool] = []
+
+    def attempt() -> Path:
+        try:
+            return fetching.fetch(store, config)
+        except Exception as error:
+            unavailable.append(isinstance(error, SourceUnavailable))
+            raise
+
+    if in_flow_run():
+        from prefect import task
+        from prefect.cache_policies import NO_CACHE
+
+        wrapped: Any = task(
+            name="fetch",
+            task_run_name="Fetch the source",
+            cache_policy=NO_CACHE,
+            persist_result=False,
+            retries=len(RETRY_SECONDS),
+            retry_delay_seconds=list(RETRY_SECONDS),
+            retry_condition_fn=lambda *_: unavailable[-1],
+        )
+        path: Path = wrapped(attempt)()
+        return path
+    for pause in RETRY_SECONDS:
+        try:
+            return attempt()
+        except SourceUnavailable as error:
+            current_progress().say(f"  … trying again in {pause:g} s. {error}")
+            time.sleep(pause)
+    return attempt()
 
 
 @stage("ingest")
@@ -190,25 +187,8 @@ def make_folds(run: Run, rows: Address, assignment: Address) -> list[Address]:
 def train(run: Run, features: Address, unrepaired: Address | None, folds: list[Address]) -> Address:
     """Train the baseline and measure it."""
     trainer = _trainers[-1] if _trainers else None
-    advance = _show_progress(run) if in_flow_run() else current_progress().advance
+    advance = follow_training(run.store.dataset) if in_flow_run() else current_progress().advance
     return steps.train(run, features, unrepaired, folds, trainer, advance)
-
-
-def _show_progress(run: Run) -> Callable[[str, int, int], None]:
-    """Show in Prefect's UI how far the training has come, not more often than once a second."""
-    from prefect.artifacts import create_progress_artifact, update_progress_artifact
-
-    key = f"{_slug(run.store.dataset)}-training"
-    artifact: Any = create_progress_artifact(0.0, key=key, description="Epochs at most")
-    shown = [time.monotonic()]
-
-    def advance(what: str, step: int, steps: int) -> None:
-        if step == steps or time.monotonic() - shown[0] >= 1.0:
-            shown[0] = time.monotonic()
-            percent = 100.0 * step / steps
-            update_progress_artifact(artifact, percent, description=f"{what}: epoch {step}")
-
-    return advance
 
 
 @stage("publish")
@@ -218,7 +198,7 @@ def publish(run: Run, started: datetime) -> Path:
     from pipeline.report.text import render_text
 
     path, record = publish_version(run, started, current_progress().seconds)
-    _create_artifacts(record)
+    show_result(record, path / "report.html")
     current_progress().closing = render_text(record)
     return path
 
@@ -249,13 +229,14 @@ def gate(run: Run, when: When, started: datetime) -> None:
         If a critical expectation fails that no later stage is to repair.
     """
     facts = validation_steps.judge_results(run, when)
+    show_validation(run.store.dataset, when, facts)
     if facts.verdict.passed:
         return
     from pipeline.publishing import write_stopped
     from pipeline.report.text import render_text
 
     report, record = write_stopped(run, when, started, current_progress().seconds)
-    _create_artifacts(record)
+    show_result(record, report)
     current_progress().say("\n" + render_text(record))
     reasons = facts.verdict.reasons
     more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
@@ -265,33 +246,3 @@ def gate(run: Run, when: When, started: datetime) -> None:
         f"Correct the data, or the expectation in expectations/{run.store.dataset}",
         report,
     )
-
-
-def _create_artifacts(record: RunRecord) -> None:
-    """Show the result in Prefect's UI: a summary, and the checks that failed."""
-    if not in_flow_run():
-        return
-    from prefect.artifacts import create_markdown_artifact, create_table_artifact
-
-    from pipeline.report.markdown import render_markdown
-
-    slug = _slug(record.dataset)
-    create_markdown_artifact(
-        render_markdown(record), key=f"{slug}-report", description="What the run found"
-    )
-    for when, facts in (("raw", record.raw), ("repaired", record.repaired)):
-        if facts is None:
-            continue
-        table = [
-            {"suite": c.suite, "column": c.column or "", "severity": c.severity, "rule": c.rule,
-             "status": c.status, "found": c.observed}
-            for c in facts.checks
-        ]  # fmt: skip
-        create_table_artifact(
-            table, key=f"{slug}-validation-{when}", description=f"Expectations on the {when} data"
-        )
-
-
-def _slug(name: str) -> str:
-    """Write a name as Prefect asks of an artifact's key."""
-    return "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower())

@@ -37,6 +37,8 @@ def tell_initialised(done: Initialised, home: Path) -> None:
     shares = [f"{name} {count:,} ({count / facts.labelled:.1%})" for name, count in classes[:6]]
     more = f" and {len(classes) - 6} more" if len(classes) > 6 else ""
     print(f"target    {config.target}: " + ", ".join(shares) + more)
+    if done.copied is not None:
+        print(f"copied to {done.copied.relative_to(home)}; --allow-outside would leave it in place")
     worries = find_worries(done)
     print("\nWhat looks wrong" if worries else "\nNothing looks wrong.")
     for worry in worries:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flows.progress import telling
-from pipeline.config_file import load_config
 from pipeline.errors import ConfigError
-from pipeline.store import Store, find_home
+from pipeline.plan import declare
+from pipeline.store import STAMP, Store, find_home
+
+if TYPE_CHECKING:
+    from pipeline.training.results import TrainingFacts
 
 
 def train(
@@ -32,24 +36,35 @@ def train(
                 f"Set it in a run: assay run {dataset} --set {override}",
             )  # fmt: skip
     store = Store(home or find_home(), dataset)
-    config = load_config(store.config_path, overrides or [])
+    config = declare(store, overrides)
     features = store.version(version)
-    out = store.runs / "trainings" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    with telling() as progress, progress.stage("train") as told:
+    name = f"{datetime.now(UTC):{STAMP}}"
+    with (
+        telling() as progress,
+        store.lock(config.runs.wait_seconds, progress.wait),
+        progress.stage("train") as told,
+    ):
         from pipeline.training.evaluate import train_baseline
 
-        facts = train_baseline(
-            features,
-            out,
-            config.training,
-            seed=config.seed,
-            augmentation=config.augmentation,
-            on_progress=progress.advance,
+        facts: list[TrainingFacts] = []
+        out = store.write_aside(
+            "trainings",
+            name,
+            lambda folder: facts.append(
+                train_baseline(
+                    features,
+                    folder,
+                    config.training,
+                    seed=config.seed,
+                    augmentation=config.augmentation,
+                    on_progress=progress.advance,
+                )
+            ),
         )
-        told.append(f"{facts.epochs_run} epochs on {features.name}")
+        told.append(f"{facts[0].epochs_run} epochs on {features.name}")
     from pipeline.report.wording import write_interval
 
-    for score in facts.scores:
+    for score in facts[0].scores:
         shown = write_interval(score.metrics["balanced_accuracy"])
         progress.say(f"    {score.title:<36} balanced accuracy {shown}")
     return out

@@ -12,6 +12,12 @@ from pydantic import Field, model_validator
 
 from pipeline.image_config import AugmentationConfig, ImageConfig
 from pipeline.sections import Counts, Fraction, Section, Share, Texts
+from pipeline.upkeep_config import (
+    NotificationsConfig,
+    RetentionConfig,
+    RunsConfig,
+    ScheduleConfig,
+)
 
 Role = Literal[
     "numeric", "categorical", "boolean", "datetime", "text", "identifier", "constant", "target"
@@ -151,22 +157,25 @@ class EncodingConfig(Section):
     max_categories: int = Field(50, ge=2, description="frequent categories kept per column")
 
 
+Resampling = Literal[
+    "none",
+    "random_over",
+    "random_under",
+    "smote",
+    "smotenc",
+    "tomek",
+    "enn",
+    "smote_tomek",
+    "smote_enn",
+    "class_weight",
+    "augment",
+]
+
+
 class ResamplingConfig(Section):
     """Class balance of the training split."""
 
-    method: Literal[
-        "none",
-        "random_over",
-        "random_under",
-        "smote",
-        "smotenc",
-        "tomek",
-        "enn",
-        "smote_tomek",
-        "smote_enn",
-        "class_weight",
-        "augment",
-    ] = "none"
+    method: Resampling = "none"
     ratio: float = Field(
         1.0, gt=0, le=1, description="rows of each other class over rows of the largest"
     )
@@ -231,7 +240,12 @@ class DatasetConfig(Section):
     """One data set: ``data/<dataset>/dataset.yaml``."""
 
     dataset: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)
-    source: str = Field(description="file or folder, relative to dataset.yaml")
+    source: str = Field(
+        min_length=1,
+        description="file or folder, relative to dataset.yaml; or a URL: http(s), s3, a database; "
+        "write secrets as ${NAME}",
+    )
+    query: str | None = Field(None, description="SQL, where the source is a database")
     target: str = Field(description="the column to predict")
     key: str | None = Field(None, description="the column that names a row")
     modality: Literal["table", "image"] = "table"
@@ -247,3 +261,8 @@ class DatasetConfig(Section):
     resampling: ResamplingConfig = ResamplingConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     training: TrainingConfig = TrainingConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    tags: Texts = Field((), description="of the data set's deployments")
+    runs: RunsConfig = RunsConfig()
+    retention: RetentionConfig = RetentionConfig()
+    notifications: NotificationsConfig = NotificationsConfig()

@@ -12,6 +12,7 @@ from pipeline.config import ColumnConfig, DatasetConfig
 from pipeline.errors import ConfigError, name_near_misses
 from pipeline.image_config import AugmentationConfig, ImageConfig
 from pipeline.sections import Section
+from pipeline.upkeep_config import NotificationsConfig
 
 # What fits pictures: outliers among them leave the training split, but not for their size alone.
 IMAGE_DEFAULTS: Mapping[str, Any] = {
@@ -61,6 +62,17 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> DatasetConfig:
     for override in overrides:
         _apply_override(raw, override)
     return parse_config(raw, where=f"{path} with --set" if overrides else str(path))
+
+
+def load_notifications(path: Path) -> NotificationsConfig:
+    """Read who is to be told, also from a ``dataset.yaml`` with faults elsewhere in it."""
+    import yaml
+
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return NotificationsConfig.model_validate(raw.get("notifications") or {})
+    except (OSError, ValueError, AttributeError, yaml.YAMLError, RecursionError):
+        return NotificationsConfig()
 
 
 def parse_config(raw: Mapping[str, Any], *, where: str = "dataset.yaml") -> DatasetConfig:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +14,18 @@ import pandas as pd
 from pipeline.cleaning import FittedCleaning, fit_cleaning
 from pipeline.config import DatasetConfig
 from pipeline.dataset import TrainSet
+from pipeline.disk import TEMPORARY, explaining, make_directory
+from pipeline.errors import ConfigError
+from pipeline.hashing import hash_tree
 from pipeline.ingest import IngestFacts
+from pipeline.sources import OUTSIDE
 from pipeline.split_facts import NearFacts
 from pipeline.splitting import Assignment
 from pipeline.store import Store
 from pipeline.validation.suggest import suggest_suites
 from pipeline.validation.suites import write_suites
 
+MOST_COPIED = 2 << 30  # bytes
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 
@@ -30,6 +37,8 @@ class Initialised:
     ----------
     near
         Near-duplicates among pictures.
+    copied
+        Where the source was copied to, if it lay outside of the project.
     """
 
     config: DatasetConfig
@@ -41,6 +50,7 @@ class Initialised:
     expectations: dict[str, int]
     paths: list[Path]
     near: NearFacts | None = None
+    copied: Path | None = None
 
 
 def learn_suites(
@@ -67,6 +77,51 @@ def learn_suites(
         [store.config_path, store.suites],
         assignment.facts.near,
     )
+
+
+def bring_in(source: Path, store: Store, *, force: bool) -> tuple[Path, Path | None]:
+    """Bring a source into the project, unless it lies there or may stay where it is.
+
+    Returns
+    -------
+    tuple
+        Where the source is to be read, and the copy, if one was made where nothing was.
+
+    Raises
+    ------
+    ConfigError
+        If the source is too large to be copied unasked, or another file has its place.
+    """
+    source = source.resolve()
+    if source.is_relative_to(store.home) or os.environ.get(OUTSIDE):
+        return source, None
+    files = [f for f in source.rglob("*") if f.is_file()] if source.is_dir() else [source]
+    size = sum(file.stat().st_size for file in files)
+    place = store.config_path.parent / source.name
+    if size > MOST_COPIED:
+        raise ConfigError(
+            "init",
+            f"{source} lies outside of the project {store.home} and is {size:,} bytes large",
+            f"Move it into {place.parent}, or leave it where it is: --allow-outside, then and in "
+            "each run",
+        )  # fmt: skip
+    if place.exists() and not force and hash_tree(place) != hash_tree(source):
+        raise ConfigError(
+            "init", f"{place} is there already and differs from {source}",
+            "Rename one of them, or write over it with --force",
+        )  # fmt: skip
+    was_there = place.exists()
+    with explaining("init", place):
+        make_directory(place.parent)
+        copy = place.with_name(f"{TEMPORARY}{place.name}")
+        if source.is_dir():
+            shutil.rmtree(copy, ignore_errors=True)
+            shutil.copytree(source, copy)
+            shutil.rmtree(place, ignore_errors=True)
+        else:
+            shutil.copy2(source, copy)
+        os.replace(copy, place)
+    return place, None if was_there else place
 
 
 def quote(text: str) -> str:

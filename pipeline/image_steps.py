@@ -36,9 +36,7 @@ def ingest_pictures(run: Run, out: Path, on_progress: OnProgress | None = None) 
     from pipeline.images.ingest import read_pictures
     from pipeline.tables import write_frame, write_parts
 
-    canonical = read_pictures(
-        run.store.source(run.config.source), run.config, out, on_progress=on_progress
-    )
+    canonical = read_pictures(run.source, run.config, out, on_progress=on_progress)
     write_parts(out, canonical.frame, run.config.ingest.partition_rows)
     write_frame(out / "unlabelled.parquet", canonical.unlabelled)
     dump_json(out / "columns.json", canonical.rules)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.config import CleaningConfig, DatasetConfig
 from pipeline.config_file import load_config, parse_config
-from pipeline.declaration import Initialised, learn_suites, quote
+from pipeline.declaration import Initialised, bring_in, learn_suites, quote
+from pipeline.disk import disappear, write_whole
 from pipeline.errors import ConfigError, SourceError, name_near_misses
 from pipeline.ingest import Canonical, ColumnFacts, IngestFacts, canonicalise
+from pipeline.plan import find_source
 from pipeline.reading import read_source
+from pipeline.sources import settle
 from pipeline.splitting import split_rows
 from pipeline.store import Store
+from pipeline.upkeep_config import RunsConfig
 
 IMBALANCE = 3.0
 FEW_ROWS = 30
@@ -28,7 +33,7 @@ def initialise(
     Parameters
     ----------
     source
-        The user's own file or folder; it stays where it is.
+        The user's own file or folder; it is copied if it lies outside of the project.
     target
         The column to predict; for class folders of pictures the name that the class is to have,
         left out: ``label``.
@@ -49,12 +54,20 @@ def initialise(
             "init", f"{store.config_path} exists already",
             "Choose another --name, or write over it with --force",
         )  # fmt: skip
-    from pipeline.initialise_pictures import (
-        holds_pictures,
-        initialise_pictures,
-        is_parquet,
-    )
+    place, copied = bring_in(source, store, force=force)
+    try:
+        done = _initialise(place, target, store, key)
+    except BaseException:
+        if copied is not None:
+            disappear(copied)
+        raise
+    return replace(done, copied=copied)
 
+
+def _initialise(source: Path, target: str | None, store: Store, key: str | None) -> Initialised:
+    from pipeline.initialise_pictures import holds_pictures, initialise_pictures, is_parquet
+
+    settle(store, source, RunsConfig())
     if holds_pictures(source) and (target or not is_parquet(source)):
         return initialise_pictures(_place(source, store), source, target or "label", store)
     if target is None:
@@ -75,9 +88,8 @@ def initialise(
     canonical = canonicalise(table, draft)
     config = _choose(draft, canonical)
     text = write_declaration(config, canonical.facts, source.name)
-    store.config_path.parent.mkdir(parents=True, exist_ok=True)
     done = _suggest(config, canonical, store)
-    store.config_path.write_text(text, encoding="utf-8")
+    write_whole(store.config_path, text)
     return done
 
 
@@ -94,7 +106,7 @@ def suggest_again(store: Store) -> Initialised:
         from pipeline.initialise_pictures import suggest_for_pictures
 
         return suggest_for_pictures(config, store)
-    table = read_source(store.source(config.source), config.ingest)
+    table = read_source(find_source(store, config)[0], config.ingest)
     return _suggest(config, canonicalise(table, config), store)
 
 

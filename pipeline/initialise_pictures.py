@@ -10,6 +10,7 @@ from pipeline import steps
 from pipeline.config import DatasetConfig
 from pipeline.config_file import parse_config
 from pipeline.declaration import Initialised, learn_suites, quote
+from pipeline.disk import write_whole
 from pipeline.image_config import ImageConfig
 from pipeline.images.listing import PICTURES
 from pipeline.ingest import IngestFacts
@@ -115,9 +116,7 @@ def initialise_pictures(place: str, source: Path, target: str, store: Store) -> 
         # Measured on the samples: weights did more for the small classes than new pictures of them.
         config = parse_config(plain | {"resampling": {"method": "class_weight"}})
     done = suggest_for_pictures(config, store)
-    store.config_path.parent.mkdir(parents=True, exist_ok=True)
-    text = write_picture_declaration(config, facts, source.name)
-    store.config_path.write_text(text, encoding="utf-8")
+    write_whole(store.config_path, write_picture_declaration(config, facts, source.name))
     return done
 
 

@@ -9,7 +9,10 @@ from pathlib import Path
 from pipeline.config import DatasetConfig
 from pipeline.config_file import load_config
 from pipeline.errors import ConfigError
-from pipeline.store import Address, Store, hash_code, hash_key, hash_tree, package_versions
+from pipeline.fetching import fetch, is_elsewhere
+from pipeline.hashing import hash_code, hash_key, hash_tree, package_versions
+from pipeline.sources import locate, settle, unchanging
+from pipeline.store import Address, Store
 from pipeline.validation.suites import find_expected_bounds, find_named_columns, read_suites
 
 PACKAGES = (
@@ -24,6 +27,10 @@ class Run:
 
     Attributes
     ----------
+    source
+        Where the source lies, or where it was fetched to.
+    stamp
+        What the source looked like when it was hashed, see ``sources.take_stock``.
     sources, suites
         SHA-256 of each file by name.
     expected
@@ -34,6 +41,8 @@ class Run:
 
     store: Store
     config: DatasetConfig
+    source: Path
+    stamp: str
     sources: dict[str, str]
     suites: dict[str, str]
     expected: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
@@ -83,38 +92,74 @@ class Run:
         return next((name for name in self.store.versions() if name.endswith(mark)), None)
 
 
-def prepare(home: Path, dataset: str, overrides: list[str] | None = None) -> Run:
-    """Read the declaration, hash the inputs, work out the key of each stage.
+def declare(store: Store, overrides: list[str] | None = None) -> DatasetConfig:
+    """Read the declaration of a data set.
 
     Raises
     ------
-    ConfigError, SourceError
-        If the declaration is wrong or the source is not there.
+    ConfigError
+        If it is wrong.
     """
-    store = Store(home, dataset)
     config = load_config(store.config_path, overrides or [])
-    if config.dataset != dataset:
+    if config.dataset != store.dataset:
         raise ConfigError(
-            "config", f"dataset is {config.dataset!r}, but its folder is data/{dataset}",
+            "config",
+            f"dataset is {config.dataset!r}, but its folder is data/{store.dataset}",
             "Give both one name",
-        )  # fmt: skip
-    return make_run(store, config)
+        )
+    return config
 
 
-def make_run(store: Store, config: DatasetConfig) -> Run:
-    """Hash the inputs and work out the key of each stage.
+def prepare(home: Path, dataset: str, overrides: list[str] | None = None) -> Run:
+    """Read the declaration of a data set and make its run, see ``declare`` and ``make_run``."""
+    store = Store(home, dataset)
+    return make_run(store, declare(store, overrides))
+
+
+def make_run(
+    store: Store,
+    config: DatasetConfig,
+    fetched: Path | None = None,
+    on_wait: Callable[[str], None] | None = None,
+) -> Run:
+    """Find the source whole, hash the inputs, work out the key of each stage.
+
+    Parameters
+    ----------
+    fetched
+        The source, where it was fetched already.
+    on_wait
+        Told once, if the source is still being written, what is waited for.
 
     Raises
     ------
-    ConfigError, SourceError
-        If a suite is wrong or the source is not there.
+    ConfigError
+        If a suite is wrong, or the source lies where it must not.
+    SourceError
+        If the source is not there, can't be fetched, or is still being written.
     """
-    sources = hash_tree(store.source(config.source))
+    path, stamp = find_source(store, config, fetched, on_wait)
+    with unchanging(store, path, stamp):
+        sources = hash_tree(path)
     suites = hash_tree(store.suites) if store.suites.is_dir() else {}
     read = read_suites(store.suites, store.dataset) if suites else {}
     expected = find_expected_bounds(read)
     keys = plan_keys(config, sources, suites, expected)
-    return Run(store, config, sources, suites, expected, find_named_columns(read), keys)
+    named = find_named_columns(read)
+    return Run(store, config, path, stamp, sources, suites, expected, named, keys)
+
+
+def find_source(
+    store: Store,
+    config: DatasetConfig,
+    fetched: Path | None = None,
+    on_wait: Callable[[str], None] | None = None,
+) -> tuple[Path, str]:
+    """Find the source, or fetch it, and wait until it is whole; also return its stamp."""
+    if fetched is None and is_elsewhere(config.source):
+        fetched = fetch(store, config)
+    path = fetched or locate(store, config.source)
+    return path, settle(store, path, config.runs, on_wait).stamp
 
 
 def plan_keys(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pipeline.errors import ConfigError
+from pipeline.integrity import refuse_differences
 from pipeline.preprocessor import Preprocessor, load_preprocessor
 
 if TYPE_CHECKING:
@@ -56,15 +57,27 @@ class PublishedVersion:
         return pd.DataFrame(probabilities, columns=self.preprocessor.classes)
 
 
-def open_version(path: str | Path) -> PublishedVersion:
+def open_version(path: str | Path, *, verify: bool = False) -> PublishedVersion:
     """Open a version with its preprocessor and its network.
+
+    Parameters
+    ----------
+    path
+        Its folder, or ``current``, which is followed once: a version that becomes current meanwhile
+        does not mix in.
+    verify
+        Hash every file first and compare with the manifest.
 
     Raises
     ------
     ConfigError
         If the folder is not a published version.
+    DataContractError
+        If a file of it is not as it was published, and ``verify`` asks for that.
     """
-    path = Path(path)
+    path = Path(path).resolve()
+    if verify:
+        refuse_differences(path)
     if not (path / "model" / "baseline.keras").is_file():
         raise ConfigError(
             "store", f"{path} holds no published version",

@@ -10,9 +10,11 @@ from typing import Any
 
 from pipeline.assembly import AssemblyFacts
 from pipeline.cleaning import CleaningFacts
+from pipeline.hashing import hash_file, package_versions
 from pipeline.image_steps import show_pictures
 from pipeline.imputation import ImputationFacts
 from pipeline.ingest import IngestFacts
+from pipeline.integrity import MANIFEST, write_checksum
 from pipeline.plan import PACKAGES, Run
 from pipeline.profile import ColumnProfile, profile_columns
 from pipeline.report.markdown import render_markdown
@@ -20,12 +22,12 @@ from pipeline.report.page import render_html
 from pipeline.report.record import RunRecord
 from pipeline.resampling import ResamplingFacts
 from pipeline.split_facts import SplitFacts
-from pipeline.store import dump_json, hash_file, package_versions
+from pipeline.store import STAMP, dump_json
 from pipeline.tables import read_all
 from pipeline.training.results import TrainingFacts
 from pipeline.validation_steps import When, judge_results
 
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2  # 1 had no checksum of the manifest
 RAW_STAGES = {"ingest", "validate_raw"}
 REPAIRED_STAGES = RAW_STAGES | {"split", "clean", "impute", "validate_repaired"}
 FEATURE_FILES = ("train.parquet", "validation.parquet", "test.parquet", "layout.json")
@@ -83,14 +85,9 @@ def _profile(
     return profile_columns(raw, after, ingest.schema, spans)
 
 
-def name_version(run: Run, started: datetime) -> str:
-    """Name a version by its time, for people, and its key, for machines."""
-    return f"{started.astimezone(UTC):%Y%m%d-%H%M%S}-{run.key[:8]}"
-
-
 def publish(run: Run, started: datetime, seconds: dict[str, float]) -> tuple[Path, RunRecord]:
     """Assemble a version from the stages' outputs, with its report, and publish it whole."""
-    version = name_version(run, started)
+    version = run.store.name_version(run.key)
     record = make_record(run, started.isoformat(timespec="seconds"), seconds, version)
     path = run.store.publish(version, lambda folder: _fill(run, record, folder))
     return path, record
@@ -115,9 +112,8 @@ def _write_apart(
 ) -> tuple[Path, RunRecord]:
     """Write reports outside of the published versions."""
     record = make_record(run, started.isoformat(timespec="seconds"), seconds, None, last)
-    folder = run.store.runs / kind / name_version(run, started)
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_reports(run, record, folder)
+    name = f"{started.astimezone(UTC):{STAMP}}-{run.key[:8]}"
+    folder = run.store.write_aside(kind, name, lambda out: _write_reports(run, record, out))
     return folder / "report.html", record
 
 
@@ -142,7 +138,8 @@ def _fill(run: Run, record: RunRecord, folder: Path) -> None:
         shutil.copytree(results, folder / "validation" / when)
     shutil.copyfile(run.address("clean").path / "quarantine.parquet", folder / "quarantine.parquet")
     _write_reports(run, record, folder)
-    dump_json(folder / "manifest.json", _make_manifest(run, record, folder))
+    dump_json(folder / MANIFEST, _make_manifest(run, record, folder))
+    write_checksum(folder)
 
 
 def _make_manifest(run: Run, record: RunRecord, folder: Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from pipeline.image_steps import (
     resample_pictures,
 )
 from pipeline.plan import Run
+from pipeline.sources import unchanging
 from pipeline.store import FACTS, Address, dump_json, load_facts
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def ingest(run: Run, on_progress: OnProgress | None = None) -> Address:
         from pipeline.reading import read_source
         from pipeline.tables import write_frame, write_parts
 
-        table = read_source(run.store.source(run.config.source), run.config.ingest)
+        table = read_source(run.source, run.config.ingest)
         canonical = canonicalise(table, run.config)
         write_parts(out, canonical.frame, run.config.ingest.partition_rows)
         write_frame(out / "unlabelled.parquet", canonical.unlabelled)
@@ -49,7 +50,11 @@ def ingest(run: Run, on_progress: OnProgress | None = None) -> Address:
         dump_json(out / "columns.json", canonical.rules)
         dump_json(out / FACTS, canonical.facts)
 
-    address = run.build("ingest", make)
+    def make_unchanging(out: Path) -> None:
+        with unchanging(run.store, run.source, run.stamp):
+            make(out)
+
+    address = run.build("ingest", make_unchanging)
     _check_declared(run, address)
     return address
 

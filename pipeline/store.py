@@ -9,32 +9,40 @@ again. A published version appears in the same way; ``current`` is a link that i
     expectations/<dataset>/              suites
     data/runs/<dataset>/stages/          stage directories, <stage>-<key>
     data/runs/<dataset>/stopped/         reports of runs that a gate stopped
-    data/runs/<dataset>/runs.jsonl       one line for each run
+    data/runs/<dataset>/runs.jsonl       a line for each run; ``running.json`` while one is at work
+    data/runs/<dataset>/fetched/         the source, where it comes from a database or a server
     data/published/<dataset>/<version>/  versions; current -> <version>
+    data/published/<dataset>/.pins/      an empty file for each version that is kept for good
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import hashlib
 import json
 import os
 import shutil
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, is_dataclass
-from functools import cache
-from importlib import metadata
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pipeline.errors import ConfigError, SourceError, StageError, name_near_misses
+from pipeline.disk import (
+    TEMPORARY,
+    appear,
+    disappear,
+    explaining,
+    fsync_directory,
+    make_directory,
+    sweep,
+)
+from pipeline.errors import ConfigError, StageError, name_near_misses
+from pipeline.locking import OnWait, hold
 
 T = TypeVar("T")
 FACTS = "facts.json"
-KEPT_RUNS = 5
-CHUNK = 1 << 20
+STAMP = "%Y%m%d-%H%M%S"
+RESERVED = ("runs", "published")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +85,6 @@ class Store:
         """Directory of the versions."""
         return self.home / "data" / "published" / self.dataset
 
-    def source(self, name: str) -> Path:
-        """Resolve the source that dataset.yaml names.
-
-        Raises
-        ------
-        SourceError
-            If there is nothing at that place.
-        """
-        path = (self.config_path.parent / name).resolve()
-        if not path.exists():
-            near = [item.name for item in path.parent.glob("*")] if path.parent.is_dir() else []
-            raise SourceError(
-                "ingest", f"the source {path} was not found",
-                f"Correct `source` in {self.config_path}: {name_near_misses(path.name, near)}",
-            )  # fmt: skip
-        return path
-
     def find(self, stage: str, key: str) -> Address | None:
         """Find the finished output of a stage."""
         path = self.runs / "stages" / f"{stage}-{key[:16]}"
@@ -108,14 +99,7 @@ class Store:
         if found is not None:
             return found
         final = self.runs / "stages" / f"{stage}-{key[:16]}"
-        temporary = final.with_name(f".tmp-{final.name}-{os.getpid()}")
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        try:
-            make(temporary)
-            _appear(temporary, final)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+        self._make_whole(stage, final, make)
         return Address(stage, key, final)
 
     def publish(self, version: str, fill: Callable[[Path], None]) -> Path:
@@ -125,28 +109,55 @@ class Store:
         ------
         StageError
             If a version of that name is there already.
+        MachineError
+            If the disk is full or can't be written.
         """
         final = self.published / version
         if final.exists():
             raise StageError("publish", f"version {version} exists already", "Run again")
-        temporary = self.published / f".tmp-{version}"
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        try:
-            fill(temporary)
-            _appear(temporary, final)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+        self._make_whole("publish", final, fill)
         self.make_current(version)
         return final
 
+    def write_aside(self, kind: str, name: str, fill: Callable[[Path], None]) -> Path:
+        """Write a folder of reports below the runs, whole, in place of an earlier one."""
+        final = self.runs / kind / name
+        if final.exists():
+            disappear(final)
+        self._make_whole("report", final, fill)
+        return final
+
+    def _make_whole(self, stage: str, final: Path, make: Callable[[Path], None]) -> None:
+        temporary = final.with_name(f"{TEMPORARY}{final.name}-{os.getpid()}")
+        try:
+            with explaining(stage, final.parent):
+                shutil.rmtree(temporary, ignore_errors=True)
+                make_directory(temporary)
+                make(temporary)
+                appear(temporary, final)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
     def make_current(self, version: str) -> None:
         """Let ``current`` name a published version, by one atomic replacement."""
-        link = self.published / f".tmp-current-{os.getpid()}"
-        link.unlink(missing_ok=True)
-        link.symlink_to(version)
-        os.replace(link, self.published / "current")
-        _fsync_directory(self.published)
+        link = self.published / f"{TEMPORARY}current-{os.getpid()}"
+        with explaining("publish", self.published):
+            link.unlink(missing_ok=True)
+            link.symlink_to(version)
+            os.replace(link, self.published / "current")
+            fsync_directory(self.published)
+
+    def name_version(self, key: str) -> str:
+        """Name a version to be published now; names sort by the order of publication.
+
+        They begin with the time in UTC, and never with an earlier one than the last version's, so
+        that a clock that was set back does not make a new version look old.
+        """
+        now = datetime.now(UTC).replace(tzinfo=None)
+        last = max(self.versions(), default="")
+        with contextlib.suppress(ValueError):
+            now = max(now, datetime.strptime(last[:15], STAMP) + timedelta(seconds=1))
+        return f"{now:{STAMP}}-{key[:8]}"
 
     def versions(self) -> list[str]:
         """Name the published versions, oldest first."""
@@ -184,99 +195,79 @@ class Store:
             )  # fmt: skip
         return self.published / wanted
 
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the data set for one run; the lock dies with the process.
+    def pins(self) -> list[str]:
+        """Name the versions that are kept for good."""
+        folder = self.published / ".pins"
+        pinned = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+        return [name for name in self.versions() if name in pinned]
+
+    def pin(self, version: str, *, keep: bool) -> None:
+        """Keep a version for good, or leave it to the retention rule again.
 
         Raises
         ------
-        StageError
-            If another process holds it.
+        ConfigError
+            If there is no such version.
         """
-        self.runs.mkdir(parents=True, exist_ok=True)
-        with (self.runs / "lock").open("a+") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                handle.seek(0)
-                raise StageError(
-                    "store", f"another run of {self.dataset} is at work ({handle.read().strip()})",
-                    "Wait for it to end, or stop it",
-                ) from None  # fmt: skip
-            handle.truncate(0)
-            handle.write(f"process {os.getpid()}")
-            handle.flush()
-            for leftover in (self.runs / "stages").glob(".tmp-*"):
-                shutil.rmtree(leftover, ignore_errors=True)
+        mark = self.published / ".pins" / self.version(version).name
+        with explaining("store", mark.parent):
+            make_directory(mark.parent)
+            if keep:
+                mark.touch()
+            else:
+                mark.unlink(missing_ok=True)
+            fsync_directory(mark.parent)
+
+    def retire(self, keep: int, before: str | None) -> list[str]:
+        """Delete the oldest versions until ``keep`` are left beside pinned ones; name them.
+
+        Never the current one, nor ``before``, the one that was current until now: somebody may be
+        reading it.
+        """
+        safe = {self.current(), before, *self.pins()}
+        loose = [name for name in self.versions() if name not in self.pins()]
+        gone = [name for name in loose[: max(0, len(loose) - keep)] if name not in safe]
+        for name in gone:
+            disappear(self.published / name)
+        return gone
+
+    @contextlib.contextmanager
+    def lock(self, wait: float = 0.0, on_wait: OnWait | None = None) -> Iterator[None]:
+        """Hold the data set for one run; the lock dies with the process.
+
+        What crashed runs left half-written is deleted.
+
+        Parameters
+        ----------
+        wait
+            Seconds to wait for another run to end.
+        on_wait
+            Told once who is waited for.
+
+        Raises
+        ------
+        locking.Busy
+            If another process holds it.
+        MachineError
+            If the folder can't be written.
+        """
+        with contextlib.ExitStack() as stack:
+            with explaining("store", self.runs):
+                stack.enter_context(hold(self.runs / "lock", self.dataset, wait, on_wait))
+                kinds = ("", "stages", "stopped", "validated", "fetched", "trainings")
+                sweep(self.published, *(self.runs / kind for kind in kinds))
             yield
 
-    def record_run(self, record: Mapping[str, Any]) -> None:
-        """Append a run to the log and delete stage directories that no recent run used."""
-        log = self.runs / "runs.jsonl"
-        before = log.read_text(encoding="utf-8") if log.exists() else ""
-        # A process that was killed while it wrote leaves half a line.
-        start = "\n" if before and not before.endswith("\n") else ""
-        with log.open("a", encoding="utf-8") as handle:
-            handle.write(start + json.dumps(record) + "\n")
-        recent = log.read_text(encoding="utf-8").splitlines()[-KEPT_RUNS:]
-        used = set()
-        for line in recent:
-            with contextlib.suppress(ValueError):
-                used.update(json.loads(line).get("stages", []))
+    def sweep_stages(self, used: set[str]) -> None:
+        """Delete the stage directories that are not named."""
         for entry in (self.runs / "stages").glob("*"):
             if entry.name not in used:
-                shutil.rmtree(entry, ignore_errors=True)
+                disappear(entry)
 
 
 def find_home() -> Path:
     """Find the project directory: ``ASSAY_HOME``, or the current directory."""
     return Path(os.environ.get("ASSAY_HOME") or Path.cwd()).resolve()
-
-
-def hash_key(*parts: object) -> str:
-    """Hash JSON-ready parts into a key.
-
-    >>> hash_key("clean", {"a": 1}) == hash_key("clean", {"a": 1})
-    True
-    """
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def hash_file(path: Path) -> str:
-    """Hash the content of a file."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def hash_tree(path: Path) -> dict[str, str]:
-    """Hash a file, or each file below a folder, by its relative name."""
-    if path.is_file():
-        return {path.name: hash_file(path)}
-    return {
-        item.relative_to(path).as_posix(): hash_file(item)
-        for item in sorted(path.rglob("*"))
-        if item.is_file() and not item.name.startswith(".")
-    }
-
-
-@cache
-def hash_code(*modules: str) -> str:
-    """Hash the sources of modules below this package, so that changed code makes stages again."""
-    root = Path(__file__).parent
-    digest = hashlib.sha256(f"{sys.version_info[:2]}".encode())
-    for module in modules:
-        place = root / module
-        files = sorted(place.glob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
-        for file in files:
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
-
-
-@cache
-def package_versions(*names: str) -> dict[str, str]:
-    """Name the installed versions of packages without importing them."""
-    return {name: metadata.version(name) for name in names}
 
 
 def dump_json(path: Path, value: object) -> None:
@@ -302,24 +293,3 @@ def load_facts(path: Path, kind: type[T]) -> T:
 def _plain(value: object) -> object:
     """Turn numpy's scalars and arrays into plain Python."""
     return value.tolist() if hasattr(value, "tolist") else str(value)
-
-
-def _appear(temporary: Path, final: Path) -> None:
-    """Flush everything in a directory to the disk, then give it its final name."""
-    for item in temporary.rglob("*"):
-        if item.is_dir():
-            _fsync_directory(item)
-        else:
-            with item.open("rb") as handle:
-                os.fsync(handle.fileno())
-    _fsync_directory(temporary)
-    os.rename(temporary, final)
-    _fsync_directory(final.parent)
-
-
-def _fsync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

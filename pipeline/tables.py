@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 
 from pipeline.dataset import ORIGIN, ROW_ID, SAMPLE_WEIGHT, Features
 from pipeline.encoding import FittedEncoding
-from pipeline.store import dump_json, hash_file
+from pipeline.hashing import hash_file
+from pipeline.store import dump_json
 
 LAYOUT = "layout.json"
 

@@ -15,6 +15,7 @@ from pipeline.config import ColumnConfig
 from pipeline.config_file import parse_config
 from pipeline.dataset import IMAGE, ORIGIN, PARENT, PIXEL_HASH, ROW_ID, SAMPLE_WEIGHT, SPLIT
 from pipeline.errors import ConfigError, StageError
+from pipeline.hashing import hash_file
 from pipeline.image_config import ImageConfig
 from pipeline.images.pictures import PICTURE, RASTER
 from pipeline.images.preparing import look_at
@@ -22,7 +23,7 @@ from pipeline.outliers import learn_bound
 from pipeline.plan import plan_keys
 from pipeline.split_facts import SplitFacts
 from pipeline.steps import clean, encode, impute, ingest, resample, split
-from pipeline.store import Address, hash_file
+from pipeline.store import Address
 from pipeline.tables import list_parts, read_all, read_frame, write_frame
 from tests.conftest import copy_sample
 from tests.images.example import Files

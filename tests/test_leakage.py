@@ -18,9 +18,9 @@ from pipeline.config import (
     ResamplingConfig,
 )
 from pipeline.dataset import ROW_ID, SPLIT, Features, Schema, TrainFeatures, TrainSet
+from pipeline.hashing import hash_file
 from pipeline.plan import prepare
 from pipeline.steps import clean, encode, impute, ingest, resample, split
-from pipeline.store import hash_file
 from pipeline.tables import list_parts, read_frame, write_frame
 from tests.conftest import copy_sample
 

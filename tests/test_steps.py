@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from pipeline.config_file import load_config
+from pipeline.hashing import hash_file
 from pipeline.plan import plan_keys, prepare
 from pipeline.preprocessor import load_preprocessor
 from pipeline.steps import clean, encode, impute, ingest, resample, split
-from pipeline.store import Address, hash_file
+from pipeline.store import Address
 from pipeline.tables import list_parts, read_all, read_frame
 from tests.conftest import SAMPLES, copy_sample
 

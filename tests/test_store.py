@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -23,21 +25,15 @@ from pipeline.columns import ColumnRules
 from pipeline.config_file import load_config
 from pipeline.dataset import Schema
 from pipeline.encoding import FittedEncoding
-from pipeline.errors import ConfigError, SourceError, StageError
+from pipeline.errors import ConfigError, MachineError, StageError
+from pipeline.hashing import hash_key, hash_tree
+from pipeline.history import KEPT_RUNS, begin, end, note, read_runs
 from pipeline.imputation import ImputationFacts
 from pipeline.ingest import IngestFacts
+from pipeline.locking import Busy
 from pipeline.resampling import ResamplingFacts
 from pipeline.split_facts import SplitFacts
-from pipeline.store import (
-    FACTS,
-    KEPT_RUNS,
-    Store,
-    dump_json,
-    find_home,
-    hash_key,
-    hash_tree,
-    load_facts,
-)
+from pipeline.store import FACTS, Store, dump_json, find_home, load_facts
 from pipeline.training.results import TrainingFacts
 
 ROOT = Path(__file__).parents[1]
@@ -53,6 +49,12 @@ def fill(folder: Path) -> None:
     """Write something, also below a folder."""
     (folder / "inner").mkdir()
     (folder / "inner" / "file").write_text("content")
+
+
+def fill_deep(folder: Path) -> None:
+    """Write something into a folder with all its parents."""
+    folder.mkdir(parents=True)
+    fill(folder)
 
 
 def list_stages(store: Store) -> list[str]:
@@ -235,7 +237,7 @@ def test_the_lock_holds_across_processes_and_dies_with_its_own(store: Store) -> 
     )
     assert holder.stdout is not None
     assert holder.stdout.readline() == b"held\n"
-    said = f"another run of d is at work \\(process {holder.pid}\\)"
+    said = f"another run of d is at work \\(process {holder.pid} on "
     with pytest.raises(StageError, match=said), store.lock():
         pass
     with Store(store.home, "other").lock():
@@ -243,7 +245,8 @@ def test_the_lock_holds_across_processes_and_dies_with_its_own(store: Store) -> 
     holder.kill()
     holder.communicate()
     with store.lock():
-        assert (store.runs / "lock").read_text() == f"process {os.getpid()}"
+        text = (store.runs / "lock").read_text()
+        assert text == f"process {os.getpid()} on {socket.gethostname()}"
 
 
 def test_the_lock_is_freed_by_an_error(store: Store) -> None:
@@ -259,7 +262,7 @@ def test_stages_of_recent_runs_are_kept(store: Store) -> None:
     for i in range(KEPT_RUNS + 3):
         shared = store.build("ingest", "s" * 64, fill).path.name
         own = store.build("clean", f"{i:064d}"[::-1], fill).path.name
-        store.record_run({"stages": [shared, own], "number": i})
+        end(store, {"state": "published", "stages": [shared, own], "number": i})
     log = (store.runs / "runs.jsonl").read_text().splitlines()
     assert len(log) == KEPT_RUNS + 3
     kept = {f"clean-{f'{i:064d}'[::-1][:16]}" for i in range(3, KEPT_RUNS + 3)}
@@ -269,12 +272,135 @@ def test_stages_of_recent_runs_are_kept(store: Store) -> None:
 def test_a_torn_line_in_the_log_does_no_harm(store: Store) -> None:
     """A process that died while it wrote its line does not stop all later runs."""
     name = store.build("ingest", "s" * 64, fill).path.name
-    store.record_run({"stages": [name]})
+    end(store, {"state": "published", "stages": [name]})
     with (store.runs / "runs.jsonl").open("a") as log:
         log.write('{"stages": ["ing')
-    store.record_run({"stages": [name]})
-    store.record_run({"stages": [name]})
+    end(store, {"state": "failed", "stages": [name]})
+    end(store, {"state": "unchanged", "stages": [name]})
+    assert [run["state"] for run in read_runs(store)] == ["published", "failed", "unchanged"]
     assert list_stages(store) == [name]
+
+
+def test_a_run_that_died_is_known_to_the_next_one(store: Store) -> None:
+    """Kill -9 leaves no last line; the next run writes it, and knows that the last one failed."""
+    first = begin(store, "monday")
+    assert (first.died, first.failing) == (None, False)
+    # Nothing ends it.
+    second = begin(store, "tuesday")
+    assert (second.died, second.failing) == ("monday", True)
+    end(store, {"started": "tuesday", "state": "published"})
+    third = begin(store, "wednesday")
+    assert (third.died, third.failing) == (None, False)
+    (store.runs / "running.json").write_text("{torn")
+    assert begin(store, "thursday").died == "an unknown time"
+    states = [run["state"] for run in read_runs(store)]
+    assert states == ["died", "published", "died"]
+
+
+def test_runs_that_failed_before_they_began_count_as_failures(store: Store) -> None:
+    """A wrong declaration is logged for a data set that is there, so that its mending is told."""
+    note(store, "monday", "broken")
+    assert not store.runs.exists()
+    store.config_path.parent.mkdir(parents=True)
+    store.config_path.touch()
+    note(store, "tuesday", "broken")
+    end(store, {"state": "interrupted"})
+    end(store, {"state": "skipped"})
+    assert begin(store, "wednesday").failing
+
+
+def test_a_waiting_run_gets_its_turn(store: Store) -> None:
+    """A run that may wait is told for whom, and goes on when the other one ends."""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(store.home)], cwd=ROOT, stdout=subprocess.PIPE
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
+    with pytest.raises(Busy, match=r"at work after \d s of waiting"), store.lock(wait=0.5):
+        pass
+    told: list[str] = []
+    threading.Timer(0.5, holder.kill).start()
+    with store.lock(wait=60, on_wait=told.append):
+        assert holder.wait() == -signal.SIGKILL
+    assert told == [f"process {holder.pid} on {socket.gethostname()}"]
+    holder.communicate()
+
+
+def test_old_versions_go_but_never_those_in_use(store: Store) -> None:
+    """Beyond `keep` the oldest go; the current, the one before it and pinned ones stay."""
+    for day in range(6):
+        store.publish(f"v{day}", fill)
+    store.pin("v0", keep=True)
+    assert store.retire(10, None) == []
+    assert store.retire(2, "v1") == ["v2", "v3"]
+    assert store.versions() == ["v0", "v1", "v4", "v5"]
+    store.make_current("v1")
+    store.pin("v0", keep=False)
+    assert store.pins() == []
+    assert store.retire(2, None) == ["v0"]
+    assert store.current() == "v1"
+    with pytest.raises(ConfigError, match="no version 'v9'"):
+        store.pin("v9", keep=True)
+    assert sorted(p.name for p in store.published.iterdir()) == [
+        ".pins", "current", "v1", "v4", "v5"
+    ]  # fmt: skip
+
+
+def test_versions_sort_by_publication_whatever_the_clock_says(store: Store) -> None:
+    """After a clock that was far ahead is set back, a new version still counts as the newest."""
+    store.publish("20990101-000000-aaaaaaaa", fill)
+    name = store.name_version("b" * 64)
+    assert name == "20990101-000001-bbbbbbbb"
+    store.publish(name, fill)
+    assert store.versions()[-1] == name
+    assert Store(store.home, "other").name_version("c" * 64) < "2098"
+
+
+def test_a_run_sweeps_what_crashes_left(store: Store) -> None:
+    """Half-made stages, versions, links and reports are gone once the next run holds the lock."""
+    store.publish("v1", fill)
+    leftovers = [
+        store.runs / "stages/.tmp-clean-1-77", store.published / ".tmp-v2-77",
+        store.runs / "stopped/.tmp-x-77", store.runs / "trainings/.tmp-y-77",
+    ]  # fmt: skip
+    for folder in leftovers:
+        fill_deep(folder)
+    link = store.published / ".tmp-current-77"
+    link.symlink_to("v1")
+    (store.runs / ".tmp-running.json-77").write_text("{")
+    with store.lock():
+        assert not any(folder.exists() for folder in leftovers)
+        assert not link.is_symlink()
+        assert not list(store.runs.glob(".tmp*"))
+    assert store.versions() == ["v1"]
+    assert (store.version() / "inner" / "file").exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES])
+def test_a_fault_of_the_disk_is_told_as_one(store: Store, number: int) -> None:
+    """Stage, place, what is free, and the way out; never a bare OSError."""
+
+    def make(folder: Path) -> None:
+        raise OSError(number, os.strerror(number), str(folder / "part-00000.parquet"))
+
+    with pytest.raises(MachineError) as caught:
+        store.build("clean", "k" * 64, make)
+    text = str(caught.value)
+    full = number in (errno.ENOSPC, errno.EDQUOT)
+    assert text.startswith("clean: " + ("the disk is full" if full else str(store.runs)))
+    assert "part-00000.parquet" in text
+    assert caught.value.exit_code == 3
+    assert list_stages(store) == []
+
+
+def test_other_errors_stay_what_they_are(store: Store) -> None:
+    """An error of ours is not blamed on the disk."""
+
+    def make(folder: Path) -> None:
+        raise OSError(errno.EINVAL, "strange")
+
+    with pytest.raises(OSError, match="strange"):
+        store.build("clean", "k" * 64, make)
 
 
 def test_a_tree_is_hashed_by_content_and_names(tmp_path: Path) -> None:
@@ -377,17 +503,6 @@ def test_the_facts_of_a_real_run_survive_the_disk(
         facts = load_facts(folder / name, kind)
         dump_json(tmp_path / "again.json", facts)
         assert (tmp_path / "again.json").read_bytes() == (folder / name).read_bytes()
-
-
-def test_a_source_that_is_not_there_is_named(store: Store) -> None:
-    """The message names the declaration to correct, and a near miss beside the wrong place."""
-    store.config_path.parent.mkdir(parents=True)
-    (store.config_path.parent / "birds.csv").touch()
-    assert store.source("birds.csv").name == "birds.csv"
-    with pytest.raises(SourceError, match=r"brids\.csv was not found.*did you mean 'birds\.csv'"):
-        store.source("brids.csv")
-    with pytest.raises(SourceError, match=r"was not found.*`source` in .*dataset\.yaml"):
-        store.source("nowhere/birds.csv")
 
 
 def test_the_project_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 from pipeline.report.checks import Suite, pair_suites
 from pipeline.report.rows import count_used
 from pipeline.report.verdict import Summary, count_failures, summarise
-from pipeline.report.wording import MODELS, cut, reveal, write_count, write_interval
+from pipeline.report.wording import METRICS, MODELS, cut, reveal, write_count, write_interval
 
 if TYPE_CHECKING:
     from pipeline.report.record import RunRecord
+    from pipeline.validation.results import ValidationFacts
 
 MOST_FINDINGS = 8
+MOST_CHECKS = 30
+ORDER = {"critical": 0, "warning": 1, "info": 2}
 SPECIAL = re.compile(r"([\\`*_{}\[\]#|~<>&])")
 STATES = {
     "published": "✓ published",
@@ -44,6 +47,45 @@ def render_markdown(record: RunRecord) -> str:
         *_write_findings(summary),
     ]
     return reveal("\n".join(lines)) + "\n"
+
+
+def render_validation(dataset: str, when: str, facts: ValidationFacts) -> str:
+    """Write a validation as Markdown: its verdict, and what failed, the worst first."""
+    failed = [check for check in facts.checks if check.status in ("failed", "error")]
+    failed.sort(key=lambda check: (check.repaired_by is not None, ORDER.get(check.severity, 9)))
+    judged = sum(check.status != "not applicable" for check in facts.checks)
+    verdict = "✓ passed the gate" if facts.verdict.passed else "✕ stopped by the gate"
+    lines = [
+        f"# {escape(dataset, 80)}: validation of the {when} data",
+        "",
+        f"{verdict}: {len(failed)} of {judged} expectations fail on {write_count(facts.rows)} rows",
+        "",
+        *(f"- {escape(reason, 300)}" for reason in facts.verdict.reasons[:MOST_FINDINGS]),
+    ]
+    if failed:
+        lines += ["", "| Column | Expectation | Found | Severity | Repaired by |"]
+        lines += ["|---|---|---|---|---|"]
+    for check in failed[:MOST_CHECKS]:
+        lines.append(
+            f"| {escape(check.column or '(table)', 40)} | {escape(check.rule, 120)} | "
+            f"{escape(check.observed, 120)} | {check.severity} | {check.repaired_by or ''} |"
+        )
+    more = len(failed) - MOST_CHECKS
+    if more > 0:
+        lines += ["", f"{more} more in the table of all expectations."]
+    return reveal("\n".join(lines)) + "\n"
+
+
+def list_metrics(record: RunRecord) -> list[dict[str, str]]:
+    """List each learner's scores on the test split, as the rows of a table."""
+    return [
+        {"learner": MODELS.get(score.name, score.title)}
+        | {
+            title: write_interval(score.metrics[name]) if name in score.metrics else ""
+            for name, title in METRICS.items()
+        }
+        for score in (record.training.scores if record.training else [])
+    ]
 
 
 def escape(text: object, length: int = 200) -> str:

@@ -19,7 +19,7 @@ from typing import IO, Any, Literal
 
 from pipeline import errors
 from pipeline.config import TrainingConfig
-from pipeline.errors import StageError
+from pipeline.errors import MachineError, StageError
 from pipeline.image_config import AugmentationConfig
 from pipeline.training.jobs import Job
 from pipeline.training.results import FitSummary
@@ -27,6 +27,7 @@ from pipeline.training.results import FitSummary
 STAGE = "training"
 # Products of a batch and a layer below this size are slower when two threads share them.
 SMALL_PRODUCT = 64 * 1024
+LOG_BYTES = 1 << 20  # a longer log is begun anew
 
 OnEpoch = Callable[[int, int], None]
 Modality = Literal["table", "image"]
@@ -48,7 +49,7 @@ class Handle:
         ------
         AssayError
             What the worker found wrong with the data or the configuration.
-        StageError
+        MachineError
             If the worker died.
         RuntimeError
             If the worker met an error of ours, with its traceback.
@@ -123,7 +124,8 @@ class Trainer:
         root = str(Path(__file__).resolve().parents[2])
         # The package may be on this process's path only (a notebook, pytest).
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-        with self.log.open("a", encoding="utf-8") as log:
+        long = self.log.exists() and self.log.stat().st_size > LOG_BYTES
+        with self.log.open("w" if long else "a", encoding="utf-8") as log:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -139,7 +141,7 @@ class Trainer:
 
         Raises
         ------
-        StageError
+        MachineError
             If the process died.
         """
         self.start()
@@ -195,7 +197,7 @@ class Trainer:
 
         Raises
         ------
-        StageError
+        MachineError
             If the process died.
         """
         line = self._stream("stdout").readline()
@@ -229,11 +231,11 @@ class Trainer:
             raise StageError(STAGE, "the training process was closed", "Start a new Trainer")
         return stream
 
-    def _explain_death(self) -> StageError:
+    def _explain_death(self) -> MachineError:
         code = self._process.wait() if self._process else None
         self._pending = []
         killed = " (killed, perhaps for lack of memory)" if code == -9 else ""
-        return StageError(
+        return MachineError(
             STAGE,
             f"the training process ended with code {code}{killed}; its log is {self.log}",
             "Read the log; if memory ran out, train on fewer rows or close other programs",

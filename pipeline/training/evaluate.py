@@ -112,7 +112,7 @@ def train_baseline(
         if trainer is None:
             modality: Modality = "table" if data.layout.picture is None else "image"
             trainer = stack.enter_context(Trainer(out / "training.log", config, modality))
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assay-fits-")))
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=out)))
         jobs = _plan(features, other, folds, scratch, config, seed, augmentation)
         fits = {
             name: trainer.submit(job, _title_progress(name, on_progress))

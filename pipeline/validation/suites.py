@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.disk import write_whole
 from pipeline.errors import ConfigError
-from pipeline.store import package_versions
+from pipeline.hashing import package_versions
 
 SUITES = ("schema", "missing_values", "outliers", "class_distribution")
 Expectation = dict[str, Any]
@@ -19,7 +20,6 @@ Expectation = dict[str, Any]
 
 def write_suites(folder: Path, suites: dict[str, list[Expectation]]) -> None:
     """Write suites as Great Expectations stores them."""
-    folder.mkdir(parents=True, exist_ok=True)
     version = package_versions("great-expectations")["great-expectations"]
     for name, expectations in suites.items():
         suite = {
@@ -29,7 +29,7 @@ def write_suites(folder: Path, suites: dict[str, list[Expectation]]) -> None:
             "notes": "Suggested by assay init from training rows; edit as you know better.",
         }
         text = json.dumps(suite, indent=2, ensure_ascii=False)
-        (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+        write_whole(folder / f"{name}.json", text + "\n")
 
 
 def read_suites(folder: Path, dataset: str) -> dict[str, dict[str, Any]]:

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from flows.refresh import refresh, validate
-from flows.tasks import GateStopped
-from pipeline.errors import StageError
+from flows.watching import GateStopped
+from pipeline.hashing import hash_file
+from pipeline.locking import Busy
 from pipeline.plan import prepare
-from pipeline.store import Store, hash_file, read_manifest
+from pipeline.store import Store, read_manifest
 from tests.conftest import copy_sample
 
 SPEED = ["training.epochs=2", "training.compare_unrepaired=false"]
@@ -102,11 +103,15 @@ def test_validate_alone_learns_nothing(home: Path) -> None:
 
 
 def test_two_runs_of_a_data_set_do_not_mix(home: Path) -> None:
-    """While one run holds the data set another one is refused; the lock dies with its process."""
+    """While one run holds the data set another one waits or is refused, as is declared."""
     copy_sample(home, "hypothyroid")
     store = Store(home, "hypothyroid")
-    with store.lock(), pytest.raises(StageError, match="another run of hypothyroid is at work"):
-        refresh("hypothyroid", SPEED, home)
+    for how, said in (
+        ("runs.when_busy=refuse", "another run of hypothyroid is at work \\("),
+        ("runs.wait_minutes=0.01", "another run of hypothyroid is at work after 1 s of waiting"),
+    ):
+        with store.lock(), pytest.raises(Busy, match=said):
+            refresh("hypothyroid", [*SPEED, how], home)
     with store.lock():
         pass
 

@@ -11,11 +11,12 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import ConfigError, DataContractError, SourceError
+from pipeline.hashing import hash_file
 from pipeline.images.facts import ImageFacts
 from pipeline.images.ingest import read_pictures
 from pipeline.images.pictures import PictureStore
 from pipeline.ingest import Canonical, IngestFacts
-from pipeline.store import dump_json, hash_file, load_facts
+from pipeline.store import dump_json, load_facts
 from tests.images.example import (
     draw,
     encode,

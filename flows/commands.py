@@ -1,0 +1,267 @@
+"""What each command of ``assay`` does."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.store import Store
+
+
+MOST_SHOWN = 20
+
+
+def find_store(name: str) -> Store:
+    """Find a data set that is declared."""
+    from pipeline.errors import ConfigError, name_near_misses
+    from pipeline.store import Store, find_home
+
+    store = Store(find_home(), name)
+    if not store.config_path.is_file():
+        known = sorted(p.parent.name for p in (store.home / "data").glob("*/dataset.yaml"))
+        raise ConfigError(
+            "config", f"there is no data set {name!r} in {store.home / 'data'}",
+            f"Create it with `assay init SOURCE --target COLUMN --name {name}`, go to the "
+            f"project's folder or set ASSAY_HOME; or another: {name_near_misses(name, known)}",
+        )  # fmt: skip
+    return store
+
+
+def init(options: argparse.Namespace) -> int:
+    """Infer a data set from a source."""
+    from flows.telling import tell_initialised
+    from pipeline.store import Store, find_home
+
+    print(f"assay init {options.source}", flush=True)
+    from pipeline.initialise import initialise, name_dataset
+
+    store = Store(find_home(), options.name or name_dataset(options.source))
+    with store.lock():
+        done = initialise(
+            options.source, options.target, store, key=options.key, force=options.force
+        )
+    tell_initialised(done, store.home)
+    return 0
+
+
+def suggest(options: argparse.Namespace) -> int:
+    """Suggest the suites anew."""
+    print(f"assay suggest {options.name}", flush=True)
+    store = find_store(options.name)
+    from pipeline.initialise import suggest_again
+
+    with store.lock():
+        done = suggest_again(store)
+    for suite, count in done.expectations.items():
+        print(f"  {show_path(store.suites / suite)}.json  {count} expectations")
+    return 0
+
+
+def settings(options: argparse.Namespace) -> int:
+    """List the settings."""
+    from flows.settings import list_settings
+
+    print(list_settings(options.section))
+    return 0
+
+
+def validate(options: argparse.Namespace) -> int:
+    """Judge the raw data."""
+    print(f"assay validate {options.name}", flush=True)
+    find_store(options.name)
+    from flows.refresh import validate
+
+    print(f"\nReport: {show_path(validate(options.name, options.overrides))}")
+    return 0
+
+
+def run(options: argparse.Namespace) -> int:
+    """Refresh the data set."""
+    print(f"assay run {options.name}", flush=True)
+    store = find_store(options.name)
+    if options.prefect or os.environ.get("PREFECT_API_URL"):
+        from flows.prefect_flows import run_flow
+
+        return run_flow(options.name, options.overrides)
+    from flows.refresh import refresh
+
+    outcome = refresh(options.name, options.overrides)
+    if outcome.state == "unchanged":
+        print(f"Nothing changed since version {outcome.version}; nothing to do.")
+        if store.current() != outcome.version:
+            print(f"Current is {store.current()}; `assay rollback` makes another one current.")
+    path = store.version(outcome.version)
+    print(f"Version: {show_path(path)}\nReport:  {show_path(path / 'report.html')}")
+    return 0
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train on a published version."""
+    print(f"assay train {options.name}", flush=True)
+    find_store(options.name)
+    from flows.train import train
+
+    out = train(options.name, options.version, options.overrides)
+    print(f"\nModel and metrics: {show_path(out)}")
+    return 0
+
+
+def report(options: argparse.Namespace) -> int:
+    """Print where a report is."""
+    path = find_store(options.name).version(options.version) / "report.html"
+    print(show_path(path))
+    if options.open:
+        import webbrowser
+
+        webbrowser.open(path.as_uri())
+    return 0
+
+
+def versions(options: argparse.Namespace) -> int:
+    """List the published versions."""
+    store = find_store(options.name)
+    current, pins = store.current(), store.pins()
+    from flows.telling import describe_version
+
+    for version in store.versions():
+        mark = "*" if version == current else " "
+        kept = ", pinned" if version in pins else ""
+        print(f"{mark} {version}  {describe_version(store.published / version)}{kept}")
+    if current is None:
+        print(f"No version yet; publish one with `assay run {options.name}`.")
+    return 0
+
+
+def rollback(options: argparse.Namespace) -> int:
+    """Make an earlier version current."""
+    store = find_store(options.name)
+    store.version(options.version)
+    with store.lock():
+        store.make_current(options.version)
+    print(f"{options.name}: current is {options.version}")
+    return 0
+
+
+def pin(options: argparse.Namespace) -> int:
+    """Keep a version for good, or leave it to the retention rule again."""
+    store = find_store(options.name)
+    with store.lock():
+        store.pin(options.version, keep=not options.release)
+    kept = "is left to retention.keep" if options.release else "is kept for good"
+    print(f"{options.name}: {options.version} {kept}")
+    return 0
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Hash versions again and compare them with their manifests."""
+    from pipeline.integrity import verify
+
+    store = find_store(options.name)
+    names = store.versions() if options.all else [store.version(options.version).name]
+    wrong = 0
+    for name in names:
+        found = verify(store.published / name)
+        wrong += bool(found.differences)
+        if not found.differences:
+            print(f"  ✓ {name}  {found.files} files, {found.size:,} bytes: as published")
+            continue
+        print(f"  ✕ {name}  {len(found.differences)} of {found.files} files are not as published")
+        for item in found.differences[:MOST_SHOWN]:
+            print(f"      {item.file}: {item.fault}")
+        more = len(found.differences) - MOST_SHOWN
+        if more > 0:
+            print(f"      and {more} more")
+    if wrong:
+        print(f"Make another version current (assay rollback {options.name} VERSION), or publish "
+              f"anew (assay run {options.name} with a changed setting).")  # fmt: skip
+    return 1 if wrong else 0
+
+
+def deploy(options: argparse.Namespace) -> int:
+    """Register the deployments of data sets at a Prefect server."""
+    from pipeline.errors import ConfigError
+    from pipeline.store import find_home
+
+    home = find_home()
+    for name in options.names:
+        find_store(name)
+    from flows.deploying import deploy, list_datasets
+
+    names = options.names or list_datasets(home)
+    if not names:
+        raise ConfigError(
+            "deploy", f"there are 0 data sets in {home / 'data'}",
+            "Create one with `assay init SOURCE --target COLUMN`, or set ASSAY_HOME",
+        )  # fmt: skip
+    print(f"assay deploy {' '.join(names)}", flush=True)
+    done, problems = deploy(home, names, pool=options.pool)
+    for item in done:
+        print(f"  ✓ {', '.join(item.names)}: {item.schedule}")
+    for problem in problems:
+        print(f"  ! not deployed: {problem}")
+    if done:
+        print(f"\nA worker runs them: prefect worker start --pool {options.pool} --type process")
+    return 2 if problems else 0
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Run a Prefect server, a worker and the reports on this machine until Ctrl-C."""
+    from flows.serving import serve
+    from pipeline.store import find_home
+
+    print("assay serve", flush=True)
+    return serve(find_home(), options.port)
+
+
+def notify(options: argparse.Namespace) -> int:
+    """Send a notice, to try what dataset.yaml declares."""
+    import socket
+    from datetime import UTC, datetime
+
+    from pipeline.errors import ConfigError
+    from pipeline.notifications import Notice, notify
+    from pipeline.plan import declare
+
+    store = find_store(options.name)
+    config = declare(store).notifications
+    if not config.webhook and not config.command:
+        raise ConfigError(
+            "notifications", f"{options.name} declares 0 ways to be told",
+            "Set notifications.webhook or notifications.command in dataset.yaml",
+        )  # fmt: skip
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    message = "This is a test; no run failed."
+    notice = Notice(
+        event="test", dataset=options.name, message=message, started=now,
+        host=socket.gethostname(), version=store.current(), report=None,
+        text=f"{options.name}: a test of notifications. {message}",
+    )  # fmt: skip
+    problems = notify(notice, config, store.home)
+    for problem in problems:
+        print(f"  ! {problem}")
+    if not problems:
+        print("  ✓ sent")
+    return 3 if problems else 0
+
+
+def docs(options: argparse.Namespace) -> int:
+    """Build Data Docs."""
+    print(f"assay docs {options.name}", flush=True)
+    find_store(options.name)
+    from flows.refresh import build_docs
+
+    page = build_docs(options.name)
+    print("Great Expectations' pages load their styles from the network; offline they look bare.")
+    print(f"Data Docs: {show_path(page)}")
+    return 0
+
+
+def show_path(path: Path) -> str:
+    """Write a path shortly: relative to the current directory where it lies below."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,197 @@
+"""A Prefect server, its worker and the reports on this machine, in the foreground."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from flows.artifacts import REPORTS_URL
+from flows.deploying import POOL, deploy, list_datasets
+from flows.prefect_server import probe
+from pipeline.disk import explaining, make_directory
+from pipeline.errors import ConfigError, MachineError, name_examples
+
+HOST = "127.0.0.1"
+START_SECONDS = 120.0
+STOP_SECONDS = 10.0
+REPORT = re.compile(r"(published|runs)/[^/]+/([^/]+/)*report\.html")
+LINES = 15
+
+
+def serve(home: Path, port: int) -> int:
+    """Start a server and a worker, deploy each data set, and go on until Ctrl-C.
+
+    Parameters
+    ----------
+    home
+        The project directory.
+    port
+        Of the Prefect server; the reports are at the next one.
+
+    Returns
+    -------
+    int
+        The command's exit code: 0 after Ctrl-C.
+
+    Raises
+    ------
+    ConfigError
+        If a port is in use.
+    MachineError
+        If the server or the worker does not start, or ends by itself.
+    """
+    for used in (port, port + 1):
+        _refuse_used(used)
+    logs = home / "data" / "runs" / ".prefect"
+    with explaining("serve", logs):
+        make_directory(logs)
+    api = f"http://{HOST}:{port}/api"
+    reports_url = f"http://{HOST}:{port + 1}"
+    env = {
+        **os.environ,
+        "PREFECT_API_URL": api,
+        "PREFECT_HOME": str(logs),
+        "PREFECT_UI_API_URL": api,
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_WORKER_QUERY_SECONDS": "2",
+        "ASSAY_HOME": str(home),
+        REPORTS_URL: reports_url,
+    }
+    started = time.monotonic()
+    with ExitStack() as stack:
+        stack.enter_context(_serve_reports(home / "data", port + 1))
+        command = ["server", "start", "--host", HOST, "--port", str(port)]
+        server = stack.enter_context(_child(command, env, logs / "server.log"))
+        _wait_until_up(api, server, logs / "server.log")
+        print(
+            f"  ✓ server   http://{HOST}:{port}  ({time.monotonic() - started:.0f} s)", flush=True
+        )
+        os.environ.update(
+            {name: env[name] for name in env if name.startswith(("PREFECT_", "ASSAY_"))}
+        )
+        done, problems = deploy(home, list_datasets(home), reports_url=reports_url)
+        for item in done:
+            print(f"  ✓ deployed {', '.join(item.names)}: {item.schedule}", flush=True)
+        for problem in problems:
+            print(f"  ! not deployed: {problem}", flush=True)
+        command = ["worker", "start", "--pool", POOL, "--type", "process", "--name", "assay"]
+        worker = stack.enter_context(_child(command, env, logs / "worker.log"))
+        print(
+            f"  ✓ worker   of the pool {POOL}  ({time.monotonic() - started:.0f} s)\n\n"
+            "In another terminal:\n"
+            f"  export PREFECT_API_URL={api}\n"
+            f"  prefect deployment run 'refresh/{done[0].dataset if done else 'DATASET'}' --watch\n"
+            f"\nLogs are in {logs}. Ctrl-C ends server and worker.",
+            flush=True,
+        )
+        return _wait({"server": server, "worker": worker}, logs)
+
+
+def _refuse_used(port: int) -> None:
+    with socket.socket() as probing:
+        probing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probing.bind((HOST, port))
+        except (OSError, OverflowError) as error:
+            raise ConfigError(
+                "serve", f"port {port} of {HOST} can't be used: {error}",
+                "Name another one with --port (the reports are at the port after it), or stop the "
+                "program that has it",
+            ) from None  # fmt: skip
+
+
+@contextmanager
+def _child(
+    arguments: list[str], env: dict[str, str], log: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command of Prefect in a group of its own; end it, and what it started, at the end."""
+    command = [sys.executable, "-m", "prefect", *arguments]
+    with log.open("ab") as stream:
+        # A group of its own: Ctrl-C is for us, who end them in order.
+        process = subprocess.Popen(
+            command, env=env, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield process
+    finally:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)  # what it started and left behind
+    process.wait()
+
+
+def _wait_until_up(api: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while probe(api) is not None:
+        if server.poll() is not None or time.monotonic() > deadline:
+            raise _explain_end("server", log)
+        time.sleep(0.3)
+
+
+def _wait(children: dict[str, subprocess.Popen[bytes]], logs: Path) -> int:
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    while not stopped.wait(0.5):
+        for name, process in children.items():
+            if process.poll() is not None:
+                raise _explain_end(name, logs / f"{name}.log")
+    print("\nStopping: a run at work is ended; the next one goes on from its finished stages.")
+    return 0
+
+
+def _explain_end(name: str, log: Path) -> MachineError:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LINES:]
+    said = [line.strip() for line in lines if "Error" in line or "error" in line][-1:]
+    return MachineError(
+        "serve", f"the {name} ended by itself" + (f": {name_examples(said)}" if said else ""),
+        f"Read its log {log}",
+    )  # fmt: skip
+
+
+@contextmanager
+def _serve_reports(data: Path, port: int) -> Iterator[None]:
+    """Serve the reports, and nothing else of the data, to browsers of this machine."""
+
+    class Reports(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, directory=str(data), **kwargs)
+
+        def send_head(self) -> Any:
+            """Answer a request for a report alone."""
+            place = unquote(self.path.split("?")[0]).lstrip("/")
+            if ".." in place or not REPORT.fullmatch(place):
+                self.send_error(404, "Only reports are served")
+                return None
+            return super().send_head()
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = http.server.ThreadingHTTPServer((HOST, port), Reports)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
