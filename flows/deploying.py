@@ -86,11 +86,9 @@ def deploy(
         _renew(_find_zombies())
         for name in datasets:
             try:
-                config = declare(Store(home, name))
+                done.append(_deploy_one(declare(Store(home, name)), home, pool, env))
             except AssayError as error:
                 problems.append(error)
-                continue
-            done.append(_deploy_one(config, home, pool, env))
     except PrefectHTTPStatusError as error:
         raise MachineError(
             "deploy", f"the Prefect server refused: {str(error)[:300]}",
@@ -121,6 +119,7 @@ def _deploy_one(config: DatasetConfig, home: Path, pool: str, env: dict[str, str
         )
         applied: Any = runner.apply()  # the same function serves async callers
         ids[kind] = applied
+        _drop_schedules(applied, {schedule.slug for schedule in runner.schedules or []})
     _tell_of_crashes(config, ids["refresh"])
     return Deployed(name, (f"refresh/{name}", f"train/{name}"), _describe_schedule(config))
 
@@ -140,6 +139,16 @@ def _make_schedules(config: DatasetConfig) -> list[Any]:
             "Write minute, hour, day, month, weekday, such as 0 3 * * *",
         ) from None  # fmt: skip
     return [DeploymentScheduleCreate(schedule=cron, active=not schedule.paused, slug="declared")]
+
+
+def _drop_schedules(deployment: UUID, declared: set[str | None]) -> None:
+    """Delete the schedules of a deployment that are not declared any more: renewing keeps them."""
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        for found in client.read_deployment_schedules(deployment):
+            if found.slug not in declared:
+                client.delete_deployment_schedule(deployment, found.id)
 
 
 def _describe_schedule(config: DatasetConfig) -> str:

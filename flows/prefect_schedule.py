@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from prefect.client.orchestration import get_client
@@ -12,7 +13,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.context import FlowRunContext
 
 ALIVE = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.COMPLETED]
@@ -38,14 +39,19 @@ def find_later_run() -> str | None:
     )
     with get_client(sync_client=True) as client:
         runs = client.read_flow_runs(flow_run_filter=wanted)
-    later = [
-        run
-        for run in runs
-        if run.auto_scheduled and run.id != own.id and (run.expected_start_time or due) > due
-    ]
-    if not later:
+    return explain_later(own, runs)
+
+
+def explain_later(own: FlowRun, runs: Sequence[FlowRun]) -> str | None:
+    """Say which of the runs that are due takes the place of this one, if one does."""
+    due = own.expected_start_time
+    times = [
+        run.expected_start_time for run in runs
+        if run.auto_scheduled and run.id != own.id and run.expected_start_time
+    ]  # fmt: skip
+    if due is None or not times or max(times) <= due:
         return None
-    last = max(run.expected_start_time or due for run in later)
+    last = max(times)
     return (
         f"missed: the run of {due:%Y-%m-%d %H:%M} is left to the one of {last:%Y-%m-%d %H:%M}, "
         "which is due as well"

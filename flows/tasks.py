@@ -131,7 +131,7 @@ def ingest(run: Run) -> Address:
 
 @stage("validate_raw")
 def validate_raw(run: Run, rows: Address) -> Address:
-    """Judge the raw rows."""
+    """Validate the raw data by the suites."""
     return validation_steps.validate(run, "raw", rows)
 
 
@@ -155,7 +155,7 @@ def impute(run: Run, rows: Address) -> Address:
 
 @stage("validate_repaired")
 def validate_repaired(run: Run, rows: Address) -> Address:
-    """Judge the repaired rows by the same suites."""
+    """Validate the repaired data by the same suites."""
     return validation_steps.validate(run, "repaired", rows)
 
 

@@ -41,7 +41,7 @@ def _read_tasks(flow_run: UUID) -> dict[str, str]:
         runs = client.read_task_runs(
             flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run]))
         )
-    return {run.name.rpartition("-")[0]: run.state_name or "" for run in runs}
+    return {run.name: run.state_name or "" for run in runs}
 
 
 @pytest.mark.slow
@@ -51,21 +51,28 @@ def test_a_flow_run_completes_with_tasks_and_artifacts(home: Path) -> None:
     from flows.prefect_flows import refresh
 
     copy_sample(home, "hypothyroid")
-    state = refresh("hypothyroid", SPEED, str(home), return_state=True)
+    state = refresh("hypothyroid", settings=SPEED, home=str(home), return_state=True)
     assert state.is_completed(), state.message
     assert Store(home, "hypothyroid").current() in str(state.message)
     flow_run = state.state_details.flow_run_id
     assert flow_run is not None
     tasks = _read_tasks(flow_run)
     assert set(tasks.values()) == {"Completed"}
-    assert {"ingest", "validate-raw", "clean", "impute", "resample", "train", "publish"} <= set(
-        tasks
-    )
+    assert {
+        "Read the source into canonical partitions", "Validate the raw data by the suites",
+        "Fill missing values by what the training split shows", "Train the baseline and measure it",
+        "Publish the version whole",
+    } <= set(tasks)  # fmt: skip
     artifacts = {artifact.key: artifact for artifact in _read_artifacts(flow_run)}
     assert "balanced accuracy" in artifacts["hypothyroid-report"].data.lower()
-    assert artifacts["hypothyroid-validation-raw"].type == "table"
-    assert artifacts["hypothyroid-validation-repaired"].type == "table"
+    for when in ("raw", "repaired"):
+        validation = artifacts[f"hypothyroid-validation-{when}"]
+        assert f"validation of the {when} data" in validation.data
+        assert validation.created < artifacts["hypothyroid-training"].created
+        assert artifacts[f"hypothyroid-validation-{when}-checks"].type == "table"
     assert artifacts["hypothyroid-training"].type == "progress"
+    assert artifacts["hypothyroid-training"].created < artifacts["hypothyroid-metrics"].created
+    assert "report.html" in artifacts["hypothyroid-report-page"].data
 
 
 @pytest.mark.slow
@@ -77,7 +84,7 @@ def test_a_failing_gate_ends_in_failed_with_its_reason(home: Path) -> None:
     copy_sample(home, "hypothyroid")
     source = home / "data/hypothyroid/hypothyroid.csv"
     source.write_text(source.read_text().replace("TSH,T3_measured", "TSHH,T3_measured", 1))
-    state = refresh("hypothyroid", SPEED, str(home), return_state=True)
+    state = refresh("hypothyroid", settings=SPEED, home=str(home), return_state=True)
     assert state.is_failed()
     assert "TSH: the column is there; found absent" in str(state.message)
     assert Store(home, "hypothyroid").versions() == []

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from pipeline.config import TrainingConfig
-from pipeline.errors import StageError
+from pipeline.errors import MachineError, StageError
 from pipeline.training.client import Trainer
 from pipeline.training.jobs import Job
 
@@ -104,7 +104,7 @@ def test_a_killed_worker_names_its_log(make_features, tmp_path: Path) -> None:
         handle = trainer.submit(Job(make_features(), tmp_path / "out", CONFIG, 0))
         assert trainer.pid is not None
         os.kill(trainer.pid, signal.SIGKILL)
-        with pytest.raises(StageError, match=r"code -9 \(killed.*log\.txt"):
+        with pytest.raises(MachineError, match=r"code -9 \(killed.*log\.txt"):
             handle.result()
     with pytest.raises(StageError, match="closed"):
         trainer.receive()
