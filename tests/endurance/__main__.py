@@ -22,6 +22,12 @@ def main() -> int:
     parser.add_argument("--log", type=Path, help="left out: a file in the temporary directory")
     parser.add_argument("--template", type=Path, help="a project to copy instead of a new one")
     options = parser.parse_args()
+    if options.what == "full":
+        from tests.endurance.full import enter_namespace
+
+        code = enter_namespace(sys.argv[1:])
+        if code is not None:
+            return code
     stamp = time.strftime("%Y%m%d-%H%M%S")
     log = options.log or Path(tempfile.gettempdir()) / f"endurance-{options.what}-{stamp}.jsonl"
     with tempfile.TemporaryDirectory(prefix="endurance-") as folder:
@@ -40,7 +46,30 @@ def run_part(options: argparse.Namespace, folder: Path, log: Log) -> int:
         )
         print(kill.summarise(killed))
         return sum(bool(done.faults) for done in killed)
-    return 0
+    if options.what == "crowd":
+        from tests.endurance import crowd
+
+        crowds = crowd.throng(
+            folder, log, options.rounds or 6, options.seed, options.busy, options.minutes,
+            options.template,
+        )  # fmt: skip
+        print(crowd.summarise(crowds))
+        return sum(bool(found.faults) for found in crowds)
+    if options.what == "full":
+        from tests.endurance import full
+
+        filled = full.fill(
+            folder, log, options.rounds or 20, options.seed, options.minutes, options.template
+        )
+        print(full.summarise(filled))
+        return sum(bool(found.faults) for found in filled)
+    from tests.endurance import flips
+
+    flipped = flips.flip_all(
+        folder, log, options.rounds or 200, options.seed, options.minutes, options.template
+    )
+    print(flips.summarise(flipped))
+    return sum(not flip.found for flip in flipped)
 
 
 if __name__ == "__main__":
