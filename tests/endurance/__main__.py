@@ -25,7 +25,11 @@ def main() -> int:
     if options.what == "full":
         from tests.endurance.full import enter_namespace
 
-        code = enter_namespace(sys.argv[1:])
+        try:
+            code = enter_namespace(sys.argv[1:])
+        except OSError as error:
+            print(error, file=sys.stderr)
+            return 2
         if code is not None:
             return code
     stamp = time.strftime("%Y%m%d-%H%M%S")
@@ -64,7 +68,11 @@ def run_part(options: argparse.Namespace, folder: Path, log: Log) -> int:
         print(full.summarise(filled))
         return sum(bool(found.faults) for found in filled)
     from tests.endurance import flips
+    from tests.endurance.project import DATASETS, make_project
 
+    if not flips.can_verify(make_project(folder / "asked", DATASETS[0])):
+        print("there is no `assay verify` yet", file=sys.stderr)
+        return 1
     flipped = flips.flip_all(
         folder, log, options.rounds or 200, options.seed, options.minutes, options.template
     )

@@ -8,6 +8,7 @@ The file systems are mounted in a mount namespace of this process, so they vanis
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import re
@@ -17,6 +18,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -65,10 +67,15 @@ def enter_namespace(arguments: list[str]) -> int | None:
     return subprocess.run(command, check=False, env=os.environ | {INSIDE: "1"}).returncode
 
 
-def mount(folder: Path) -> None:
-    """Mount an empty file system on a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
+@contextlib.contextmanager
+def mounted(folder: Path) -> Iterator[Path]:
+    """Mount an empty file system on a folder for a while."""
+    folder.mkdir(parents=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "none", str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def count_free(folder: Path) -> int:
@@ -81,11 +88,21 @@ def fill(
     folder: Path, log: Log, rounds: int, seed: int, minutes: float, template: Path | None = None
 ) -> list[Filling]:
     """Fill the disk of `rounds` runs; each fourth time, that of the temporary directory."""
+    with mounted(folder / "disk") as disk, mounted(folder / "disk-temporary") as temporary:
+        return _fill_many(disk, temporary, log, rounds, seed, minutes, template)
+
+
+def _fill_many(
+    disk: Path,
+    temporary: Path,
+    log: Log,
+    rounds: int,
+    seed: int,
+    minutes: float,
+    template: Path | None,
+) -> list[Filling]:
     deadline = time.monotonic() + 60 * minutes
     draw = random.Random(f"full {seed}")
-    disk, temporary = folder / "disk", folder / "disk-temporary"
-    mount(disk)
-    mount(temporary)
     place = adopt(disk / "made", "hypothyroid", template)
     project = Project(place.home, place.name, temporary)
     if project.current() is None:

@@ -80,13 +80,14 @@ def _open(project: Project, row: dict[str, str], answers: dict[str, Any], seen: 
     seen.opened += 1
     after = project.current()
     seen.opened_during_a_change += before != after
-    names = {before, after} - {None}
-    for name in names:
+    # The link may have been replaced more than once meanwhile, so that each version may answer.
+    names = [before, after, *project.versions()]
+    for name in dict.fromkeys(str(name) for name in names if name is not None):
         if name not in answers:
-            answers[str(name)] = ask(project.published / str(name))
-    if not any(answers[str(name)] == answer for name in names):
-        known = {name: answers[str(name)] for name in names}
-        seen.errors.append(f"mixed: current answers {answer}, but {known}")
+            answers[name] = ask(project.published / name)
+        if answers[name] == answer:
+            return
+    seen.errors.append(f"mixed: current answers {answer}, but {answers}")
 
 
 def main() -> None:
