@@ -58,7 +58,7 @@ def test_the_harness_sees_damage(template: Path, tmp_path: Path) -> None:
 
 
 def test_a_killed_refresh_goes_on_from_where_it_was(template: Path, tmp_path: Path) -> None:
-    """Whenever kill -9 comes, current stays whole; the rerun succeeds, redoes and leaves nothing."""
+    """Whenever kill -9 comes, current stays whole; a rerun succeeds, redoes and leaves nothing."""
     delays: dict[kill.Aim, float] = {"anywhere": 3.0, "publish": 0.05, "link": 0.0}
 
     def hurt(aim: kill.Aim) -> kill.Round:
