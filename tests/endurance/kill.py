@@ -112,7 +112,7 @@ def _kill_many(
         new_source = number % EVERY_SOURCE == EVERY_SOURCE - 1
         delay = draw.uniform(0, TAIL) if aim == "publish" else draw.uniform(0, whole[new_source])
         if aim == "link":
-            delay = draw.uniform(0, 0.004)
+            delay = draw.uniform(0, 0.001)
         done = Round(project.name, FIRST_SEED + number, aim, delay, new_source)
         if new_source:
             project.append_row(draw)
@@ -186,12 +186,17 @@ def _drain(process: subprocess.Popen[str]) -> None:
 def _wait_for(project: Project, run: Run, process: subprocess.Popen[str], done: Round) -> None:
     """Wait until it is time to kill."""
     trained = run.address("train").path
-    while done.aim != "anywhere" and process.poll() is None:
-        if done.aim == "publish" and trained.is_dir():
-            break
-        if done.aim == "link" and trained.is_dir() and run.published() is not None:
-            break
+    while done.aim != "anywhere" and process.poll() is None and not trained.is_dir():
         time.sleep(0.0005)
+    # What comes between the version and its link takes a millisecond: no sleep here.
+    mark = f"-{run.key[:8]}"
+    while done.aim == "link" and process.poll() is None:
+        with contextlib.suppress(FileNotFoundError):
+            names = os.listdir(project.published)
+            if any(name.endswith(mark) and not name.startswith(".") for name in names):
+                break
+    if done.delay == 0.0:
+        return
     until = time.monotonic() + done.delay
     while process.poll() is None and time.monotonic() < until:
         time.sleep(min(0.005, max(0.0, until - time.monotonic())))

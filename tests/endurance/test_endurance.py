@@ -57,6 +57,16 @@ def test_the_harness_sees_damage(template: Path, tmp_path: Path) -> None:
     assert project.find_current_damage() == ["nowhere is not there"]
 
 
+def test_the_harness_sees_two_at_work() -> None:
+    """Two whose stages overlapped by more than their rounding are named, neighbours are not."""
+    first = crowd.Member(1, 11, first=1.0, last=4.0)
+    assert crowd.find_overlaps([first, crowd.Member(2, 12, first=4.0, last=7.0)]) == []
+    assert crowd.find_overlaps([first, crowd.Member(3, 13)]) == []
+    assert crowd.find_overlaps([first, crowd.Member(2, 12, first=3.0, last=7.0)]) == [
+        "two at a time: seeds 1 and 2, for 1.0 s"
+    ]
+
+
 def test_a_killed_refresh_goes_on_from_where_it_was(template: Path, tmp_path: Path) -> None:
     """Whenever kill -9 comes, current stays whole; a rerun succeeds, redoes and leaves nothing."""
     delays: dict[kill.Aim, float] = {"anywhere": 3.0, "publish": 0.05, "link": 0.0}
