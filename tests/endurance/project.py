@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import hashlib
 import json
 import os
 import random
@@ -22,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.plan import Run, prepare
-from pipeline.store import hash_file, read_manifest
 
 ROOT = Path(__file__).resolve().parents[2]
 FAST = ("training.epochs=2", "training.compare_unrepaired=false", "training.bootstrap=100")
@@ -227,9 +227,15 @@ def find_damage(version: Path) -> list[str]:
     damage += [
         f"{name} differs"
         for name in sorted(files.keys() & there)
-        if hash_file(version / name) != files[name]
+        if hashlib.sha256((version / name).read_bytes()).hexdigest() != files[name]
     ]
     return damage
+
+
+def read_manifest(version: Path) -> dict[str, Any]:
+    """Read the manifest of a version."""
+    manifest: dict[str, Any] = json.loads((version / "manifest.json").read_text(encoding="utf-8"))
+    return manifest
 
 
 def find_unreadable(folder: Path) -> list[str]:
