@@ -64,10 +64,17 @@ def flip_all(
         if time.monotonic() > deadline:
             break
         file = order[number] if number < len(order) else draw.choice(files)
-        done.append(_flip(project, version, file, draw))
+        place = draw.randrange(file.stat().st_size)
+        done.append(_flip(project, version, file, place, draw.randrange(1, 256)))
         log.write(**asdict(done[-1]))
-    for kind, change in (("lost", _lose), ("cut off", _cut), ("added", _add)):
-        done.append(_damage(project, version, kind, draw.choice(rest), change))
+    manifest = version / "manifest.json"
+    digit = re.search(rb'"schema_version": *(\d)', manifest.read_bytes())
+    if digit:  # an older schema must not excuse a manifest
+        for change in (1, 2, 3):
+            done.append(_flip(project, version, manifest, digit.start(1), change))
+            log.write(**asdict(done[-1]))
+    for kind, harm in (("lost", _lose), ("cut off", _cut), ("added", _add)):
+        done.append(_damage(project, version, kind, draw.choice(rest), harm))
         log.write(**asdict(done[-1]))
     _expect_sound(project)
     return done
@@ -79,11 +86,10 @@ def _expect_sound(project: Project) -> None:
         raise RuntimeError(f"an unchanged version is said to differ ({code}): {output}")
 
 
-def _flip(project: Project, version: Path, file: Path, draw: random.Random) -> Flip:
-    """Change one byte, ask, and undo it."""
-    place = draw.randrange(file.stat().st_size)
+def _flip(project: Project, version: Path, file: Path, place: int, change: int) -> Flip:
+    """Change the bits of one byte, ask, and undo it."""
     before = file.read_bytes()[place]
-    after = before ^ draw.randrange(1, 256)
+    after = before ^ change
     flip = Flip("flip", file.relative_to(version).as_posix(), place, before, after)
     _write_byte(file, place, after)
     try:
