@@ -114,7 +114,9 @@ def _fill_many(
         if time.monotonic() > deadline:
             break
         where: Where = "temporary" if number % 4 == 3 else "project"
-        free = 0 if number % 5 == 4 else draw.randrange(needed[where])  # each fifth is full at once
+        free = (
+            0 if number % 5 == 4 else draw.randrange(1 + needed[where])
+        )  # each fifth is full at once
         found = Filling(where, FIRST_SEED + 2 + number, free, needed[where])
         project.append_row(draw)
         fill_once(project, disk if where == "project" else temporary, found)
