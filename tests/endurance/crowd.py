@@ -146,15 +146,15 @@ def _listen(processes: list[subprocess.Popen[str]], members: list[Member]) -> No
             if not data:
                 selector.unregister(key.fileobj)
                 continue
-            member: Member = key.data
+            heard: Member = key.data
             text = data.decode("utf-8", errors="replace")
-            member.output += text
+            heard.output += text
             *lines, pending[key.fd] = (pending.get(key.fd, "") + text).split("\n")
             for line in lines:
                 if match := STAGE.match(line):
-                    member.last = time.monotonic()
-                    if member.first is None:
-                        member.first = member.last - float(match[2] or 0)
+                    heard.last = time.monotonic()
+                    if heard.first is None:
+                        heard.first = heard.last - float(match[2] or 0)
     for process, member in zip(processes, members, strict=True):
         with contextlib.suppress(subprocess.TimeoutExpired):
             member.code = process.wait(timeout=10)

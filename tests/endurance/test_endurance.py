@@ -89,7 +89,7 @@ def crowded(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project
 
 
 def test_of_two_refreshes_at_once_none_disturbs_the_other(crowded: Project) -> None:
-    """One works at a time, the other is refused and says so, and the reader sees no fault."""
+    """One works at a time, the other waits or is refused and says so; readers see no fault."""
     found = crowd.gather(crowded, [1, 2], "refuse")
     assert found.faults == []
     assert found.reading.loads > 0
