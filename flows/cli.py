@@ -56,8 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if options.debug:
             raise
+        from pipeline.disk import explain
         from pipeline.secrets import hide
+        from pipeline.store import find_home
 
+        explained = explain(error, options.command, find_home())
+        if explained is not None:
+            print(f"\n{explained}", file=sys.stderr)
+            return explained.exit_code
         what = hide(f"{type(error).__name__}: {error}")
         print(f"\nan error of ours: {what}", file=sys.stderr)
         print("Run it again with --debug and report what it prints.", file=sys.stderr)

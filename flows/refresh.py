@@ -10,6 +10,7 @@ from flows import tasks
 from flows.progress import Progress, telling
 from flows.watching import Outcome, Watch, watched
 from pipeline.config import DatasetConfig
+from pipeline.disk import explaining
 from pipeline.fetching import is_elsewhere
 from pipeline.plan import Run, declare, make_run
 from pipeline.sources import SourceChanged
@@ -45,7 +46,7 @@ def refresh(
         work and not to be waited for.
     """
     store = Store(home or find_home(), dataset)
-    with telling() as progress, watched(store) as watch:
+    with telling() as progress, watched(store) as watch, explaining("run", store.runs):
         config = declare(store, overrides)
         with store.lock(config.runs.wait_seconds, progress.wait), watch.at_work():
             reason = superseded()

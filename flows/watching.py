@@ -68,6 +68,7 @@ class Watch:
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     run: Run | None = None
     outcome: Outcome | None = None
+    _held: datetime = datetime.min
     _died: bool = False
     _failing: bool = False
     _logged: bool = False
@@ -81,6 +82,7 @@ class Watch:
     @contextlib.contextmanager
     def at_work(self) -> Iterator[None]:
         """Log the run, however it ends; to be entered while the data set's lock is held."""
+        self._held = datetime.now(UTC)
         before = history.begin(self.store, self.started.isoformat(timespec="seconds"))
         self._died, self._failing = before.died is not None, before.failing
         if before.died:
@@ -101,6 +103,7 @@ class Watch:
         record = {
             "started": self.started.isoformat(timespec="seconds"),
             "state": state,
+            "held": [_write_time(self._held), _write_time(datetime.now(UTC))],
             "version": self.outcome.version if self.outcome else None,
             "message": _write_message(error),
             "key": self.run.key if self.run else None,
@@ -176,6 +179,10 @@ def _send(notice: Notice, config: NotificationsConfig, home: Path) -> None:
         problems += tell_block(config.block, notice)
     for problem in problems:
         current_progress().say(f"  ! {problem}")
+
+
+def _write_time(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")
 
 
 def _name_state(error: BaseException) -> history.State:

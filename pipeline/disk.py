@@ -116,7 +116,7 @@ def explain(error: Exception, stage: str, place: Path) -> MachineError | None:
     if number in FULL or any(words in said for words in NO_SPACE_WORDS):
         return MachineError(
             stage,
-            f"the disk is full: {_free(place):,} bytes are free where {shown} is written",
+            f"the disk is full: {_free(place):,} bytes are free where {place} is written",
             "Free space, or keep fewer versions by retention.keep, and run it again: finished "
             "stages are kept",
         )

@@ -87,8 +87,8 @@ def _read_expected(version: Path) -> tuple[dict[str, str], list[Difference]]:
     try:
         read = json.loads(manifest.read_text(encoding="utf-8"))
         files = {str(name): str(digest) for name, digest in read["files"].items()}
-        if int(read["schema_version"]) < 2:
-            found = []  # published before there were checksums
+        if int(read["schema_version"]) < 2:  # published before there were checksums
+            found = [item for item in found if item.file != CHECKSUM]
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}, [*found, Difference(MANIFEST, "is no manifest any more")]
     return files, found

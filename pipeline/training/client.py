@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from typing import IO, Any, Literal
 
 from pipeline import errors
 from pipeline.config import TrainingConfig
+from pipeline.disk import TEMPORARY, explaining
 from pipeline.errors import MachineError, StageError
 from pipeline.image_config import AugmentationConfig
 from pipeline.training.jobs import Job
@@ -92,6 +94,7 @@ class Trainer:
         self.log = log
         small = config is not None and modality == "table"
         self._threads = _choose_threads(config) if config is not None and small else 0
+        self._scratch = log
         self._process: subprocess.Popen[str] | None = None
         self._pending: list[Handle] = []
 
@@ -118,7 +121,10 @@ class Trainer:
         """Start the process and return at once; a second call does nothing."""
         if self._process is not None:
             return
-        self.log.parent.mkdir(parents=True, exist_ok=True)
+        # Keras makes temporary folders without a name of ours; what a crash leaves is swept here.
+        self._scratch = self.log.with_name(f"{TEMPORARY}training-{os.getpid()}")
+        with explaining(STAGE, self.log.parent):
+            self._scratch.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "pipeline.training.worker"]
         command += ["--parent", str(os.getpid()), "--intra-threads", str(self._threads)]
         root = str(Path(__file__).resolve().parents[2])
@@ -133,7 +139,7 @@ class Trainer:
                 stderr=log,
                 text=True,
                 encoding="utf-8",
-                env={**os.environ, "PYTHONPATH": path},
+                env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(self._scratch)},
             )
 
     def submit(self, job: Job, on_epoch: OnEpoch | None = None) -> Handle:
@@ -222,6 +228,7 @@ class Trainer:
                 with contextlib.suppress(BrokenPipeError):
                     stream.close()
         process.wait()
+        shutil.rmtree(self._scratch, ignore_errors=True)
         self._process = None
         self._pending = []
 

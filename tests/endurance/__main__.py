@@ -14,11 +14,12 @@ from tests.endurance.project import Log
 def main() -> int:
     """Run one part; return 0 if no rule was broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.endurance", description=__doc__)
-    parser.add_argument("what", choices=("kill", "crowd", "full", "flips"))
+    parser.add_argument("what", choices=("kill", "crowd", "full", "flips", "workers"))
     parser.add_argument("--rounds", type=int, help="left out: what suits the part")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=60.0, help="upper limit")
     parser.add_argument("--busy", choices=("wait", "refuse"), default="wait", help="for crowd")
+    parser.add_argument("--mixed", action="store_true", help="crowd: deployments among the runs")
     parser.add_argument("--log", type=Path, help="left out: a file in the temporary directory")
     parser.add_argument("--template", type=Path, help="a project to copy instead of a new one")
     options = parser.parse_args()
@@ -55,10 +56,18 @@ def run_part(options: argparse.Namespace, folder: Path, log: Log) -> int:
 
         crowds = crowd.throng(
             folder, log, options.rounds or 6, options.seed, options.busy, options.minutes,
-            options.template,
+            options.template, options.mixed,
         )  # fmt: skip
         print(crowd.summarise(crowds))
         return sum(bool(found.faults) for found in crowds)
+    if options.what == "workers":
+        from tests.endurance import workers
+
+        found, unmarked = workers.kill_workers(
+            folder, log, options.rounds or 10, options.seed, options.minutes
+        )
+        print(workers.summarise(found, unmarked))
+        return sum(bool(done.faults) for done in found) + len(unmarked)
     if options.what == "full":
         from tests.endurance import full
 

@@ -17,10 +17,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import combinations
+from functools import partial
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Literal
 
+from pipeline.history import read_runs
 from pipeline.store import Store
 from tests.endurance.project import LIMIT, ROOT, Log, Project, adopt
 from tests.endurance.reader import Reading
@@ -102,6 +104,7 @@ def gather(
     found.seconds = round(time.monotonic() - began, 1)
     found.faults += [f"two at a time, by their temporary stages: {set(p)}" for p in at_work]
     found.faults += find_overlaps(members)
+    found.faults += find_overlaps_in_log(project, len(members))
     found.faults += _judge_outcomes(project, members, found)
     found.faults += [f"reader: {error}" for error in found.reading.errors]
     return found
@@ -184,6 +187,17 @@ def find_overlaps(members: Sequence[Member]) -> list[str]:
     return faults
 
 
+def find_overlaps_in_log(project: Project, runs: int) -> list[str]:
+    """Name the runs that held the data set at the same time, by the log of runs."""
+    held = [run["held"] for run in read_runs(Store(project.home, project.name))[-runs:]]
+    held.sort()
+    return [
+        f"two at a time: one held {first}, another {second}"
+        for first, second in pairwise(held)
+        if second[0] < first[1]
+    ]
+
+
 def _judge_outcomes(project: Project, members: list[Member], found: Gathering) -> list[str]:
     """Each refresh is done and its version is there, or was refused and said so."""
     faults = []
@@ -195,7 +209,7 @@ def _judge_outcomes(project: Project, members: list[Member], found: Gathering) -
             count = sum(name.endswith(key) for name in project.versions())
             if count != 1:
                 faults.append(f"seed {member.seed}: {count} versions instead of one")
-        elif found.busy == "refuse" and member.code == 2 and REFUSED.search(member.output):
+        elif found.busy == "refuse" and member.code in (1, 2) and REFUSED.search(member.output):
             found.refused += 1
         else:
             faults.append(f"seed {member.seed}: exit code {member.code}: {tail}")
@@ -222,13 +236,39 @@ def swap(project: Project, seconds: float) -> Reading:
 
 def throng(
     folder: Path, log: Log, rounds: int, seed: int, busy: Busy, minutes: float,
-    template: Path | None = None,
+    template: Path | None = None, mixed: bool = False,
 ) -> list[Gathering]:  # fmt: skip
-    """Gather crowds of two and of five in turn, and twins, which want the same version."""
+    """Gather crowds of two and of five in turn, and twins, which want the same version.
+
+    `mixed` starts every second refresh as a run of a Prefect deployment, at a server of its own.
+    """
     deadline = time.monotonic() + 60 * minutes
     project = adopt(folder / "crowd", "hypothyroid", template)
     if busy == "wait":
         let_wait(project)
+    if not mixed:
+        return _throng(project, log, rounds, seed, busy, deadline, [start_command])
+    from tests.endurance.workers import kill_session, serving, start_deployed, start_worker
+
+    with serving(project) as env:
+        worker = start_worker(project, env)
+        starts = [partial(start_deployed, env), start_command]
+        try:
+            return _throng(project, log, rounds, seed, busy, deadline, starts)
+        finally:
+            kill_session(worker.pid)
+            worker.wait()
+
+
+def _throng(
+    project: Project,
+    log: Log,
+    rounds: int,
+    seed: int,
+    busy: Busy,
+    deadline: float,
+    starts: Sequence[Start],
+) -> list[Gathering]:
     all_found, next_seed = [], 2000 + 100 * seed
     for number in range(rounds):
         if time.monotonic() > deadline:
@@ -236,7 +276,7 @@ def throng(
         size = SIZES[number % 2] if number % 3 != 2 else 2
         seeds = [next_seed + (0 if number % 3 == 2 else i) for i in range(size)]
         next_seed += size
-        found = gather(project, seeds, busy)
+        found = gather(project, seeds, busy, starts)
         log.write(**asdict(found))
         print(
             f"{size} at once, seeds {seeds}: {found.done} done, {found.refused} refused, "
