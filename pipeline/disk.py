@@ -19,6 +19,7 @@ from pipeline.errors import AssayError, MachineError
 TEMPORARY = ".tmp-"
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+BLOCKED = {errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
 BROKEN = {errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO}
 # Libraries that write through their own layers may hide the number of an error.
 NO_SPACE_WORDS = ("no space left on device", "disk quota exceeded", "errno 28", "errno = 28")
@@ -125,6 +126,12 @@ def explain(error: Exception, stage: str, place: Path) -> MachineError | None:
             stage,
             f"{shown} can't be written or read: {os.strerror(number or 0)}",
             "Give this user the right to it, or set ASSAY_HOME to a folder of yours",
+        )
+    if number in BLOCKED:
+        return MachineError(
+            stage,
+            f"{shown} can't be made: {os.strerror(number or 0)}",
+            "Move away what has its place, or the place of a folder above it",
         )
     if number in BROKEN:
         return MachineError(
