@@ -53,6 +53,6 @@ def explain_later(own: FlowRun, runs: Sequence[FlowRun]) -> str | None:
         return None
     last = max(times)
     return (
-        f"missed: the run of {due:%Y-%m-%d %H:%M} UTC is left to that of {last:%Y-%m-%d %H:%M} UTC, "
-        "which is due as well"
+        f"missed: the run of {due:%Y-%m-%d %H:%M} UTC is left to that of "
+        f"{last:%Y-%m-%d %H:%M} UTC, which is due as well"
     )

@@ -114,11 +114,18 @@ def _check_status(status: int, reason: str) -> None:
 def _copy_object(url: str, out: Path) -> None:
     from pyarrow import ArrowException, fs
 
-    with _explaining_failure((OSError, ArrowException), "the object can't be read"):
+    try:
         files, path = fs.FileSystem.from_uri(url)
         with files.open_input_stream(path) as stream, out.open("wb") as file:
             while chunk := stream.read(CHUNK):
                 file.write(chunk)
+    except (OSError, ArrowException) as error:
+        final = isinstance(error, FileNotFoundError | ArrowException) or "DENIED" in str(error)
+        kind = SourceError if final else SourceUnavailable
+        raise kind(
+            "fetch", f"the object can't be read: {_shorten(error)}",
+            "Correct `source`, or the secrets that it names",
+        ) from None  # fmt: skip
 
 
 def _query(url: str, config: DatasetConfig, out: Path) -> None:

@@ -223,7 +223,7 @@ def test_of_the_runs_that_were_missed_the_last_one_works() -> None:
     ]
     reasons = [explain_later(run, nights) for run in nights]
     assert [reason is None for reason in reasons] == [False, False, True]
-    assert f"{nights[0].expected_start_time:%Y-%m-%d %H:%M} UTC is left to" in str(reasons[0])
+    assert f"{nights[0].expected_start_time:%Y-%m-%d %H:%M} UTC is left to that" in str(reasons[0])
     person = FlowRun(flow_id=uuid.uuid4(), auto_scheduled=False, expected_start_time=now)
     assert explain_later(nights[2], [*nights, person]) is None
 
