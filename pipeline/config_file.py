@@ -83,7 +83,9 @@ def _read_yaml(text: str) -> Any:
     kind: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         depth = 0
-        for event in yaml.parse(text, kind):
+        for count, event in enumerate(yaml.parse(text, kind)):
+            if count > 2 * MAX_NODES:
+                raise ValueError(f"it holds more than {MAX_NODES:,} values")
             depth += isinstance(event, yaml.CollectionStartEvent)
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:
@@ -105,31 +107,32 @@ def _refuse_yaml_bomb(root: Any) -> None:
     """Count nodes and characters with each alias written out; none may hold itself."""
     import yaml
 
-    sizes: dict[int, tuple[int, int] | None] = {}
+    sizes: dict[int, tuple[int, int, int] | None] = {}
 
-    def measure(node: Any) -> tuple[int, int]:
-        """Give the nodes and characters of a node; the depth of the stack is bounded before."""
+    def measure(node: Any) -> tuple[int, int, int]:
+        """Give the levels, nodes and characters below a node; what was measured is not again."""
         if id(node) in sizes:
             known = sizes[id(node)]
             if known is None:
                 raise ValueError("an alias stands for what holds it")
             return known
         sizes[id(node)] = None
-        nodes, characters = 1, 1
+        levels, nodes, characters = 0, 1, 1
         if isinstance(node, yaml.ScalarNode):
             characters += len(node.value)
         else:
             pairs = isinstance(node, yaml.MappingNode)
             for item in [part for pair in node.value for part in pair] if pairs else node.value:
-                more_nodes, more_characters = measure(item)
-                nodes, characters = nodes + more_nodes, characters + more_characters
-        if nodes > MAX_NODES or characters > MAX_CHARACTERS:
+                inner = measure(item)
+                levels = max(levels, inner[0])
+                nodes, characters = nodes + inner[1], characters + inner[2]
+        if levels >= MAX_DEPTH or nodes > MAX_NODES or characters > MAX_CHARACTERS:
             raise ValueError(
-                f"with its aliases written out it holds more than {MAX_NODES:,} values or "
-                f"{MAX_CHARACTERS:,} characters"
+                f"with its aliases written out it holds more than {MAX_NODES:,} values, "
+                f"{MAX_CHARACTERS:,} characters or {MAX_DEPTH} levels"
             )
-        sizes[id(node)] = nodes, characters
-        return nodes, characters
+        sizes[id(node)] = levels + 1, nodes, characters
+        return levels + 1, nodes, characters
 
     measure(root)
 
@@ -267,7 +270,7 @@ def _explain(fault: Mapping[str, Any]) -> str:
     if fault["type"] in ("model_type", "dict_type", "mapping_type"):
         message = "it should hold keys and their values"
     message = message[:1].lower() + message[1:]
-    return f"{message}, but {str(fault['input'])[:40]!r} was given"
+    return f"{message[:300]}, but {str(fault['input'])[:40]!r} was given"
 
 
 def _suggest(fault: Mapping[str, Any]) -> str:
@@ -281,7 +284,7 @@ def _suggest(fault: Mapping[str, Any]) -> str:
             break
         section = field.annotation
     known = section.model_fields if hasattr(section, "model_fields") else ()
-    name = str(fault["loc"][-1])
+    name = _cut(str(fault["loc"][-1]))
     homes = [place for place, part in _list_sections() if name in part]
     if len(fault["loc"]) == 1 and homes:
         return f"Did you mean {homes[0]}.{name}"

@@ -109,7 +109,7 @@ def _parse_csv(
 
 
 def _walk_lines(text: str) -> Iterator[str]:
-    """Give line after line with its end; a copy of the whole text would cost four bytes a letter."""
+    """Give line after line with its end, without a second copy of the text."""
     return (line.group() for line in LINE.finditer(text))
 
 
@@ -118,8 +118,10 @@ def _read_header(text: str, delimiter: str, name: str) -> list[str]:
     try:
         return next(csv.reader(_walk_lines(text), delimiter=delimiter))
     except csv.Error as error:
+        limit = f"a name in it is longer than {csv.field_size_limit():,} characters"
+        detail = limit if "field larger" in str(error) else str(error)
         raise SourceError(
-            "ingest", f"the header of {name} can't be read: {error}",
+            "ingest", f"the header of {name} can't be read: {detail}",
             "Put a header with the columns' names, in one line, before the data",
         ) from None  # fmt: skip
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from pipeline.config import CleaningConfig, DatasetConfig
 from pipeline.config_file import load_config, parse_config
 from pipeline.declaration import Initialised, learn_suites, quote
-from pipeline.errors import ConfigError, SourceError, name_near_misses
+from pipeline.errors import ConfigError, name_near_misses
 from pipeline.ingest import Canonical, ColumnFacts, IngestFacts, canonicalise
-from pipeline.reading import read_source
+from pipeline.reading import check_source, read_source
 from pipeline.splitting import split_rows
 from pipeline.store import Store
 
@@ -42,8 +42,7 @@ def initialise(
     SourceError, ConfigError, DataContractError
         If the source can't be read, lacks the target, or is declared already.
     """
-    if not source.exists():
-        raise SourceError("init", f"the source {source} was not found", "Correct its path")
+    check_source(source)
     if store.config_path.exists() and not force:
         raise ConfigError(
             "init", f"{store.config_path} exists already",

@@ -107,15 +107,25 @@ def read_source(path: Path, config: IngestConfig) -> SourceTable:
         ) from None  # fmt: skip
 
 
-def _read_source(path: Path, config: IngestConfig) -> SourceTable:
+def check_source(path: Path) -> None:
+    """Check that a source is a file or a folder.
+
+    Raises
+    ------
+    SourceError
+        If there is nothing, or a pipe, which would be waited for, or a device, which may never end.
+    """
     if not path.exists():
         raise SourceError("ingest", f"the source {path} was not found", "Correct its path")
     if not (path.is_file() or path.is_dir()):
-        # A pipe would be waited for, a device may never end.
         raise SourceError(
             "ingest", f"the source {path} is a pipe, a socket or a device",
             "Save what comes out of it as a file",
         )  # fmt: skip
+
+
+def _read_source(path: Path, config: IngestConfig) -> SourceTable:
+    check_source(path)
     malformed: list[str] = []
     if path.is_dir():
         table, dress = _read_folder(path, config, malformed)
@@ -156,9 +166,10 @@ def _read_folder(
                 "Give files with one header",
             )  # fmt: skip
         return pa.concat_tables([t for t, _ in parts]), parts[0][1] | {"files": str(len(files))}
+    of_kinds = f", of the kinds {name_examples(kinds)}" if kinds else ""
     raise SourceError(
         "ingest",
-        f"the folder {path.name} holds {len(files)} files, of the kinds {name_examples(kinds)}",
+        f"the folder {path.name} holds {len(files)} files{of_kinds}",
         "Give a folder of CSV files or of Parquet partitions, nothing else in it",
     )
 
@@ -224,8 +235,8 @@ def _unpack_zip(path: Path) -> tuple[bytes, str]:
         if len(tables) != 1:
             raise SourceError(
                 "ingest",
-                f"{path.name} holds {len(tables)} tables: "
-                f"{name_examples(info.filename for info in tables)}",
+                f"{path.name} holds {len(tables)} tables among {len(infos)} files: "
+                f"{name_examples(info.filename for info in tables or infos)}",
                 "Give a zip with exactly one CSV or Parquet file",
             )
         _refuse_bomb(path.name, tables[0].file_size, tables[0].compress_size)
@@ -255,7 +266,9 @@ def _read_table(
         import pyarrow.parquet as pq
 
         try:
-            facts = pq.read_metadata(pa.BufferReader(content))
+            file = pq.ParquetFile(pa.BufferReader(content))
+            name_columns(list(map(str, file.schema_arrow.names)), name)
+            facts = file.metadata
             _refuse_bomb(name, facts.num_rows * facts.num_columns, len(content))
             table = pq.read_table(pa.BufferReader(content))
             # Damage that left the pages readable shows in the values.

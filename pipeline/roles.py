@@ -167,11 +167,20 @@ def infer_role(
     rows, distinct = int(counts.sum()), len(values)
     if declared.role == "datetime":
         form = declared.format or _find_date_format(values, counts, 0.5)
-        if form is None or (distinct and parse_dates(values, form).isna().all()):
+        name = name_examples([column.name])
+        try:
+            unread = form is None or (distinct and parse_dates(values, form).isna().all())
+        except ValueError as error:
             raise StageError(
-                "ingest", f"column '{column.name}' is declared datetime, but none of its "
-                f"{distinct} values is a date, such as {str(values[:1].tolist())[1:-1]}",
-                f"Set columns.{column.name}.format to its strptime format, or another role",
+                "ingest", f"column {name} is declared datetime with the format "
+                f"{name_examples([form])}, which is none: {str(error)[:80]}",
+                "Correct its format in dataset.yaml, say to '%d.%m.%Y'",
+            ) from None  # fmt: skip
+        if unread:
+            raise StageError(
+                "ingest", f"column {name} is declared datetime, but none of its "
+                f"{distinct} values is a date, such as {name_examples(values[:1])}",
+                f"Set columns.{column.name[:40]}.format to its strptime format, or another role",
             )  # fmt: skip
         return Inferred("datetime", "declared", form)
     if distinct <= 1:

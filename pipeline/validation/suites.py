@@ -15,6 +15,7 @@ from pipeline.errors import ConfigError
 from pipeline.store import package_versions
 
 MAX_SUITE_BYTES = 50_000_000
+MAX_DIGITS = 300
 SUITES = ("schema", "missing_values", "outliers", "class_distribution")
 Expectation = dict[str, Any]
 
@@ -67,7 +68,7 @@ def _read_suite(file: Path) -> dict[str, Any]:
     """Read one suite; a ValueError says what about it is none."""
     if file.stat().st_size > MAX_SUITE_BYTES:
         raise ValueError(f"it is larger than {MAX_SUITE_BYTES:,} bytes")
-    suite = json.loads(file.read_text(encoding="utf-8"))
+    suite = json.loads(file.read_text(encoding="utf-8"), parse_int=_parse_whole)
     if not isinstance(suite, dict) or not isinstance(suite.get("expectations"), list):
         raise ValueError("it holds no list `expectations`")
     if not isinstance(suite.get("meta", {}), dict | None):
@@ -85,6 +86,12 @@ def _read_suite(file: Path) -> dict[str, Any]:
             if name in kwargs and not _holds_texts(kwargs[name]):
                 raise ValueError(f"expectation {number}, {type_[:80]!r}: `{name}` holds no names")
     return suite
+
+
+def _parse_whole(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits is beyond all values")
+    return int(digits)
 
 
 def _holds_texts(value: object) -> bool:
