@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.config import CleaningConfig, DatasetConfig
 from pipeline.config_file import load_config, parse_config
-from pipeline.declaration import Initialised, learn_suites, quote
+from pipeline.declaration import Initialised, comment, learn_suites, quote
 from pipeline.errors import ConfigError, name_near_misses
 from pipeline.ingest import Canonical, ColumnFacts, IngestFacts, canonicalise
 from pipeline.reading import check_source, read_source
@@ -156,7 +156,7 @@ def _choose(draft: DatasetConfig, canonical: Canonical) -> DatasetConfig:
 def write_declaration(config: DatasetConfig, facts: IngestFacts, source: str) -> str:
     """Write a dataset.yaml that people can read: what was inferred, and why, in comments."""
     lines = [
-        f"# What Assay inferred from {source}. Edit it as you know better;",
+        f"# What Assay inferred from {comment(source)}. Edit it as you know better;",
         "# every other setting has a default: assay settings.",
         f"dataset: {quote(config.dataset)}",
         f"source: {quote(config.source)}",
@@ -171,9 +171,8 @@ def write_declaration(config: DatasetConfig, facts: IngestFacts, source: str) ->
             f"  {quote(column.name)}: {{role: {column.role}{form}}}  # {_comment(column, facts)}"
         )
     for item in facts.suspicions:
-        lines.append(
-            f"# {item.column}: {item.count} × {item.value!r}: {item.advice}".replace("\n", " ")
-        )
+        seen = f"{item.column}: {item.count} × {item.value!r}: {item.advice}"
+        lines.append(f"# {comment(seen)}")
     if config.cleaning.drop_columns:
         names = ", ".join(quote(name) for name in config.cleaning.drop_columns)
         limit = f"{config.cleaning.max_missing:.0%}"
@@ -199,4 +198,4 @@ def _comment(column: ColumnFacts, facts: IngestFacts) -> str:
         f"{column.distinct} classes" if column.role == "target" else f"{column.distinct} values"
     )
     reason = "" if column.role in ("target", "categorical", "numeric") else f": {column.reason}"
-    return f"{values}{gaps}{written}{reason}".replace("\n", " ")
+    return comment(f"{values}{gaps}{written}{reason}")

@@ -133,8 +133,6 @@ def _read_source(path: Path, config: IngestConfig) -> SourceTable:
         content, name = _unpack(path)
         table, dress = _read_table(content, name, config, malformed)
     total = table.num_rows + len(malformed)
-    if table.num_rows == 0:
-        raise SourceError("ingest", f"{path.name} has 0 rows", "Give a source with rows")
     if len(malformed) > config.max_malformed * total:
         raise SourceError(
             "ingest",
@@ -142,6 +140,8 @@ def _read_source(path: Path, config: IngestConfig) -> SourceTable:
             f"the header ({table.num_columns}): {name_examples(malformed)}",
             "Set ingest.delimiter, correct the lines, or raise ingest.max_malformed",
         )
+    if table.num_rows == 0:
+        raise SourceError("ingest", f"{path.name} has 0 rows", "Give a source with rows")
     columns = {
         name: _encode_column(name, column)
         for name, column in zip(table.column_names, table.columns, strict=True)

@@ -148,7 +148,9 @@ def write_csv(table: list[list[str]], delimiter: str = ",", end: str = "\n") -> 
     import csv
 
     out = io.StringIO(newline="")
-    csv.writer(out, delimiter=delimiter, lineterminator=end).writerows(table)
+    csv.writer(
+        out, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL
+    ).writerows(table)
     return out.getvalue()
 
 
