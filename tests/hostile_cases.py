@@ -148,9 +148,7 @@ def write_csv(table: list[list[str]], delimiter: str = ",", end: str = "\n") -> 
     import csv
 
     out = io.StringIO(newline="")
-    csv.writer(
-        out, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL
-    ).writerows(table)
+    csv.writer(out, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL).writerows(table)
     return out.getvalue()
 
 
@@ -418,7 +416,8 @@ SOURCES = [
     Case("an encoding that makes halves of characters",
          source("a,y\n\\ud800,x\n" * 9, more="ingest: {encoding: unicode_escape}\n"), 2,
          "can't be read as 'unicode_escape'"),
-    Case("200 MB in a single line", make_long_line, 2, "a name in it is longer than 131,072", large=True),
+    Case("200 MB in a single line", make_long_line, 2, "a name in it is longer than 131,072",
+         large=True),
     Case("a gz bomb", make_gz_bomb, 2, "over 200 times its size", large=True),
     Case("a truncated gz", source(gzip.compress(make_csv(5000).encode())[:-200], "t.csv.gz"), 2,
          "is not a readable file"),
