@@ -299,6 +299,22 @@ TREES = st.recursive(
     ),
     max_leaves=25,
 )
+SECTIONS = st.dictionaries(
+    st.sampled_from(sorted(DatasetConfig.model_fields)), TREES, max_size=2
+).flatmap(
+    lambda whole: st.fixed_dictionaries(
+        {},
+        optional={
+            name: st.dictionaries(
+                st.sampled_from(sorted(type(field.default).model_fields)),
+                st.one_of(SCALARS, st.just({}), st.lists(SCALARS, max_size=3)),
+                max_size=2,
+            )
+            for name, field in DatasetConfig.model_fields.items()
+            if isinstance(field.default, Section)
+        },
+    ).map(lambda sections: sections | whole)
+)
 DECLARATIONS = (
     *(path.read_bytes() for path in sorted((ROOT / "data").glob("*/dataset.yaml"))),
     b"dataset: t\nsource: t.csv\ntarget: y\ncolumns: {a: &n {role: numeric}, b: *n}\n"
@@ -317,11 +333,12 @@ SIGNS = st.sampled_from(
 @st.composite
 def declarations(draw: st.DrawFn) -> bytes:
     """Draw a dataset.yaml: random structures over a sound base, or a real one with signs put in."""
-    if draw(st.booleans()):
-        tree = draw(TREES)
-        if isinstance(tree, dict) and draw(st.booleans()):
-            tree = {"dataset": "t", "source": "t.csv", "target": "y"} | tree
-        return yaml.dump(tree, allow_unicode=True).encode("utf-8", "surrogatepass")
+    kind = draw(st.sampled_from(["tree", "sections", "sections", "mutated", "mutated"]))
+    if kind == "tree":
+        return yaml.dump(draw(TREES), allow_unicode=True).encode("utf-8", "surrogatepass")
+    if kind == "sections":
+        base = {"dataset": "t", "source": "t.csv", "target": "y"}
+        return yaml.dump(base | draw(SECTIONS)).encode()
     content = draw(mutated(DECLARATIONS, 3))
     for _ in range(draw(st.integers(0, 4))):
         place = draw(st.integers(0, len(content)))
@@ -331,6 +348,7 @@ def declarations(draw: st.DrawFn) -> bytes:
 
 PATHS = st.lists(st.one_of(st.sampled_from(KEYS), st.text(max_size=4)), min_size=1, max_size=4)
 OVERRIDES = st.one_of(
+    st.sampled_from(["training.epochs=3", "seed=7", "cleaning=", "columns.a.role=numeric"]),
     st.text(max_size=12),
     st.builds(
         lambda path, value: ".".join(path) + "=" + value,
@@ -338,7 +356,7 @@ OVERRIDES = st.one_of(
         st.one_of(st.text(max_size=8), SIGNS.map(lambda s: s.decode("latin-1")), SCALARS.map(str)),
     ),
 )
-CONFIG = st.tuples(declarations(), st.lists(OVERRIDES, max_size=3))
+CONFIG = st.tuples(declarations(), st.one_of(st.just([]), st.lists(OVERRIDES, max_size=3)))
 
 
 def try_config(folder: Path, case: tuple[bytes, list[str]]) -> str:
@@ -391,8 +409,13 @@ EXPECTATION = st.fixed_dictionaries(
     optional={"severity": LEAVES, "meta": LEAVES, "id": LEAVES, "rendered_content": LEAVES},
 )  # fmt: skip
 SUITE = st.fixed_dictionaries(
-    {"expectations": st.lists(st.one_of(EXPECTATION, EXPECTATION, JSON), max_size=3)},
-    optional={"name": LEAVES, "meta": LEAVES, "id": LEAVES, "notes": LEAVES},
+    {"expectations": st.one_of(st.lists(EXPECTATION, max_size=3), st.lists(JSON, max_size=2))},
+    optional={
+        "name": LEAVES,
+        "id": LEAVES,
+        "notes": LEAVES,
+        "meta": st.one_of(st.dictionaries(st.text(max_size=5), LEAVES), LEAVES),
+    },
 )
 SAMPLES = tuple(
     path.read_bytes()[:3000] for path in sorted((ROOT / "expectations").glob("*/*.json"))
