@@ -113,8 +113,8 @@ def _normalise_labels(values: np.ndarray) -> list[str | None]:
     """Write labels that are all whole numbers in one way: '1' and '1.0' are one class."""
     present = np.array([text is not None for text in values], dtype=bool)
     numbers = parse_numbers(values[present])
-    # Beyond 2^53 two whole numbers may share a float.
-    if not (np.abs(numbers) <= 2**53).all() or (numbers != np.round(numbers)).any():
+    # From 2^53 on two whole numbers may share a float.
+    if not (np.abs(numbers) < 2**53).all() or (numbers != np.round(numbers)).any():
         return list(values)
     labels = values.copy()
     labels[present] = [str(int(number)) for number in numbers]
