@@ -10,6 +10,7 @@ atheris choose the inputs, where it is installed.
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import json
 import subprocess
@@ -21,6 +22,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -545,8 +547,10 @@ def run_coverage(name: str, cases: int, seed: int) -> int:
             if counts.total() % 1000 == 0:
                 print(f"{name}: {dict(counts)}", flush=True)
 
-        atheris.instrument_all()
-        atheris.Setup([sys.argv[0], f"-runs={cases}", f"-seed={seed}"],
+        for function in gc.get_objects():
+            if isinstance(function, FunctionType) and str(function.__module__)[:9] == "pipeline.":
+                atheris.instrument_func(function)
+        atheris.Setup([sys.argv[0], f"-runs={cases}", f"-seed={seed}", "-len_control=0", "-max_len=4000"],
                       attempt_one.hypothesis.fuzz_one_input)  # fmt: skip
         atheris.Fuzz()
     return 0
