@@ -183,7 +183,9 @@ def _read_partitions(path: Path) -> pa.Table:
         # A partition without a gap holds integers where the next one holds floats.
         parts = [part.physical_schema for part in found.get_fragments()]
         cells = sum(part.metadata.num_rows for part in found.get_fragments()) * len(found.schema)
-        _refuse_bomb(path.name, cells, sum(Path(file).stat().st_size for file in found.files))
+        _refuse_bomb(
+            path.name, cells, sum(Path(file).stat().st_size for file in found.files), "values"
+        )
         schema = pa.unify_schemas([*parts, found.schema], promote_options="permissive")
         whole = ds.dataset(path, schema=schema, format="parquet", partitioning="hive")
         return whole.to_table()
@@ -243,18 +245,18 @@ def _unpack_zip(path: Path) -> tuple[bytes, str]:
         return archive.read(tables[0]), tables[0].filename
 
 
-def _refuse_bomb(name: str, size: int, packed: int) -> None:
+def _refuse_bomb(name: str, size: int, packed: int, unit: str = "bytes") -> None:
     """Refuse a file that grows by unpacking beyond all that data do."""
     if size > MAX_UNPACKED:
         raise SourceError(
-            "ingest", f"{name} unpacks to more than {MAX_UNPACKED:,} bytes",
+            "ingest", f"{name} unpacks to more than {MAX_UNPACKED:,} {unit}",
             "Give a part of the rows, or unpack it and save it as Parquet",
         )  # fmt: skip
     if size > UNPACKED_FREELY and size > MAX_RATIO * packed:
         raise SourceError(
             "ingest",
-            f"{name} unpacks to {size:,} bytes and more from {packed:,}, over {MAX_RATIO} times "
-            "its size: a bomb, or nearly empty",
+            f"{name} unpacks to {size:,} {unit} or more, over {MAX_RATIO} times the {packed:,} "
+            "bytes that they are packed in: a bomb, or nearly empty",
             "Unpack it and look at it; a table of that size can be given unpacked",
         )
 
@@ -269,7 +271,7 @@ def _read_table(
             file = pq.ParquetFile(pa.BufferReader(content))
             name_columns(list(map(str, file.schema_arrow.names)), name)
             facts = file.metadata
-            _refuse_bomb(name, facts.num_rows * facts.num_columns, len(content))
+            _refuse_bomb(name, facts.num_rows * facts.num_columns, len(content), "values")
             table = pq.read_table(pa.BufferReader(content))
             # Damage that left the pages readable shows in the values.
             table.validate(full=True)

@@ -550,8 +550,8 @@ def run_coverage(name: str, cases: int, seed: int) -> int:
         for function in gc.get_objects():
             if isinstance(function, FunctionType) and str(function.__module__)[:9] == "pipeline.":
                 atheris.instrument_func(function)
-        atheris.Setup([sys.argv[0], f"-runs={cases}", f"-seed={seed}", "-len_control=0", "-max_len=4000"],
-                      attempt_one.hypothesis.fuzz_one_input)  # fmt: skip
+        limits = [f"-runs={cases}", f"-seed={seed}", "-len_control=0", "-max_len=4000"]
+        atheris.Setup([sys.argv[0], *limits], attempt_one.hypothesis.fuzz_one_input)
         atheris.Fuzz()
     return 0
 

@@ -33,7 +33,7 @@ GIGABYTE = 10**9
 # Stage, what is wrong with which value, and what to do about it.
 FOUR_PARTS = re.compile(r"[a-z]+: .+\. .+[.?]\Z", re.S)
 # Of address space; a refusal needs far less, and a bomb far more.
-MEMORY = 6 * GIGABYTE
+MEMORY = 3 * GIGABYTE
 SECONDS = 60
 
 
@@ -455,7 +455,7 @@ SOURCES = [
          "can't be read as 'unicode_escape'"),
     Case("200 MB in a single line", make_long_line, 2, "a name in it is longer than 131,072",
          large=True),
-    Case("a gz bomb", make_gz_bomb, 2, "over 200 times its size", large=True),
+    Case("a gz bomb", make_gz_bomb, 2, "over 200 times the .* bytes", large=True),
     Case("a truncated gz", source(gzip.compress(make_csv(5000).encode())[:-200], "t.csv.gz"), 2,
          "is not a readable file"),
     Case("a gz that is none", source(b"no gz at all", "t.csv.gz"), 2, "is not a readable file"),
@@ -465,7 +465,7 @@ SOURCES = [
          "lead out of it"),
     Case("a zip with backslashes that lead out",
          source(zip_files({"a\\..\\..\\t.csv": make_csv()}), "t.zip"), 2, "lead out of it"),
-    Case("a zip bomb", make_zip_bomb, 2, "over 200 times its size", large=True),
+    Case("a zip bomb", make_zip_bomb, 2, "over 200 times the .* bytes", large=True),
     Case("a zip in a zip", source(zip_files({"t.zip": zip_files({"t.csv": "a"})}), "t.zip"), 2,
          "holds 0 tables"),
     Case("two tables in a zip", source(zip_files({"a.csv": "a", "b.csv": "b"}), "t.zip"), 2,
@@ -489,7 +489,7 @@ SOURCES = [
     Case("a Parquet with text that is not UTF-8",
          source(make_parquet({"d": pa.array([b"\xff\xfe"] * 120).view(pa.string())}),
                 "t.parquet"), 2, "is not Parquet.*UTF"),
-    Case("a Parquet bomb", make_parquet_bomb, 2, "over 200 times its size", large=True),
+    Case("a Parquet bomb", make_parquet_bomb, 2, "over 200 times the .* bytes", large=True),
     Case("a spreadsheet", source(zip_files({"xl/workbook.xml": "<x/>"}), "t.xlsx"), 2,
          "is not CSV or Parquet"),
     Case("a folder for a file", make_folder, 2, "holds 0 files"),
