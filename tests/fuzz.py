@@ -49,13 +49,13 @@ ROWS = 30
 
 def keep_the_rule(attempt: Callable[[], object]) -> str:
     """Try an input: return 'valid' or 'refused'; anything else is raised."""
-    start = time.perf_counter()
+    start = time.process_time()  # what others do on the machine is no fault of the input
     refusal = None
     try:
         attempt()
     except AssayError as error:
         refusal = error
-    assert time.perf_counter() - start < SECONDS_EACH, "too slow"
+    assert time.process_time() - start < SECONDS_EACH, "too slow"
     if refusal is None:
         return "valid"
     assert refusal.stage
