@@ -111,8 +111,11 @@ def type_values(
 
 def _normalise_labels(values: np.ndarray) -> list[str | None]:
     """Write labels that are all whole numbers in one way: '1' and '1.0' are one class."""
-    present = [text for text in values if text is not None]
-    numbers = parse_numbers(np.array(present, dtype=object))
-    if not present or not (np.isfinite(numbers) & (numbers == np.round(numbers))).all():
+    present = np.array([text is not None for text in values], dtype=bool)
+    numbers = parse_numbers(values[present])
+    # From 2^53 on two whole numbers may share a float.
+    if not (np.abs(numbers) < 2**53).all() or (numbers != np.round(numbers)).any():
         return list(values)
-    return [None if text is None else str(int(float(text))) for text in values]
+    labels = values.copy()
+    labels[present] = [str(int(number)) for number in numbers]
+    return list(labels)

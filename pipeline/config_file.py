@@ -28,6 +28,14 @@ IMAGE_DEFAULTS: Mapping[str, Any] = {
     },
     "imputation": {"numeric": "median"},
 }
+# A declaration of 20,000 columns is smaller. Aliases count as what they stand for.
+MAX_BYTES = 10_000_000
+MAX_NODES = 200_000
+MAX_CHARACTERS = 20_000_000
+MAX_DEPTH = 50
+MAX_FILE_NAME = 255
+MAX_PATH = 4_000
+MAX_SHOWN = 100
 PICTURE_METHODS = ("none", "augment", "random_over", "random_under", "class_weight")
 
 
@@ -44,17 +52,21 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> DatasetConfig:
     Raises
     ------
     ConfigError
-        If the file is missing, is not YAML, holds an unknown key or a value out of bounds.
+        If the file is missing, is not YAML or a bomb of it, holds an unknown key or a value out of
+        bounds.
     """
-    import yaml
-
     if not path.is_file():
         raise ConfigError(
             "config", f"{path} was not found", "Create it with `assay init SOURCE --target COLUMN`"
         )
+    if path.stat().st_size > MAX_BYTES:
+        raise ConfigError(
+            "config", f"{path} has {path.stat().st_size:,} bytes, and a declaration may have "
+            f"{MAX_BYTES:,}", "Give the data as `source`, and only settings here",
+        )  # fmt: skip
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raw = _read_yaml(path.read_text(encoding="utf-8"))
+    except ValueError as error:
         detail = " ".join(str(error).split())[:200]
         raise ConfigError("config", f"{path} is not YAML: {detail}", "Correct the file") from None
     if not isinstance(raw, dict):
@@ -66,13 +78,73 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> DatasetConfig:
 
 def load_notifications(path: Path) -> NotificationsConfig:
     """Read who is to be told, also from a ``dataset.yaml`` with faults elsewhere in it."""
+    try:
+        raw = _read_yaml(path.read_text(encoding="utf-8"))
+        return NotificationsConfig.model_validate(raw.get("notifications") or {})
+    except (OSError, ValueError, AttributeError):
+        return NotificationsConfig()
+
+
+def _read_yaml(text: str) -> Any:
+    """Read YAML of bounded depth and size; a ValueError says what is wrong with it."""
     import yaml
 
+    # The parser in C is ten times as fast; by events it needs no stack, however deep the text.
+    kind: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return NotificationsConfig.model_validate(raw.get("notifications") or {})
-    except (OSError, ValueError, AttributeError, yaml.YAMLError, RecursionError):
-        return NotificationsConfig()
+        depth = 0
+        for count, event in enumerate(yaml.parse(text, kind)):
+            if count > 2 * MAX_NODES:
+                raise ValueError(f"it holds more than {MAX_NODES:,} values")
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH:
+                raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep")
+        loader = kind(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _refuse_yaml_bomb(node)
+        return loader.construct_document(node)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from None
+    # A tag or number that is none makes PyYAML's constructors raise what they trip over.
+    except (KeyError, AttributeError, TypeError, IndexError, OverflowError) as error:
+        raise ValueError(f"it holds a value that is none ({error})") from None
+
+
+def _refuse_yaml_bomb(root: Any) -> None:
+    """Count nodes and characters with each alias written out; none may hold itself."""
+    import yaml
+
+    sizes: dict[int, tuple[int, int, int] | None] = {}
+
+    def measure(node: Any) -> tuple[int, int, int]:
+        """Give the levels, nodes and characters below a node; what was measured is not again."""
+        if id(node) in sizes:
+            known = sizes[id(node)]
+            if known is None:
+                raise ValueError("an alias stands for what holds it")
+            return known
+        sizes[id(node)] = None
+        levels, nodes, characters = 0, 1, 1
+        if isinstance(node, yaml.ScalarNode):
+            characters += len(node.value)
+        else:
+            pairs = isinstance(node, yaml.MappingNode)
+            for item in [part for pair in node.value for part in pair] if pairs else node.value:
+                inner = measure(item)
+                levels = max(levels, inner[0])
+                nodes, characters = nodes + inner[1], characters + inner[2]
+        if levels >= MAX_DEPTH or nodes > MAX_NODES or characters > MAX_CHARACTERS:
+            raise ValueError(
+                f"with its aliases written out it holds more than {MAX_NODES:,} values, "
+                f"{MAX_CHARACTERS:,} characters or {MAX_DEPTH} levels"
+            )
+        sizes[id(node)] = levels + 1, nodes, characters
+        return levels + 1, nodes, characters
+
+    measure(root)
 
 
 def parse_config(raw: Mapping[str, Any], *, where: str = "dataset.yaml") -> DatasetConfig:
@@ -88,13 +160,14 @@ def parse_config(raw: Mapping[str, Any], *, where: str = "dataset.yaml") -> Data
     try:
         config = DatasetConfig.model_validate(raw)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "dataset.yaml"
+        first = error.errors(include_url=False, include_context=False)[0]
+        place = _cut(".".join(str(part) for part in first["loc"]) or "dataset.yaml")
         more = error.error_count() - 1
         others = f" ({more} more after it)" if more else ""
         raise ConfigError(
             "config", f"{place} in {where} is wrong{others}: {_explain(first)}", _suggest(first)
         ) from None
+    _check_source(config.source)
     _check_modality(config)
     return config
 
@@ -109,6 +182,21 @@ def _lay_over(defaults: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, 
         else:
             result.setdefault(key, value)
     return result
+
+
+def _check_source(source: str) -> None:
+    """Refuse what no file can be named, before a disk is asked for it."""
+    parts = [len(part.encode()) for part in source.split("/")]
+    if "\0" in source or max(parts) > MAX_FILE_NAME or sum(parts) > MAX_PATH:
+        raise ConfigError(
+            "config", f"source is {_cut(source)!r}, {len(source):,} characters that name no file",
+            "Name a file or folder, relative to dataset.yaml",
+        )  # fmt: skip
+
+
+def _cut(text: str) -> str:
+    """Cut a text for a message."""
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
 
 
 def _check_modality(config: DatasetConfig) -> None:
@@ -147,28 +235,29 @@ def _check_modality(config: DatasetConfig) -> None:
 
 
 def _apply_override(raw: dict[str, Any], override: str) -> None:
-    import yaml
-
     path, equals, text = override.partition("=")
     keys = path.strip().split(".")
     if not equals or not all(keys):
         raise ConfigError(
-            "config", f"--set {override!r} is not of the form section.key=value",
+            "config", f"--set {_cut(override)!r} is not of the form section.key=value",
             "Write, say, --set resampling.method=random_over",
         )  # fmt: skip
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
+        value = _read_yaml(text)
+    except ValueError:
         value = text
     node: Any = raw
     for key in keys[:-1]:
-        if isinstance(node, dict) and node.get(key) is None:
-            node[key] = {}
+        if isinstance(node, dict):
+            # A copy, since what an alias stands for is one object in several places.
+            inner = node.get(key)
+            node[key] = {} if inner is None else dict(inner) if isinstance(inner, dict) else inner
         node = node[key] if isinstance(node, dict) else None
     if not isinstance(node, dict):
         raise ConfigError(
-            "config", f"--set {path}: {'.'.join(keys[:-1])} is no section", "Name a section first"
-        )
+            "config", f"--set {_cut(path)}: {_cut('.'.join(keys[:-1]))} is no section",
+            "Name a section first",
+        )  # fmt: skip
     node[keys[-1]] = value
 
 
@@ -191,7 +280,7 @@ def _explain(fault: Mapping[str, Any]) -> str:
     if fault["type"] in ("model_type", "dict_type", "mapping_type"):
         message = "it should hold keys and their values"
     message = message[:1].lower() + message[1:]
-    return f"{message}, but {str(fault['input'])[:40]!r} was given"
+    return f"{message[:300]}, but {str(fault['input'])[:40]!r} was given"
 
 
 def _suggest(fault: Mapping[str, Any]) -> str:
@@ -205,7 +294,7 @@ def _suggest(fault: Mapping[str, Any]) -> str:
             break
         section = field.annotation
     known = section.model_fields if hasattr(section, "model_fields") else ()
-    name = str(fault["loc"][-1])
+    name = _cut(str(fault["loc"][-1]))
     homes = [place for place, part in _list_sections() if name in part]
     if len(fault["loc"]) == 1 and homes:
         return f"Did you mean {homes[0]}.{name}"

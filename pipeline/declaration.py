@@ -26,6 +26,9 @@ from pipeline.validation.suggest import suggest_suites
 from pipeline.validation.suites import write_suites
 
 MOST_COPIED = 2 << 30  # bytes
+# What YAML refuses outside of an escape, or takes as the end of a line.
+UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+CONTROL = re.compile("[\x00-\x1f]")
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 
@@ -129,4 +132,9 @@ def quote(text: str) -> str:
     words = {"true", "false", "yes", "no", "on", "off", "null", "y", "n", "none"}
     if PLAIN.fullmatch(text) and text.casefold() not in words:
         return text
-    return json.dumps(text, ensure_ascii=False)
+    return UNPRINTABLE.sub(lambda m: f"\\u{ord(m[0]):04x}", json.dumps(text, ensure_ascii=False))
+
+
+def comment(text: str) -> str:
+    """Write a text so that it stays within the line of its comment."""
+    return UNPRINTABLE.sub(" ", CONTROL.sub(" ", text))

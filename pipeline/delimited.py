@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections import Counter
+from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -16,6 +16,10 @@ from pipeline.errors import SourceError, name_examples
 DELIMITERS = (",", ";", "\t", "|")
 SNIFFED_CHARACTERS = 256_000
 BLOCK = 1 << 20
+# Whole questions of a survey are shorter; a name beyond this is data, or an open quote's catch.
+MAX_NAME = 1_000
+MAX_COLUMNS = 20_000
+LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 # What today's programs write; among old Macs' and DOS codecs the guess would often be wrong.
 OTHER_CODECS = (
     "cp1251", "cp1253", "cp1255", "cp1256", "koi8_r", "cp932", "euc_jp", "gb18030", "big5", "cp949",
@@ -41,7 +45,8 @@ def read_csv(
     Raises
     ------
     SourceError
-        If it is not text, not in the codec, empty, without a header, or a quote is never closed.
+        If it is not text, not in the codec, empty, without a header, a quote is never closed, or a
+        name is longer, or columns are more, than a table's are.
     """
     if name.lower().endswith(UNREADABLE):
         raise SourceError("ingest", f"{name} is not CSV or Parquet", "Save it as CSV or Parquet")
@@ -49,12 +54,12 @@ def read_csv(
     text = text.lstrip("\r\n")
     if "\n" not in text:  # the ends of lines of old Macs
         text = text.replace("\r", "\n")
-    if not text.strip():
+    if not text or text.isspace():
         raise SourceError("ingest", f"{name} is empty", "Give a file with a header and rows")
     sample = text[:SNIFFED_CHARACTERS]
     delimiter = _find_delimiter(sample) if config.delimiter == "auto" else config.delimiter
     _check_quotes(text, delimiter, name)
-    header = next(csv.reader(io.StringIO(sample), delimiter=delimiter))
+    header = _read_header(text, delimiter, name)
     if all(_is_number(cell) for cell in header):
         raise SourceError(
             "ingest", f"the first line of {name} holds only numbers ({name_examples(header)})",
@@ -103,11 +108,29 @@ def _parse_csv(
     return table, malformed
 
 
+def _walk_lines(text: str) -> Iterator[str]:
+    """Give line after line with its end, without a second copy of the text."""
+    return (line.group() for line in LINE.finditer(text))
+
+
+def _read_header(text: str, delimiter: str, name: str) -> list[str]:
+    """Read the first row, which may be quoted over several lines."""
+    try:
+        return next(csv.reader(_walk_lines(text), delimiter=delimiter))
+    except csv.Error as error:
+        limit = f"a name in it is longer than {csv.field_size_limit():,} characters"
+        detail = limit if "field larger" in str(error) else str(error)
+        raise SourceError(
+            "ingest", f"the header of {name} can't be read: {detail}",
+            "Put a header with the columns' names, in one line, before the data",
+        ) from None  # fmt: skip
+
+
 def _check_quotes(text: str, delimiter: str, name: str) -> None:
     """Refuse a quote that is never closed: all lines behind it would be one value."""
     if text.count('"') % 2 == 0:
         return
-    lines, start = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True), 1
+    lines, start = csv.reader(_walk_lines(text), delimiter=delimiter, strict=True), 1
     try:
         for _ in lines:
             start = lines.line_num + 1
@@ -124,23 +147,48 @@ def _decode(content: bytes, name: str, encoding: str) -> tuple[str, str]:
     if encoding == "auto":
         marked = content[:2] in (b"\xff\xfe", b"\xfe\xff")
         if b"\0" in content[:4096] and not marked:
-            raise SourceError("ingest", f"{name} is not text", "Give a CSV or Parquet file")
+            raise SourceError(
+                "ingest", f"{name} is not text: it holds NUL bytes",
+                "Give a CSV or Parquet file, or name its codec in ingest.encoding",
+            )  # fmt: skip
         encoding = "utf-16" if marked else "utf-8-sig"
         try:
-            return content.decode(encoding), encoding.removesuffix("-sig")
+            return _check_text(content.decode(encoding), name), encoding.removesuffix("-sig")
         except UnicodeDecodeError:
-            encoding = _guess_codec(content)
+            encoding = "utf-16" if marked else _guess_codec(content)
     try:
-        return content.decode(encoding), encoding
-    except LookupError:
-        raise SourceError(
-            "ingest", f"there is no encoding {encoding!r}", "Correct ingest.encoding"
-        ) from None
+        text = content.decode(encoding)
+        text.encode()  # some codecs make halves of characters
     except UnicodeDecodeError as error:
         raise SourceError(
             "ingest", f"byte {error.start} of {name} is not {encoding}",
             "Set ingest.encoding to the file's codec, say 'latin-1'",
         ) from None  # fmt: skip
+    except UnicodeError as error:
+        raise SourceError(
+            "ingest", f"{name} can't be read as {name_examples([encoding])}: {str(error)[:80]}",
+            "Set ingest.encoding to the file's codec, say 'latin-1'",
+        ) from None  # fmt: skip
+    except (LookupError, ValueError):
+        raise SourceError(
+            "ingest", f"there is no encoding {name_examples([encoding])}",
+            "Correct ingest.encoding",
+        ) from None  # fmt: skip
+    # A byte order mark is no part of the first column's name, whatever codec was declared.
+    return _check_text(text.removeprefix("\ufeff"), name), encoding
+
+
+def _check_text(text: str, name: str) -> str:
+    """Refuse NUL characters, which no program writes into a table."""
+    found = text.find("\0")
+    if found >= 0:
+        line = text.count("\n", 0, found) + 1
+        raise SourceError(
+            "ingest",
+            f"{name} holds {text.count(chr(0))} NUL characters, the first in line {line}",
+            "Remove them, or set ingest.encoding: UTF-16 and UTF-32 have NUL bytes",
+        )
+    return text
 
 
 def _guess_codec(content: bytes) -> str:
@@ -175,8 +223,29 @@ def _find_delimiter(sample: str) -> str:
 
 
 def name_columns(header: list[str], source: str) -> list[str]:
-    """Give a name to a column without one, and refuse repeated ones."""
+    """Give a name to a column without one; refuse repeated and endless ones, and too many.
+
+    Raises
+    ------
+    SourceError
+        With the number of columns that are at fault, and the first few of their names.
+    """
+    if len(header) > MAX_COLUMNS:
+        raise SourceError(
+            "ingest",
+            f"{source} has {len(header):,} columns, and a table may have {MAX_COLUMNS:,}: "
+            f"{name_examples(header[:3])} …",
+            "Set ingest.delimiter if they are none, or give fewer columns",
+        )
     names = [cell.strip() or f"unnamed_{i}" for i, cell in enumerate(header, start=1)]
+    endless = [column for column in names if len(column) > MAX_NAME]
+    if endless:
+        raise SourceError(
+            "ingest",
+            f"{len(endless)} of {len(names)} column names of {source} are longer than "
+            f"{MAX_NAME:,} characters, up to {max(map(len, endless)):,}: {name_examples(endless)}",
+            "Put a header with the columns' names before the data, or set ingest.delimiter",
+        )
     repeated = [column for column, count in Counter(names).items() if count > 1]
     if repeated:
         raise SourceError(
@@ -195,6 +264,14 @@ def _is_number(text: str) -> bool:
 
 
 def describe_damage(name: str, kind: str, error: Exception) -> SourceError:
-    """Make the error of a file that its reader refuses, in the reader's words."""
+    """Make the error of a file that its reader refuses, in the reader's words.
+
+    Raises
+    ------
+    MemoryError
+        If it was not the file that the reader failed for.
+    """
+    if isinstance(error, MemoryError) and kind != "Parquet":
+        raise error
     detail = " ".join(str(error).split())[:200]
     return SourceError("ingest", f"{name} is not {kind}: {detail}", "Give an undamaged file")

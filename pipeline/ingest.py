@@ -182,7 +182,8 @@ def check_names(known: Collection[str], config: DatasetConfig, expected: Collect
         for name in names:
             if name not in known and not (place == "columns" and name in expected):
                 raise ConfigError(
-                    "ingest", f"{place} names the column {name!r}, which the source lacks",
+                    "ingest", f"{place} names the column {name_examples([name])}, which the source "
+                    "lacks",
                     f"Correct {place}: {name_near_misses(name, known)}",
                 )  # fmt: skip
 
@@ -207,9 +208,9 @@ def _refuse_unreadable(
     if inferred.reason == "declared" and bad > rows / 2:
         raise DataContractError(
             "ingest",
-            f"column '{column.name}' is declared {inferred.role}, but {bad} of its {rows} values "
-            f"can't be read so: {name_examples(column.values[unread])}",
-            f"Correct columns.{column.name}.role, or the column",
+            f"column {name_examples([column.name])} is declared {inferred.role}, but {bad} of its "
+            f"{rows} values can't be read so: {name_examples(column.values[unread])}",
+            "Correct its role in dataset.yaml, or the column",
         )
 
 
@@ -244,8 +245,8 @@ def _name_rows(
     if len(repeated) or blank:
         raise DataContractError(
             "ingest",
-            f"the key '{config.key}' is blank in {blank} rows and repeats {len(repeated)} values"
-            + (f": {name_examples(repeated)}" if len(repeated) else ""),
+            f"the key {name_examples([config.key])} is blank in {blank} rows and repeats "
+            f"{len(repeated)} values" + (f": {name_examples(repeated)}" if len(repeated) else ""),
             "Make the key unique in the source, or remove `key` to name rows by their content",
         )
     return column.take(column.values), f"key {config.key}"
@@ -263,20 +264,21 @@ def _check_features(facts: list[ColumnFacts]) -> None:
 
 
 def _check_classes(target: str, classes: pd.Series, rows: int) -> None:
+    name = name_examples([target])
     if rows == 0:
         raise DataContractError(
-            "ingest", f"the target '{target}' is missing in every row", "Give rows with a label"
+            "ingest", f"the target {name} is missing in every row", "Give rows with a label"
         )
     if len(classes) == 1:
         raise DataContractError(
             "ingest",
-            f"the target '{target}' has a single class, {classes.index[0]!r}, in {rows} rows",
+            f"the target {name} has a single class, {name_examples(classes.index)}, in {rows} rows",
             "Give rows of at least two classes, or name another target",
         )  # fmt: skip
     if len(classes) > max(2, min(MAX_CLASSES, rows // 2)):
         raise DataContractError(
             "ingest",
-            f"the target '{target}' has {len(classes)} different values in {rows} rows "
+            f"the target {name} has {len(classes)} different values in {rows} rows "
             f"({name_examples(classes.index[:3])}): these are no classes",
             "Name a target with classes, or bin this one; regression is not supported",
         )

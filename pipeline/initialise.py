@@ -9,12 +9,12 @@ from pathlib import Path
 
 from pipeline.config import CleaningConfig, DatasetConfig
 from pipeline.config_file import load_config, parse_config
-from pipeline.declaration import Initialised, bring_in, learn_suites, quote
+from pipeline.declaration import Initialised, bring_in, comment, learn_suites, quote
 from pipeline.disk import disappear, write_whole
-from pipeline.errors import ConfigError, SourceError, name_near_misses
+from pipeline.errors import ConfigError, name_near_misses
 from pipeline.ingest import Canonical, ColumnFacts, IngestFacts, canonicalise
 from pipeline.plan import find_source
-from pipeline.reading import read_source
+from pipeline.reading import check_source, read_source
 from pipeline.sources import settle
 from pipeline.splitting import split_rows
 from pipeline.store import Store
@@ -47,8 +47,7 @@ def initialise(
     SourceError, ConfigError, DataContractError
         If the source can't be read, lacks the target, or is declared already.
     """
-    if not source.exists():
-        raise SourceError("init", f"the source {source} was not found", "Correct its path")
+    check_source(source)
     if store.config_path.exists() and not force:
         raise ConfigError(
             "init", f"{store.config_path} exists already",
@@ -169,7 +168,7 @@ def _choose(draft: DatasetConfig, canonical: Canonical) -> DatasetConfig:
 def write_declaration(config: DatasetConfig, facts: IngestFacts, source: str) -> str:
     """Write a dataset.yaml that people can read: what was inferred, and why, in comments."""
     lines = [
-        f"# What Assay inferred from {source}. Edit it as you know better;",
+        f"# What Assay inferred from {comment(source)}. Edit it as you know better;",
         "# every other setting has a default: assay settings.",
         f"dataset: {quote(config.dataset)}",
         f"source: {quote(config.source)}",
@@ -184,9 +183,8 @@ def write_declaration(config: DatasetConfig, facts: IngestFacts, source: str) ->
             f"  {quote(column.name)}: {{role: {column.role}{form}}}  # {_comment(column, facts)}"
         )
     for item in facts.suspicions:
-        lines.append(
-            f"# {item.column}: {item.count} × {item.value!r}: {item.advice}".replace("\n", " ")
-        )
+        seen = f"{item.column}: {item.count} × {item.value!r}: {item.advice}"
+        lines.append(f"# {comment(seen)}")
     if config.cleaning.drop_columns:
         names = ", ".join(quote(name) for name in config.cleaning.drop_columns)
         limit = f"{config.cleaning.max_missing:.0%}"
@@ -212,4 +210,4 @@ def _comment(column: ColumnFacts, facts: IngestFacts) -> str:
         f"{column.distinct} classes" if column.role == "target" else f"{column.distinct} values"
     )
     reason = "" if column.role in ("target", "categorical", "numeric") else f": {column.reason}"
-    return f"{values}{gaps}{written}{reason}".replace("\n", " ")
+    return comment(f"{values}{gaps}{written}{reason}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,8 +36,11 @@ def holds_pictures(source: Path) -> bool:
         tables = sorted(item for item in files if is_parquet(item))  # a README may lie beside them
         return _are_pictures([item.name for item in files]) or any(map(_embeds, tables[:1]))
     if zipfile.is_zipfile(source):
-        with zipfile.ZipFile(source) as archive:
-            return _are_pictures(archive.namelist())
+        try:
+            with zipfile.ZipFile(source) as archive:
+                return _are_pictures(archive.namelist())
+        except (OSError, ValueError, RuntimeError, struct.error, zipfile.BadZipFile):
+            return False  # what reads it says what is wrong
     return _embeds(source)
 
 

@@ -52,6 +52,7 @@ DRESSED = {
     for decimal, group in ((".", ","), (",", ". "))
 }
 MIN_ROWS = 20
+LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +113,15 @@ def is_missing(column: TextColumn, rule: MissingRule) -> np.ndarray:
 
 
 def parse_numbers(values: np.ndarray, decimal: str = ".") -> np.ndarray:
-    """Parse texts as float64; what is no finite number becomes NaN, and -0 becomes 0."""
+    """Parse texts as float64; what is no number that a network can hold becomes NaN, -0 becomes 0.
+
+    Networks and trees take float32: beyond 3.4e38 a number is as infinite to them as ``inf``.
+    """
     texts = pd.Series(values, dtype=object)
     dressed = [_undress_number(text, decimal) for text in texts]
     parsed = pd.to_numeric(pd.Series(dressed, dtype=object), errors="coerce")
     numbers = parsed.to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.where(np.isfinite(numbers), numbers + 0.0, np.nan)
+    return np.where(np.abs(numbers) <= LARGEST, numbers + 0.0, np.nan)
 
 
 def _undress_number(text: object, decimal: str) -> object:
@@ -167,11 +171,20 @@ def infer_role(
     rows, distinct = int(counts.sum()), len(values)
     if declared.role == "datetime":
         form = declared.format or _find_date_format(values, counts, 0.5)
-        if form is None or (distinct and parse_dates(values, form).isna().all()):
+        name = name_examples([column.name])
+        try:
+            unread = form is None or (distinct and parse_dates(values, form).isna().all())
+        except ValueError as error:
             raise StageError(
-                "ingest", f"column '{column.name}' is declared datetime, but none of its "
-                f"{distinct} values is a date, such as {str(values[:1].tolist())[1:-1]}",
-                f"Set columns.{column.name}.format to its strptime format, or another role",
+                "ingest", f"column {name} is declared datetime with the format "
+                f"{name_examples([form])}, which is none: {str(error)[:80]}",
+                "Correct its format in dataset.yaml, say to '%d.%m.%Y'",
+            ) from None  # fmt: skip
+        if unread:
+            raise StageError(
+                "ingest", f"column {name} is declared datetime, but none of its "
+                f"{distinct} values is a date, such as {name_examples(values[:1])}",
+                f"Set columns.{column.name[:40]}.format to its strptime format, or another role",
             )  # fmt: skip
         return Inferred("datetime", "declared", form)
     if distinct <= 1:
@@ -264,8 +277,8 @@ def find_suspicions(
                 "taken as missing, since it is no number",
                 taken=True,
             )
-            for text, count in zip(values, counts, strict=True)
-            if not np.isfinite(parse_numbers(np.array([text], dtype=object), decimal)[0])
+            for text, count, number in zip(values, counts, numbers, strict=True)
+            if np.isnan(number)
         ][:FEW_WORDS]
         order = np.argsort(numbers[np.isfinite(numbers)], kind="stable")
         sorted_counts = counts[np.isfinite(numbers)][order]

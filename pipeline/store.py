@@ -20,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, is_dataclass
@@ -36,13 +37,15 @@ from pipeline.disk import (
     make_directory,
     sweep,
 )
-from pipeline.errors import ConfigError, StageError, name_near_misses
+from pipeline.errors import ConfigError, StageError, name_examples, name_near_misses
 from pipeline.locking import OnWait, hold
 
 T = TypeVar("T")
 FACTS = "facts.json"
 STAMP = "%Y%m%d-%H%M%S"
-RESERVED = ("runs", "published")
+MAX_NAME = 80
+NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]{{0,{MAX_NAME - 1}}}")
+RESERVED_NAMES = ("runs", "published")  # folders of Assay's own beside the data sets
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,16 @@ class Store:
 
     home: Path
     dataset: str
+
+    def __post_init__(self) -> None:
+        """Refuse a name that would lead to another place than a folder of its own."""
+        if not NAME.fullmatch(self.dataset) or self.dataset in RESERVED_NAMES:
+            raise ConfigError(
+                "store", f"a data set can't be named {name_examples([self.dataset])}",
+                f"Name it by at most {MAX_NAME} letters, digits, '_', '-' and '.', beginning with "
+                f"a letter or digit, and not {' or '.join(RESERVED_NAMES)}; `assay init` takes "
+                "--name",
+            )  # fmt: skip
 
     @property
     def config_path(self) -> Path:

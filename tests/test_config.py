@@ -255,3 +255,38 @@ def test_near_misses_are_known_names(name: str, known: list[str]) -> None:
     assert hint.startswith(("did you mean ", "known are ", "none are known"))
     if hint.startswith("did you mean"):
         assert any(repr(item) in hint for item in known)
+
+
+@pytest.mark.parametrize(
+    "scalar",
+    ["!!int ''", "!!int x", "!!float ''", "!!bool ''", "!!bool x", "!!timestamp x", "!!binary é",
+     "!!set x", "!!omap x", "!!pairs x", "0b_", "0x_", "2020-99-99", "9" * 5000, "!x 1", "*none",
+     "&a [*a]", "{[1]: 2}", "!!python/name:os.system ''"],
+)  # fmt: skip
+def test_a_value_that_is_none_is_refused(tmp_path: Path, scalar: str) -> None:
+    """What YAML's constructors trip over is told as a fault of the file; an override is a text."""
+    content = yaml.safe_dump(PLAIN) + f"key: {scalar}\n"
+    with pytest.raises(ConfigError, match=r"is not YAML|is wrong"):
+        load_config(write(tmp_path, content))
+
+
+def test_an_override_changes_one_of_the_places_of_an_alias(tmp_path: Path) -> None:
+    """Two columns may share a declaration in the file; --set means the one that it names."""
+    columns = "columns: {a: &n {role: numeric}, b: *n}\n"
+    path = write(tmp_path, yaml.safe_dump(PLAIN) + columns)
+    config = load_config(path, ["columns.a.role=categorical"])
+    assert (config.columns["a"].role, config.columns["b"].role) == ("categorical", "numeric")
+
+
+@given(levels=st.integers(1, 12), width=st.integers(2, 10))
+def test_aliases_are_refused_by_what_they_stand_for(
+    tmp_path_factory: pytest.TempPathFactory, levels: int, width: int
+) -> None:
+    """Aliases of a few values are allowed; those that stand for 200,000 or more are not."""
+    lines = [f"a0: &a0 [{', '.join(['x'] * width)}]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * width)}]" for i in range(1, levels)]
+    path = write(tmp_path_factory.mktemp("t"), "\n".join(lines))
+    total = sum(sum(width**k for k in range(level + 2)) for level in range(levels))
+    says = "aliases written out" if total + levels > 200_000 else r"dataset in .* is wrong|no such"
+    with pytest.raises(ConfigError, match=says):
+        load_config(path)

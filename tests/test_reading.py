@@ -413,3 +413,58 @@ def test_counts_are_those_of_the_rows(
         assert column.counts.sum() == len(column.codes) == table.rows == len(rows)
         spread = list(column.take(column.values))
         assert [spread.count(text) for text in column.values] == column.counts.tolist()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_header_of_any_width_is_read_whole(tmp_path: Path, end: str) -> None:
+    """The header may be wider than the sample by which the delimiter is found."""
+    names = [f"a column with a rather long name, number {i}".replace(",", "") for i in range(9000)]
+    content = end.join([",".join(names), ",".join(["1"] * 9000), ",".join(["2"] * 9000)])
+    got = read_file(tmp_path, content)
+    assert list(got) == names
+    assert got[names[-1]] == ["1", "2"]
+
+
+def test_mixed_ends_of_lines_are_no_error_of_ours(tmp_path: Path) -> None:
+    """A lone return ends the header too, where Python's csv alone would refuse it."""
+    with pytest.raises(SourceError, match="another number of fields than the header"):
+        read_file(tmp_path, "a,b\rc,d\n" + "1,2,3,4\n" * 9)
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16-le", "utf-32-be"])
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path, codec: str) -> None:
+    """Whatever codec is declared, the mark is left out."""
+    got = read_file(tmp_path, ("\ufeff" + PLAIN).encode(codec), encoding=codec)
+    assert got == PLAIN_TEXTS
+
+
+@pytest.mark.parametrize("encoding", ["hex", "idna", "undefined", "\0", "unicode_escape"])
+def test_a_codec_that_gives_no_text_is_refused(tmp_path: Path, encoding: str) -> None:
+    """Codecs of bytes, of host names and of nothing end in a message, as an unknown one does."""
+    with pytest.raises(SourceError, match=r"no encoding|can't be read as|is not"):
+        read_file(tmp_path, "a,b\n\\ud800,\xff\n" * 3, encoding=encoding)
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        (pa.array([0], pa.timestamp("us", "Mars/Olympus")), "holds values of the type timestamp"),
+        (pa.array([b"\xff"]).view(pa.string()), "is not Parquet.*UTF8"),
+    ],
+    ids=["a zone that is none", "text that is not UTF-8"],
+)
+def test_values_that_can_not_be_written_are_refused(
+    tmp_path: Path, values: pa.Array, says: str
+) -> None:
+    """What Arrow reads, and then can't write as text, is a fault of the source."""
+    path = write_parquet(tmp_path / "x.parquet", {"odd": values, "even": ["x"]})
+    with pytest.raises(SourceError, match=says):
+        read_source(path, IngestConfig())
+
+
+def test_what_unpacks_well_is_no_bomb(tmp_path: Path) -> None:
+    """The ratio counts only beyond what any machine holds: a small file may pack a thousandfold."""
+    content = "a,b\n" + "1,2\n" * 200_000
+    packed = gzip.compress(content.encode())
+    assert len(packed) * 200 < len(content)
+    assert len(read_file(tmp_path, packed, "x.csv.gz")["a"]) == 200_000

@@ -12,6 +12,7 @@ from pipeline.config import DatasetConfig
 from pipeline.errors import SourceError, name_examples
 from pipeline.images.facts import Unreadable
 from pipeline.images.listing import MAX_FILE_BYTES, PICTURES, PictureList, Read, arrange
+from pipeline.reading import check_source
 
 TABLES = frozenset({".parquet", ".pq"})
 
@@ -32,8 +33,7 @@ def list_pictures(path: Path, config: DatasetConfig) -> PictureList:
     ConfigError
         If dataset.yaml names a column that a Parquet source lacks.
     """
-    if not path.exists():
-        raise SourceError("ingest", f"the source {path} was not found", "Correct its path")
+    check_source(path)
     if path.is_file() and path.suffix.lower() in TABLES:
         from pipeline.images.embedded import list_embedded
 

@@ -6,6 +6,7 @@ Nothing here imports Great Expectations.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from pipeline.disk import write_whole
 from pipeline.errors import ConfigError
 from pipeline.hashing import package_versions
 
+MAX_SUITE_BYTES = 50_000_000
+MAX_DIGITS = 300
 SUITES = ("schema", "missing_values", "outliers", "class_distribution")
 Expectation = dict[str, Any]
 
@@ -40,7 +43,7 @@ def read_suites(folder: Path, dataset: str) -> dict[str, dict[str, Any]]:
     ConfigError
         If there is none, or one is not a suite in Great Expectations' JSON.
     """
-    files = sorted(folder.glob("*.json"))
+    files = sorted(file for file in folder.glob("*.json") if file.is_file())
     if not files:
         raise ConfigError(
             "validation", f"expectations/{dataset} holds 0 suites",
@@ -49,19 +52,50 @@ def read_suites(folder: Path, dataset: str) -> dict[str, dict[str, Any]]:
     suites = {}
     for file in files:
         try:
-            suite = json.loads(file.read_text(encoding="utf-8"))
-            for item in suite["expectations"]:
-                if not (isinstance(item["type"], str) and isinstance(item["kwargs"], dict)):
-                    raise ValueError(f"{str(item)[:80]} is no expectation")
-        except (ValueError, KeyError, TypeError) as error:
+            suites[file.stem] = _read_suite(file)
+        except (ValueError, RecursionError) as error:
+            detail = " ".join(str(error).split())[:200]
             raise ConfigError(
-                "validation", f"{file.name} of expectations/{dataset} is no suite: {error}",
+                "validation", f"{file.name} of expectations/{dataset} is no suite: {detail}",
                 "Correct the file: `expectations`, each with `type` and `kwargs`",
             ) from None  # fmt: skip
-        suites[file.stem] = suite
     # The four named suites come first, in the order in which they are explained.
     order = {name: index for index, name in enumerate(SUITES)}
     return dict(sorted(suites.items(), key=lambda item: (order.get(item[0], 99), item[0])))
+
+
+def _read_suite(file: Path) -> dict[str, Any]:
+    """Read one suite; a ValueError says what about it is none."""
+    if file.stat().st_size > MAX_SUITE_BYTES:
+        raise ValueError(f"it is larger than {MAX_SUITE_BYTES:,} bytes")
+    suite = json.loads(file.read_text(encoding="utf-8"), parse_int=_parse_whole)
+    if not isinstance(suite, dict) or not isinstance(suite.get("expectations"), list):
+        raise ValueError("it holds no list `expectations`")
+    if not isinstance(suite.get("meta", {}), dict | None):
+        raise ValueError("`meta` should hold keys and their values")
+    for number, item in enumerate(suite["expectations"], start=1):
+        if not isinstance(item, dict):
+            raise ValueError(f"expectation {number}, {str(item)[:40]!r}, is none")
+        type_, kwargs = item.get("type"), item.get("kwargs")
+        if not isinstance(type_, str) or not isinstance(kwargs, dict):
+            raise ValueError(f"expectation {number}, {str(item)[:80]!r}, is none")
+        for name in ("column", "column_A", "column_B"):
+            if name in kwargs and not isinstance(kwargs[name], str):
+                raise ValueError(f"expectation {number}, {type_[:80]!r}: `{name}` is no text")
+        for name in ("column_list", "column_set"):
+            if name in kwargs and not _holds_texts(kwargs[name]):
+                raise ValueError(f"expectation {number}, {type_[:80]!r}: `{name}` holds no names")
+    return suite
+
+
+def _parse_whole(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits is beyond all values")
+    return int(digits)
+
+
+def _holds_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def find_expected_bounds(
@@ -94,4 +128,8 @@ def find_named_columns(suites: Mapping[str, Mapping[str, Any]]) -> frozenset[str
 
 def _to_number(value: object) -> float | None:
     """Take a bound that is a number; dates and texts are no concern of outliers."""
-    return float(value) if isinstance(value, int | float) else None
+    try:
+        number = float(value) if isinstance(value, int | float) else math.nan
+    except OverflowError:  # a whole number beyond all floats
+        return None
+    return number if math.isfinite(number) else None
