@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     if getattr(options, "allow_outside", False):
         os.environ["ASSAY_ALLOW_OUTSIDE"] = "1"
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         code: int = options.run(options)
     except AssayError as error:
@@ -71,6 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # What is loaded needs no collecting any more; at the exit that costs a second.
     gc.freeze()
     return code
+
+
+def _interrupt(*_: Any) -> None:
+    """Take SIGTERM, which a scheduler or a shutdown sends, for a Ctrl-C: it is cleaned up after."""
+    raise KeyboardInterrupt
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -43,7 +43,7 @@ def refresh(
     AssayError
         If the data or the configuration is at fault, or the machine fails;
         ``watching.GateStopped`` if a gate stops the run, ``locking.Busy`` if another run is at
-        work and not to be waited for.
+        work and not to be waited for, ``locking.StillBusy`` if it was waited for in vain.
     """
     store = Store(home or find_home(), dataset)
     with telling() as progress, watched(store) as watch, explaining("run", store.runs):
@@ -73,15 +73,24 @@ def _read_and_refresh(
                 return Outcome("unchanged", version, store.version(version))
             current = store.current()
             path = _run_stages(run, watch, progress)
-            gone = store.retire(config.retention.keep, current)
-            if gone:
-                progress.say(f"Deleted, by retention.keep: {', '.join(gone)}\n")
+            _retire(store, config.retention.keep, current, progress)
             return Outcome("published", path.name, path)
         except SourceChanged as error:
             if reading == READINGS:
                 raise
             progress.say(f"  … beginning anew. {error}")
     raise AssertionError("the last reading returns or raises")
+
+
+def _retire(store: Store, keep: int, before: str | None, progress: Progress) -> None:
+    """Delete old versions; what can't be deleted is told, and harms nothing."""
+    try:
+        gone = store.retire(keep, before)
+    except OSError as error:
+        progress.say(f"  ! an old version can't be deleted: {error}\n")
+        return
+    if gone:
+        progress.say(f"Deleted, by retention.keep: {', '.join(gone)}\n")
 
 
 def _plan(store: Store, config: DatasetConfig, progress: Progress) -> Run:

@@ -69,13 +69,13 @@ class Watch:
     run: Run | None = None
     outcome: Outcome | None = None
     _held: datetime = datetime.min
-    _died: bool = False
+    _died: str | None = None
     _failing: bool = False
     _logged: bool = False
 
     def was_cut_off(self, version: str) -> bool:
         """Tell whether the last run died after it published a version, before it could say so."""
-        return self._died and version not in {
+        return self._died is not None and version not in {
             run.get("version") for run in history.read_runs(self.store)
         }
 
@@ -84,7 +84,7 @@ class Watch:
         """Log the run, however it ends; to be entered while the data set's lock is held."""
         self._held = datetime.now(UTC)
         before = history.begin(self.store, self.started.isoformat(timespec="seconds"))
-        self._died, self._failing = before.died is not None, before.failing
+        self._died, self._failing = before.died, before.failing
         if before.died:
             current_progress().say(
                 f"  ! the run of {before.died} ended without a word (killed, or the machine went "
@@ -142,6 +142,8 @@ class Watch:
         if report is None and self.outcome and self.outcome.path:
             report = self.outcome.path / "report.html"
         message = _write_message(error) or f"version {version} is current"
+        if error is None and self._died:
+            message += f"; the run of {self._died} had ended without a word"
         what = {
             "stopped": f"{name}: the gate stopped the refresh, nothing was published",
             "failed": f"{name}: the refresh failed, nothing was published",

@@ -25,7 +25,11 @@ OnWait = Callable[[str], None]
 
 
 class Busy(StageError):
-    """Another run of the data set is at work."""
+    """Another run of the data set is at work, and is not waited for."""
+
+
+class StillBusy(StageError):
+    """Another run of the data set was waited for in vain."""
 
 
 @contextlib.contextmanager
@@ -45,7 +49,7 @@ def hold(path: Path, what: str, wait: float = 0.0, on_wait: OnWait | None = None
 
     Raises
     ------
-    Busy
+    Busy, StillBusy
         If another process holds it, and goes on doing so while this one waits.
     MachineError
         If the file system has no locks.
@@ -78,7 +82,8 @@ def _acquire(handle: IO[str], what: str, wait: float, on_wait: OnWait | None) ->
         if waited >= wait:
             handle.seek(0)
             after = f" after {waited:.0f} s of waiting" if wait else ""
-            raise Busy(
+            kind = StillBusy if wait else Busy
+            raise kind(
                 "store", f"another run of {what} is at work{after} ({handle.read().strip()})",
                 "Wait for it to end or stop it; runs.when_busy: wait lets the next one wait",
             ) from None  # fmt: skip

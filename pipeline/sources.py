@@ -189,6 +189,7 @@ def take_stock(store: Store, path: Path) -> Stock:
 
 def _walk(store: Store, folder: Path) -> Iterator[Path]:
     for place, folders, names in os.walk(folder):
+        names = [name for name in names if not name.startswith(".")]  # as hash_tree does
         for name in (*folders, *names):
             item = Path(place, name)
             if item.is_symlink():

@@ -259,8 +259,8 @@ class Store:
 
         Raises
         ------
-        locking.Busy
-            If another process holds it.
+        locking.Busy, locking.StillBusy
+            If another process holds it, to the end of the waiting.
         MachineError
             If the folder can't be written.
         """

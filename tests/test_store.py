@@ -30,7 +30,7 @@ from pipeline.hashing import hash_key, hash_tree
 from pipeline.history import KEPT_RUNS, begin, end, note, read_runs
 from pipeline.imputation import ImputationFacts
 from pipeline.ingest import IngestFacts
-from pipeline.locking import Busy
+from pipeline.locking import StillBusy
 from pipeline.resampling import ResamplingFacts
 from pipeline.split_facts import SplitFacts
 from pipeline.store import FACTS, Store, dump_json, find_home, load_facts
@@ -316,7 +316,7 @@ def test_a_waiting_run_gets_its_turn(store: Store) -> None:
     )
     assert holder.stdout is not None
     assert holder.stdout.readline() == b"held\n"
-    with pytest.raises(Busy, match=r"at work after \d s of waiting"), store.lock(wait=0.5):
+    with pytest.raises(StillBusy, match=r"at work after \d s of waiting"), store.lock(wait=0.5):
         pass
     told: list[str] = []
     threading.Timer(0.5, holder.kill).start()

@@ -15,8 +15,8 @@ import pytest
 
 from flows.refresh import refresh, validate
 from flows.watching import GateStopped
+from pipeline.errors import StageError
 from pipeline.hashing import hash_file
-from pipeline.locking import Busy
 from pipeline.plan import prepare
 from pipeline.store import Store, read_manifest
 from tests.conftest import copy_sample
@@ -110,7 +110,7 @@ def test_two_runs_of_a_data_set_do_not_mix(home: Path) -> None:
         ("runs.when_busy=refuse", "another run of hypothyroid is at work \\("),
         ("runs.wait_minutes=0.01", "another run of hypothyroid is at work after 1 s of waiting"),
     ):
-        with store.lock(), pytest.raises(Busy, match=said):
+        with store.lock(), pytest.raises(StageError, match=said):
             refresh("hypothyroid", [*SPEED, how], home)
     with store.lock():
         pass
