@@ -148,20 +148,29 @@ class Server:
     def __init__(self, env: dict[str, str]) -> None:
         import httpx
 
-        self.http = httpx.Client(base_url=env["PREFECT_API_URL"] + "/", timeout=30)
+        self.http = httpx.Client(base_url=env["PREFECT_API_URL"] + "/", timeout=90)
 
     def start(self, name: str, seed: int) -> str:
         """Ask for a run of a data set's deployment."""
-        found = self.http.get(f"deployments/name/refresh/{name}").raise_for_status().json()
+        found = self._ask("GET", f"deployments/name/refresh/{name}")
         parameters = {"dataset": name, "seed": seed, "settings": list(FAST)}
         body = {"state": {"type": "SCHEDULED"}, "parameters": parameters}
-        made = self.http.post(f"deployments/{found['id']}/create_flow_run", json=body)
-        return str(made.raise_for_status().json()["id"])
+        return str(self._ask("POST", f"deployments/{found['id']}/create_flow_run", body)["id"])
 
     def state(self, run: str) -> dict[str, Any]:
         """Ask for the state of a run."""
-        found: dict[str, Any] = self.http.get(f"flow_runs/{run}").raise_for_status().json()["state"]
+        found: dict[str, Any] = self._ask("GET", f"flow_runs/{run}")["state"]
         return found
+
+    def _ask(self, how: str, path: str, body: object = None) -> dict[str, Any]:
+        """Ask again while its database is locked, as Prefect's own clients do."""
+        for _ in range(60):
+            answer = self.http.request(how, path, json=body)
+            if answer.status_code != 503:
+                break
+            time.sleep(1)
+        told: dict[str, Any] = answer.raise_for_status().json()
+        return told
 
     def wait(self, run: str, kinds: set[str], seconds: float) -> dict[str, Any]:
         """Wait until a run is in a state of one of these kinds."""
