@@ -34,7 +34,9 @@ GIGABYTE = 10**9
 FOUR_PARTS = re.compile(r"[a-z]+: .+\. .+[.?]\Z", re.S)
 # Of address space; a refusal needs far less, and a bomb far more.
 MEMORY = 3 * GIGABYTE
+# Of the processor, whatever else the machine does, and by the clock.
 SECONDS = 60
+PATIENCE = 600
 
 
 @dataclass(frozen=True)
@@ -699,10 +701,11 @@ def _run_apart(case: Case, home: Path) -> tuple[int, str, str]:
 
     def bound() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
 
     done = subprocess.run(
         [sys.executable, "-m", "flows.cli", *case.command], cwd=home, capture_output=True,
-        text=True, errors="replace", preexec_fn=bound, timeout=SECONDS, check=False,
+        text=True, errors="replace", preexec_fn=bound, timeout=PATIENCE, check=False,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr

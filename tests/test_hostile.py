@@ -24,7 +24,7 @@ def test_a_hostile_input_is_refused_or_read_as_it_is(home: Path, case: Case) -> 
     """Each ends with its exit code; nothing refused is published, and nothing ends in a traceback.
 
     A message names the stage, what is wrong with which value, and what to do. What is large runs
-    within 3 GB of address space and a minute.
+    within 3 GB of address space and a minute of the processor.
     """
     outcome = run_case(case, home)
     assert find_faults(case, outcome, home) == []
