@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import http.server
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -21,6 +24,7 @@ from pipeline.store import Store
 from tests.conftest import SAMPLES, copy_sample
 
 SPEED = ["training.epochs=1", "training.compare_unrepaired=false", "training.bootstrap=100"]
+ROOT = Path(__file__).parents[2]
 TOKEN = "tok3n-of-the-export"
 SCHEDULE = "\nschedule: {cron: '0 3 * * *', timezone: Europe/Berlin}\ntags: [nightly]\n"
 
@@ -37,6 +41,16 @@ def server() -> Iterator[str]:
         yield url
 
 
+def deploy(home: Path, server: str, *names: str) -> tuple[int, str]:
+    """Run `assay deploy` as people do; return its exit code and what it said."""
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.cli", "deploy", *names],
+        env=os.environ | {"PREFECT_API_URL": server, "ASSAY_HOME": str(home)},
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
 def read_deployments() -> dict[str, Any]:
     """Read what is registered, by flow and name."""
     from prefect.client.orchestration import get_client
@@ -47,19 +61,16 @@ def read_deployments() -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_deployments_follow_the_declaration(
-    home: Path, server: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_deployments_follow_the_declaration(home: Path, server: str) -> None:
     """Schedule, tags, a form with help for each parameter; deployed again, what changed changes."""
     copy_sample(home, "hypothyroid")
     copy_sample(home, "emoji")
     declaration = home / "data/hypothyroid/dataset.yaml"
     text = declaration.read_text()
     declaration.write_text(text + SCHEDULE)
-    assert main(["deploy"]) == 0
-    assert "refresh/hypothyroid, train/hypothyroid: 0 3 * * * (Europe/Berlin)" in (
-        capsys.readouterr().out
-    )
+    code, said = deploy(home, server)
+    assert code == 0, said
+    assert "refresh/hypothyroid, train/hypothyroid: 0 3 * * * (Europe/Berlin)" in (said)
     found = read_deployments()
     assert {"refresh/hypothyroid", "train/hypothyroid", "refresh/emoji"} <= set(found)
     refresh = found["refresh/hypothyroid"]
@@ -77,27 +88,28 @@ def test_deployments_follow_the_declaration(
     assert {"seed", "imputation", "resampling", "epochs"} <= set(form)
 
     declaration.write_text(text + SCHEDULE.replace("0 3", "30 4").replace("}", ", paused: true}"))
-    assert main(["deploy", "hypothyroid"]) == 0
+    code, said = deploy(home, server, "hypothyroid")
+    assert code == 0, said
     (schedule,) = read_deployments()["refresh/hypothyroid"].schedules
     assert (schedule.schedule.cron, schedule.active) == ("30 4 * * *", False)
     declaration.write_text(text)
-    assert main(["deploy", "hypothyroid"]) == 0
+    code, said = deploy(home, server, "hypothyroid")
+    assert code == 0, said
     assert read_deployments()["refresh/hypothyroid"].schedules == []
 
     declaration.write_text(text + "schedule: {cron: 99 99 * * *}\n")
-    assert main(["deploy", "hypothyroid"]) == 2
-    assert "'99 99 * * *', no cron line" in capsys.readouterr().out
+    code, said = deploy(home, server, "hypothyroid")
+    assert code == 2, said
+    assert "'99 99 * * *', no cron line" in said
     declaration.write_text(text + "nonsense: 1\n")
-    assert main(["deploy"]) == 2  # one is at fault, the other one is registered
-    out = capsys.readouterr().out
-    assert "not deployed: config: nonsense" in out
-    assert "refresh/emoji" in out
+    code, said = deploy(home, server)
+    assert code == 2, said  # one is at fault, the other one is registered
+    assert "not deployed: config: nonsense" in said
+    assert "refresh/emoji" in said
 
 
 @pytest.mark.slow
-def test_crashed_runs_are_told_by_the_server(
-    home: Path, server: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_crashed_runs_are_told_by_the_server(home: Path, server: str) -> None:
     """A process that is killed tells nobody: an automation marks its run, another one notifies."""
     from prefect.blocks.notifications import CustomWebhookNotificationBlock
     from prefect.client.orchestration import get_client
@@ -106,17 +118,20 @@ def test_crashed_runs_are_told_by_the_server(
     declaration = home / "data/hypothyroid/dataset.yaml"
     text = declaration.read_text()
     declaration.write_text(text + "\nnotifications: {block: custom-webhook/alerts}\n")
-    assert main(["deploy"]) == 2
-    assert "'custom-webhook/alerts', which is not there" in capsys.readouterr().out
+    code, said = deploy(home, server)
+    assert code == 2, said
+    assert "'custom-webhook/alerts', which is not there" in said
     hook = CustomWebhookNotificationBlock(name="alerts", url="http://127.0.0.1:9/")
     hook.save("alerts")
     for _ in range(2):  # a second time renews, and adds none
-        assert main(["deploy"]) == 0
+        code, said = deploy(home, server)
+        assert code == 0, said
     with get_client(sync_client=True) as client:
         assert len(client.read_automations_by_name("assay: runs that died")) == 1
         assert len(client.read_automations_by_name("assay: hypothyroid crashed")) == 1
         declaration.write_text(text)
-        assert main(["deploy"]) == 0
+        code, said = deploy(home, server)
+        assert code == 0, said
         assert client.read_automations_by_name("assay: hypothyroid crashed") == []
 
 
