@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import ConfigError, name_near_misses
+from pipeline.errors import ConfigError, name_examples, name_near_misses
 
 if TYPE_CHECKING:
     import pandas as pd
     from great_expectations import ExpectationSuite
+    from great_expectations.datasource.fluent.interfaces import Batch
 
 # Analytics would try the network; the variable is read when Great Expectations is imported.
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
@@ -67,6 +68,11 @@ def run_suites(
     -------
     dict
         By suite, Great Expectations' own result as JSON-ready values.
+
+    Raises
+    ------
+    ConfigError
+        If an expectation is unknown or its arguments are wrong.
     """
     import great_expectations as gx
     from great_expectations.data_context.types.base import (
@@ -86,10 +92,32 @@ def run_suites(
     form = {"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES}
     results = {}
     for name, suite in suites.items():
-        result = batch.validate(build_suite(name, suite), result_format=form)
+        built = build_suite(name, suite)
+        try:
+            result = batch.validate(built, result_format=form)
+        except MemoryError:
+            raise
+        except Exception:  # it checks some arguments only here, by whatever error
+            culprit, detail = _find_culprit(batch, built)
+            raise ConfigError(
+                "validation", f"suite {name}: {culprit} can't be judged: {detail}",
+                "Correct its arguments in the suite's file",
+            ) from None  # fmt: skip
         plain = result.to_json_dict()  # type: ignore[no-untyped-call]  # GX leaves it untyped
         results[name] = _make_plain(plain)
     return results
+
+
+def _find_culprit(batch: Batch, suite: ExpectationSuite) -> tuple[str, str]:
+    """Find the expectation that a suite fails for, and what Great Expectations says of it."""
+    for expectation in suite.expectations:
+        try:
+            batch.validate(expectation)
+        except Exception as error:
+            column = getattr(expectation, "column", None)
+            of = f" of column {name_examples([column])}" if column else ""
+            return f"{expectation.expectation_type}{of}", " ".join(str(error).split())[:200]
+    return "one of its expectations", "Great Expectations gives no reason"
 
 
 def build_docs(folder: Path, frame: pd.DataFrame, suites: Mapping[str, Mapping[str, Any]]) -> Path:

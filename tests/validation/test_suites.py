@@ -287,3 +287,20 @@ def test_an_expectation_that_is_unknown_or_wrong_is_refused(
     good = {"type": "expect_column_to_exist", "kwargs": {"column": "a"}}
     with pytest.raises(ConfigError, match=says):
         build_suite("mine", {"expectations": [good, expectation]})
+
+
+def test_arguments_that_show_late_are_told_with_their_expectation() -> None:
+    """Weights that are no distribution: Great Expectations finds out when it judges."""
+    kwargs = {
+        "column": "y", "threshold": 0.1,
+        "partition_object": {"values": ["p", "q"], "weights": [454, 0.5]},
+    }  # fmt: skip
+    suite = {
+        "expectations": [
+            {"type": "expect_column_to_exist", "kwargs": {"column": "y"}},
+            {"type": "expect_column_kl_divergence_to_be_less_than", "kwargs": kwargs},
+        ]
+    }
+    said = r"suite s: expect_column_kl_div\w+ of column 'y' can't be judged: Invalid partition"
+    with pytest.raises(ConfigError, match=said):
+        run_suites(pd.DataFrame({"y": ["p", "q"]}), {"s": suite})
