@@ -237,8 +237,9 @@ class Store:
         Never the current one, nor ``before``, the one that was current until now: somebody may be
         reading it.
         """
-        safe = {self.current(), before, *self.pins()}
-        loose = [name for name in self.versions() if name not in self.pins()]
+        pins = self.pins()
+        safe = {self.current(), before, *pins}
+        loose = [name for name in self.versions() if name not in pins]
         gone = [name for name in loose[: max(0, len(loose) - keep)] if name not in safe]
         for name in gone:
             disappear(self.published / name)
