@@ -131,13 +131,49 @@ def _child(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process after all that it started: runs at work say so while the server still hears."""
+    started = _find_descendants(process.pid)
+    _send(started, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while _send(started, 0) and time.monotonic() < deadline:
+        time.sleep(0.1)
     if process.poll() is None:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
             process.wait(STOP_SECONDS)
+    _send(started, signal.SIGKILL)
     with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)  # what it started and left behind
+        os.killpg(process.pid, signal.SIGKILL)  # what it started since
     process.wait()
+
+
+def _find_descendants(process: int) -> list[int]:
+    """Find what a process started, whatever session that is in."""
+    if Path("/proc/self/stat").exists():
+        lines = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):  # it has ended meanwhile
+                after_name = stat.read_text().rpartition(")")[2].split()
+                lines.append((int(stat.parent.name), int(after_name[1])))
+    else:
+        said = subprocess.run(
+            ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=False
+        )
+        lines = [(int(a), int(b)) for a, b in map(str.split, said.stdout.splitlines())]
+    found = [process]
+    for parent in found:  # it grows
+        found += [child for child, its_parent in lines if its_parent == parent]
+    return found[1:]
+
+
+def _send(processes: list[int], number: int) -> bool:
+    """Send a signal (0: none); tell whether any of the processes still lives."""
+    alive = False
+    for process in processes:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(process, number)
+            alive = True
+    return alive
 
 
 def _wait_until_up(api: str, server: subprocess.Popen[bytes], log: Path) -> None:
