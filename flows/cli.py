@@ -17,6 +17,16 @@ EPILOG = """exit codes: 0 done; 1 stopped by a gate or by what the data lacks; 2
 configuration or source; 3 the machine failed (disk full, no permission, no server), or we did"""
 
 
+def _read_path(text: str) -> Path:
+    """Take a path; a URL is for dataset.yaml."""
+    if "://" in text:
+        raise argparse.ArgumentTypeError(
+            "init reads a file: save what the URL leads to, `assay init FILE`, and then write the "
+            "URL into dataset.yaml as `source`"
+        )
+    return Path(text)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = make_parser()
@@ -92,7 +102,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     init = added.add_parser("init", help="infer a data set from your file or folder")
     init.add_argument(
-        "source", type=Path,
+        "source", type=_read_path,
         help="CSV or Parquet, also .gz or .zip, or a folder of them; or pictures: a folder of "
         "class folders, a zip of it, Parquet",
     )  # fmt: skip

@@ -137,21 +137,25 @@ def versions(options: argparse.Namespace) -> int:
 
 def rollback(options: argparse.Namespace) -> int:
     """Make an earlier version current."""
+    from pipeline.integrity import refuse_differences
+
     store = find_store(options.name)
-    store.version(options.version)
+    version = store.version(options.version)
+    refuse_differences(version)
     with store.lock():
-        store.make_current(options.version)
-    print(f"{options.name}: current is {options.version}")
+        store.make_current(version.name)
+    print(f"{options.name}: current is {version.name}")
     return 0
 
 
 def pin(options: argparse.Namespace) -> int:
     """Keep a version for good, or leave it to the retention rule again."""
     store = find_store(options.name)
+    version = store.version(options.version).name
     with store.lock():
-        store.pin(options.version, keep=not options.release)
+        store.pin(version, keep=not options.release)
     kept = "is left to retention.keep" if options.release else "is kept for good"
-    print(f"{options.name}: {options.version} {kept}")
+    print(f"{options.name}: {version} {kept}")
     return 0
 
 
@@ -199,7 +203,7 @@ def deploy(options: argparse.Namespace) -> int:
     print(f"assay deploy {' '.join(names)}", flush=True)
     done, problems = deploy(home, names, pool=options.pool)
     for item in done:
-        print(f"  ✓ {', '.join(item.names)}: {item.schedule}")
+        print("\n".join(item.lines))
     for problem in problems:
         print(f"  ! not deployed: {problem}")
     if done:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -10,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from flows.artifacts import REPORTS_URL
+from flows.prefect_blocks import find_secret
 from flows.prefect_server import find_api, reach_server
 from pipeline.config import DatasetConfig
 from pipeline.errors import AssayError, ConfigError, MachineError
 from pipeline.plan import declare
+from pipeline.secrets import NAME as SECRET
 from pipeline.store import Store
 
 if TYPE_CHECKING:
@@ -34,11 +38,22 @@ class Deployed:
         Such as ``refresh/hypothyroid``.
     schedule
         In words.
+    missing
+        Secrets that it names and that are set neither here nor at the server.
     """
 
     dataset: str
     names: tuple[str, str]
     schedule: str
+    missing: tuple[str, ...]
+
+    @property
+    def lines(self) -> Iterator[str]:
+        """What to tell of it."""
+        refresh, train = self.names
+        yield f"  ✓ deployed {refresh}: {self.schedule}; and {train}"
+        for name in self.missing:
+            yield f"  ! {self.dataset} needs the secret {name}, and it is not set here"
 
 
 def list_datasets(home: Path) -> list[str]:
@@ -121,7 +136,14 @@ def _deploy_one(config: DatasetConfig, home: Path, pool: str, env: dict[str, str
         ids[kind] = applied
         _drop_schedules(applied, {schedule.slug for schedule in runner.schedules or []})
     _tell_of_crashes(config, ids["refresh"])
-    return Deployed(name, (f"refresh/{name}", f"train/{name}"), _describe_schedule(config))
+    return Deployed(
+        name, (f"refresh/{name}", f"train/{name}"), _describe_schedule(config), _find_unset(config)
+    )
+
+
+def _find_unset(config: DatasetConfig) -> tuple[str, ...]:
+    named = SECRET.findall(f"{config.source} {config.notifications.webhook}")
+    return tuple(name for name in named if not (os.environ.get(name) or find_secret(name)))
 
 
 def _make_schedules(config: DatasetConfig) -> list[Any]:

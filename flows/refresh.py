@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flows import tasks
-from flows.progress import Progress, telling
+from flows.progress import Progress, in_flow_run, telling
 from flows.watching import Outcome, Watch, watched
 from pipeline.config import DatasetConfig
 from pipeline.disk import explaining
+from pipeline.errors import ConfigError
 from pipeline.fetching import is_elsewhere
 from pipeline.plan import Run, declare, make_run
 from pipeline.sources import SourceChanged
@@ -47,7 +48,7 @@ def refresh(
     """
     store = Store(home or find_home(), dataset)
     with telling() as progress, watched(store) as watch, explaining("run", store.runs):
-        config = declare(store, overrides)
+        config = _declare(store, overrides, watch)
         with store.lock(config.runs.wait_seconds, progress.wait), watch.at_work():
             reason = superseded()
             if reason is None:
@@ -55,6 +56,17 @@ def refresh(
             else:
                 watch.outcome = Outcome("skipped", reason=reason)
             return watch.outcome
+
+
+def _declare(store: Store, overrides: list[str] | None, watch: Watch) -> DatasetConfig:
+    """Read the declaration; whoever mistypes a setting on the command line is told there alone."""
+    try:
+        return declare(store, overrides)
+    except ConfigError:
+        if overrides and not in_flow_run():
+            declare(store)  # raises if the declaration itself is wrong
+            watch.quiet = True
+        raise
 
 
 def _read_and_refresh(

@@ -81,22 +81,45 @@ def serve(home: Path, port: int) -> int:
         os.environ.update(
             {name: env[name] for name in env if name.startswith(("PREFECT_", "ASSAY_"))}
         )
-        done, problems = deploy(home, list_datasets(home), reports_url=reports_url)
-        for item in done:
-            print(f"  ✓ deployed {', '.join(item.names)}: {item.schedule}", flush=True)
-        for problem in problems:
-            print(f"  ! not deployed: {problem}", flush=True)
+        datasets = list_datasets(home)
+        _deploy(home, datasets, reports_url)
         command = ["worker", "start", "--pool", POOL, "--type", "process", "--name", "assay"]
         worker = stack.enter_context(_child(command, env, logs / "worker.log"))
         print(
             f"  ✓ worker   of the pool {POOL}  ({time.monotonic() - started:.0f} s)\n\n"
             "In another terminal:\n"
             f"  export PREFECT_API_URL={api}\n"
-            f"  prefect deployment run 'refresh/{done[0].dataset if done else 'DATASET'}' --watch\n"
+            f"  {_find_prefect()} deployment run "
+            f"'refresh/{datasets[0] if datasets else 'DATASET'}' --watch\n"
             f"\nLogs are in {logs}. Ctrl-C ends server and worker.",
             flush=True,
         )
-        return _wait({"server": server, "worker": worker}, logs)
+        return _wait({"server": server, "worker": worker}, logs, home, reports_url)
+
+
+def _find_prefect() -> str:
+    """Say how the command prefect of this environment is called from here."""
+    command = Path(sys.executable).with_name("prefect")
+    with suppress(ValueError):
+        return str(command.relative_to(Path.cwd()))
+    return str(command)
+
+
+def _deploy(home: Path, datasets: list[str], reports_url: str) -> None:
+    done, problems = deploy(home, datasets, reports_url=reports_url)
+    for item in done:
+        print("\n".join(item.lines), flush=True)
+    for problem in problems:
+        print(f"  ! not deployed: {problem}", flush=True)
+
+
+def _find_stamps(home: Path) -> dict[str, int]:
+    """Find when each declaration was changed."""
+    stamps = {}
+    for name in list_datasets(home):
+        with suppress(OSError):
+            stamps[name] = (home / "data" / name / "dataset.yaml").stat().st_mtime_ns
+    return stamps
 
 
 def _refuse_used(port: int) -> None:
@@ -184,14 +207,23 @@ def _wait_until_up(api: str, server: subprocess.Popen[bytes], log: Path) -> None
         time.sleep(0.3)
 
 
-def _wait(children: dict[str, subprocess.Popen[bytes]], logs: Path) -> int:
+def _wait(
+    children: dict[str, subprocess.Popen[bytes]], logs: Path, home: Path, reports_url: str
+) -> int:
+    """Wait for Ctrl-C; deploy anew what is declared otherwise meanwhile."""
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
+    stamps = _find_stamps(home)
     while not stopped.wait(0.5):
         for name, process in children.items():
             if process.poll() is not None:
                 raise _explain_end(name, logs / f"{name}.log")
+        found = _find_stamps(home)
+        changed = [name for name, stamp in found.items() if stamps.get(name) != stamp]
+        if changed:
+            stamps = found
+            _deploy(home, changed, reports_url)
     print("\nStopping: a run at work is ended; the next one goes on from its finished stages.")
     return 0
 

@@ -20,8 +20,10 @@ from flows.telling import describe_stage
 from flows.watching import GateStopped
 from pipeline import fetching, steps, validation_steps
 from pipeline.config import DatasetConfig
+from pipeline.errors import AssayError
 from pipeline.fetching import SourceUnavailable
 from pipeline.plan import Run
+from pipeline.secrets import hide
 from pipeline.store import Address, Store
 from pipeline.validation_steps import When
 
@@ -53,13 +55,30 @@ def stage(
                 return tell(run, *args, **kwargs)
             from prefect import task
             from prefect.cache_policies import NO_CACHE
+            from prefect.client.schemas.objects import State
+            from prefect.states import Failed
 
             # Prefect's cache stores pointers to files that may be gone; the store does it better.
             # Nothing is tried again: a stage that failed fails again on the same data.
             options: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
             title = (function.__doc__ or name).splitlines()[0].rstrip(".")
-            wrapped: Any = task(name=name.replace("_", "-"), task_run_name=title, **options)(tell)
-            result: R = wrapped(run, *args, **kwargs)
+            faults: list[AssayError] = []
+
+            def attempt() -> R | State[Any]:
+                # A fault of the data is a failed task with its reason, and not a traceback.
+                try:
+                    return tell(run, *args, **kwargs)
+                except AssayError as error:
+                    faults.append(error)
+                    return Failed(message=hide(str(error)))
+
+            wrapped: Any = task(name=name.replace("_", "-"), task_run_name=title, **options)(
+                attempt
+            )
+            state = wrapped(return_state=True)
+            if faults:
+                raise faults[0]
+            result: R = state.result()
             return result
 
         return call

@@ -38,7 +38,7 @@ def tell_initialised(done: Initialised, home: Path) -> None:
     more = f" and {len(classes) - 6} more" if len(classes) > 6 else ""
     print(f"target    {config.target}: " + ", ".join(shares) + more)
     if done.copied is not None:
-        print(f"copied to {done.copied.relative_to(home)}; --allow-outside would leave it in place")
+        print(f"copied to {done.copied.relative_to(home)}; later runs read that copy")
     worries = find_worries(done)
     print("\nWhat looks wrong" if worries else "\nNothing looks wrong.")
     for worry in worries:
@@ -48,7 +48,8 @@ def tell_initialised(done: Initialised, home: Path) -> None:
     for path, what in zip(done.paths, ("read it, edit it", f"{count} expectations"), strict=True):
         shown = path.relative_to(home) if path.is_relative_to(home) else path
         print(f"  {shown}  ({what})")
-    print(f"\nNext: assay run {config.dataset}")
+    outside = not done.source.is_relative_to(home)
+    print(f"\nNext: assay run {config.dataset}{' --allow-outside' if outside else ''}")
 
 
 def find_worries(done: Initialised) -> list[str]:

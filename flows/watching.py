@@ -68,6 +68,7 @@ class Watch:
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     run: Run | None = None
     outcome: Outcome | None = None
+    quiet: bool = False
     _held: datetime = datetime.min
     _died: str | None = None
     _failing: bool = False
@@ -120,6 +121,8 @@ class Watch:
             # It failed before it could hold the data set: a wrong declaration, no right to write.
             with contextlib.suppress(AssayError):
                 history.note(self.store, self.started.isoformat(timespec="seconds"), str(error))
+        if self.quiet:
+            return
         config = load_notifications(self.store.config_path)
         event = self._find_event(state)
         if event is None or event not in config.on:

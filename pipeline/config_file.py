@@ -160,7 +160,9 @@ def parse_config(raw: Mapping[str, Any], *, where: str = "dataset.yaml") -> Data
     try:
         config = DatasetConfig.model_validate(raw)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
+        faults = error.errors(include_url=False, include_context=False)
+        # A name that is no key explains why another one is missing.
+        first = min(faults, key=lambda fault: fault["type"] != "extra_forbidden")
         place = _cut(".".join(str(part) for part in first["loc"]) or "dataset.yaml")
         more = error.error_count() - 1
         others = f" ({more} more after it)" if more else ""

@@ -40,6 +40,8 @@ class Initialised:
     ----------
     near
         Near-duplicates among pictures.
+    source
+        Where it is read.
     copied
         Where the source was copied to, if it lay outside of the project.
     """
@@ -53,6 +55,7 @@ class Initialised:
     expectations: dict[str, int]
     paths: list[Path]
     near: NearFacts | None = None
+    source: Path = Path()
     copied: Path | None = None
 
 
@@ -67,7 +70,7 @@ def learn_suites(
     in_train = (assignment.frame["split"] == "train").to_numpy()
     train = TrainSet(frame[in_train].reset_index(drop=True), facts.schema)
     cleaning = fit_cleaning(train, config.cleaning, config.columns)
-    suites = suggest_suites(train, config)
+    suites = suggest_suites(train, config, facts.unlabelled / max(1, facts.rows))
     write_suites(store.suites, suites)
     return Initialised(
         config,

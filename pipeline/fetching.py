@@ -8,22 +8,30 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pipeline.config import DatasetConfig
 from pipeline.disk import TEMPORARY, explaining, fsync_directory, make_directory
 from pipeline.errors import ConfigError, SourceError
 from pipeline.secrets import NAME, hide, reveal
+from pipeline.sources import locate
 from pipeline.store import Store
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
 
 WEB = ("http", "https")
 OBJECTS = ("s3", "gs", "gcs", "abfs", "abfss")
 CHUNK = 1 << 20
 TIMEOUT_SECONDS = 60.0
 ROWS = 10_000
+# SQLite calls these operational, as it does a locked file.
+WRONG_QUERY = r"no such (table|column|function)|syntax error"
 
 
 class SourceUnavailable(SourceError):
@@ -56,7 +64,7 @@ def fetch(store: Store, config: DatasetConfig) -> Path:
     parts = urlsplit(url)
     kind = parts.scheme.casefold()
     if config.query is not None or kind.split("+")[0] in ("postgresql", "mysql", "sqlite", "mssql"):
-        return _place(store, f"{config.dataset}.csv", lambda out: _query(url, config, out))
+        return _place(store, f"{config.dataset}.csv", lambda out: _query(url, store, config, out))
     name = Path(parts.path).name or config.dataset
     if kind in WEB:
         return _place(store, name, lambda out: _download(url, out))
@@ -128,7 +136,7 @@ def _copy_object(url: str, out: Path) -> None:
         ) from None  # fmt: skip
 
 
-def _query(url: str, config: DatasetConfig, out: Path) -> None:
+def _query(url: str, store: Store, config: DatasetConfig, out: Path) -> None:
     """Write the rows of a query as CSV; a null becomes an empty field."""
     if config.query is None:
         raise ConfigError(
@@ -139,7 +147,7 @@ def _query(url: str, config: DatasetConfig, out: Path) -> None:
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
     try:
-        engine = sqlalchemy.create_engine(url)
+        engine = sqlalchemy.create_engine(_place_file(sqlalchemy.make_url(url), store))
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise ConfigError(
             "fetch", f"the database of the source can't be used: {_shorten(error)}",
@@ -147,7 +155,7 @@ def _query(url: str, config: DatasetConfig, out: Path) -> None:
         ) from None  # fmt: skip
     try:
         with (
-            _explaining_failure(OperationalError, "the database failed"),
+            _explaining_failure(OperationalError, "the database failed", WRONG_QUERY),
             engine.connect() as connection,
             out.open("w", encoding="utf-8", newline="") as file,
         ):
@@ -165,13 +173,30 @@ def _query(url: str, config: DatasetConfig, out: Path) -> None:
         engine.dispose()
 
 
+def _place_file(url: URL, store: Store) -> URL:
+    """Find the file of a SQLite database: relative to dataset.yaml, inside the project."""
+    name = url.database
+    if url.get_backend_name() != "sqlite" or not name or name == ":memory:":
+        return url
+    path = locate(store, name)
+    if not path.is_file():
+        raise SourceError(
+            "fetch", f"the database {path} was not found",
+            f"Correct `source` in {store.config_path}",
+        )  # fmt: skip
+    return url.set(database=str(path))
+
+
 @contextmanager
 def _explaining_failure(
-    kind: type[Exception] | tuple[type[Exception], ...], what: str
+    kind: type[Exception] | tuple[type[Exception], ...], what: str, final: str = "(?!)"
 ) -> Iterator[None]:
+    """Take an error for one that may pass, unless its words are of the final kind."""
     try:
         yield
     except kind as error:
+        if re.search(final, str(error)):
+            raise
         raise SourceUnavailable(
             "fetch", f"{what}: {_shorten(error)}", "See that it is up, and that `source` is right"
         ) from None

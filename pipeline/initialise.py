@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from dataclasses import replace
@@ -59,8 +60,10 @@ def initialise(
     except BaseException:
         if copied is not None:
             disappear(copied)
+        with contextlib.suppress(OSError):  # not empty, or never made
+            store.config_path.parent.rmdir()
         raise
-    return replace(done, copied=copied)
+    return replace(done, source=place, copied=copied)
 
 
 def _initialise(source: Path, target: str | None, store: Store, key: str | None) -> Initialised:

@@ -11,7 +11,7 @@ from pipeline.config_file import load_config
 from pipeline.errors import ConfigError
 from pipeline.fetching import fetch, is_elsewhere
 from pipeline.hashing import hash_code, hash_key, hash_tree, package_versions
-from pipeline.sources import locate, settle, unchanging
+from pipeline.sources import locate, settle, take_stock, unchanging
 from pipeline.store import Address, Store
 from pipeline.validation.suites import find_expected_bounds, find_named_columns, read_suites
 
@@ -158,7 +158,9 @@ def find_source(
     """Find the source, or fetch it, and wait until it is whole; also return its stamp."""
     if fetched is None and is_elsewhere(config.source):
         fetched = fetch(store, config)
-    path = fetched or locate(store, config.source)
+    if fetched is not None:  # written whole, by us
+        return fetched, take_stock(store, fetched).stamp
+    path = locate(store, config.source)
     return path, settle(store, path, config.runs, on_wait).stamp
 
 

@@ -222,7 +222,8 @@ def unchanging(store: Store, path: Path, stamp: str) -> Iterator[None]:
 
 
 def _refuse_missing(store: Store, path: Path) -> None:
-    near = [item.name for item in path.parent.glob("*")] if path.parent.is_dir() else []
+    there = path.parent.glob("*") if path.parent.is_dir() else ()
+    near = [item.name for item in there if item.name != store.config_path.name]
     raise SourceError(
         "ingest", f"the source {path} was not found",
         f"Correct `source` in {store.config_path}: {name_near_misses(path.name, near)}",

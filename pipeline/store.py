@@ -188,7 +188,9 @@ class Store:
         return os.readlink(link) if link.is_symlink() and link.exists() else None
 
     def version(self, name: str | None = None) -> Path:
-        """Find a published version; without a name, the current one.
+        """Find a published version by its name, or the part that it alone begins with.
+
+        Without a name, it is the current one.
 
         Raises
         ------
@@ -201,6 +203,9 @@ class Store:
                 "store", f"{self.dataset} has no published version",
                 f"Publish one with `assay run {self.dataset}`",
             )  # fmt: skip
+        alike = [version for version in self.versions() if version.startswith(wanted)]
+        if wanted and len(alike) == 1:
+            return self.published / alike[0]
         if wanted not in self.versions():
             raise ConfigError(
                 "store", f"{self.dataset} has no version {wanted!r}",

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pipeline.sections import Section, Texts
 
+CRON_HIGHEST = (59, 23, 31, 12, 7)  # minute, hour, day, month, weekday
 CRON_FIELD = re.compile(r"[0-9A-Za-z*/,#?-]+")
 
 Event = Literal["stopped", "failed", "recovered"]
@@ -25,11 +26,15 @@ class ScheduleConfig(Section):
     @field_validator("cron")
     @classmethod
     def _looks_like_cron(cls, cron: str | None) -> str | None:
-        fields = [] if cron is None else cron.split()
-        if cron is not None and (
-            len(fields) != 5 or not all(CRON_FIELD.fullmatch(field) for field in fields)
-        ):
+        if cron is None:
+            return None
+        fields = cron.split()
+        if len(fields) != 5 or not all(CRON_FIELD.fullmatch(field) for field in fields):
             raise ValueError("a cron line has five fields: minute, hour, day, month, weekday")
+        for field, highest in zip(fields, CRON_HIGHEST, strict=True):
+            beyond = [n for n in re.findall(r"(?<!/)\b\d+", field) if int(n) > highest]
+            if beyond:
+                raise ValueError(f"{beyond[0]} is beyond {highest}, the highest in {field!r}")
         return cron
 
     @field_validator("timezone")

@@ -122,14 +122,15 @@ def test_a_server_that_is_down_is_named_without_the_secret(
 
 def test_rows_come_from_a_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rows of a query, nulls as gaps; a wrong query or driver is told as what it is."""
-    database = tmp_path / "sales.db"
+    store = Store(tmp_path / "project", "d")
+    database = store.home / "data" / "sales.db"
+    database.parent.mkdir(parents=True)
     with sqlite3.connect(database) as connection:
         connection.execute("create table t (a real, y text)")
         connection.executemany(
             "insert into t values (?, ?)", [(1.5, "p"), (None, "q"), (2.5, "q")] * 40
         )
-    monkeypatch.setenv("DB", f"sqlite:///{database}")
-    store = Store(tmp_path / "project", "d")
+    monkeypatch.setenv("DB", "sqlite:///../sales.db")  # relative to dataset.yaml
     config = declare(store, "${DB}", "select a, y from t order by rowid")
     path = fetch(store, config)
     assert path.name == "d.csv"
@@ -137,8 +138,12 @@ def test_rows_come_from_a_database(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert ingest(prepare(store.home, "d")).path.is_dir()
     with pytest.raises(ConfigError, match="query` is missing"):
         fetch(store, declare(store, "${DB}"))
-    with pytest.raises((SourceError, SourceUnavailable), match="no such table"):
+    with pytest.raises(SourceError, match="refused the query.*no such table"):
         fetch(store, declare(store, "${DB}", "select * from u"))
+    with pytest.raises(SourceError, match="nowhere.db was not found"):
+        fetch(store, declare(store, "sqlite:///nowhere.db", "select 1"))
+    with pytest.raises(ConfigError, match="outside of the project"):
+        fetch(store, declare(store, f"sqlite:///{tmp_path}/other.db", "select 1"))
     monkeypatch.setenv("DB", "oracle+nothing://h/x")
     with pytest.raises(ConfigError, match="can't be used"):
         fetch(store, declare(store, "${DB}", "select 1"))

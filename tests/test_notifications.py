@@ -73,6 +73,7 @@ def test_each_end_that_matters_is_told(
     declaration.write_text(text + "nonsense: 1\n")
     assert main(run) == 2
     declaration.write_text(text)
+    assert main([*run, "--set", "mistyped=1"]) == 2  # which its author reads on the terminal
     source.write_text(whole)
     assert main(run) == 0
     assert main(run) == 0

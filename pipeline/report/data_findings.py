@@ -33,7 +33,7 @@ def find_gate_reasons(record: RunRecord) -> Iterator[Finding]:
         when, cure = "on the raw data", "Correct the source."
         if facts.verdict.when == "repaired":
             when = "after repair"
-            cure = "Repair more strictly, or correct the source."
+            cure = "Correct the source, or repair more of it (cleaning, imputation)."
         for reason in facts.verdict.reasons[:5]:
             yield Finding(
                 "critical",

@@ -101,9 +101,7 @@ def find_repair(
         return "cleaning" if config.cleaning.duplicates == "drop" else None
     if column is None or column not in schema.roles:
         return None
-    if column == schema.target:
-        if type_.endswith("not_be_null"):
-            return "ingest"
+    if column == schema.target:  # a label that is missing can't be imputed
         respells = config.cleaning.spelling.case and type_ == "expect_column_values_to_be_in_set"
         return "cleaning" if respells else None
     if column in config.cleaning.drop_columns:
@@ -140,7 +138,7 @@ def _read_check(
         severity=_severity_of(expectation),
         status=status,
         rule=describe_rule(type_, kwargs),
-        observed=error or _describe_result(type_, found, column, schema),
+        observed=error or _describe_result(type_, found, column, schema, success=result["success"]),
         unexpected=None if unexpected is None else int(unexpected),
         share=share,
         examples=_read_examples(found),
@@ -195,7 +193,7 @@ def describe_rule(type_: str, kwargs: Mapping[str, Any]) -> str:
 
 
 def _describe_result(
-    type_: str, found: Mapping[str, Any], column: str | None, schema: Schema
+    type_: str, found: Mapping[str, Any], column: str | None, schema: Schema, *, success: bool
 ) -> str:
     count, share = found.get("unexpected_count"), found.get("unexpected_percent")
     if count is not None and share is not None:
@@ -206,6 +204,8 @@ def _describe_result(
         return f"{count:,} of {judged:,} {noun} ({share:.3g} %)"
     observed = found.get("observed_value")
     if observed is None:
+        if type_.startswith("expect_column_kl_divergence") and not success:
+            return "a class that was not known, or one that is gone"
         if type_ == "expect_column_to_exist":
             return "present" if column in schema.roles else "absent"
         missing = found.get("partial_missing_list") or found.get("details", {}).get("missing")

@@ -14,7 +14,6 @@ from pipeline.outliers import learn_bound
 from pipeline.validation.suites import Expectation
 
 MAX_MISSING = 0.20
-MAX_UNLABELLED = 0.05
 MAX_OUTSIDE = 0.005
 MIN_CLASS_SHARE = 0.10
 MAX_SET = 50
@@ -22,15 +21,22 @@ MAX_SET = 50
 LOOKS = ("brightness", "contrast", "sharpness", "entropy")
 
 
-def suggest_suites(train: TrainSet, config: DatasetConfig) -> dict[str, list[Expectation]]:
+def suggest_suites(
+    train: TrainSet, config: DatasetConfig, unlabelled: float = 0.0
+) -> dict[str, list[Expectation]]:
     """Suggest the four suites from training rows.
 
     A tolerance is what training shows, plus three standard errors, rounded up to a whole per cent;
     it never allows more than 20 % missing, 0.5 % far-out numbers.
+
+    Parameters
+    ----------
+    unlabelled
+        The share of the source's rows that have no label, and so are in no split.
     """
     return {
         "schema": _suggest_schema(train, config),
-        "missing_values": _suggest_missing(train),
+        "missing_values": _suggest_missing(train, unlabelled),
         "outliers": _suggest_outliers(train, config),
         "class_distribution": _suggest_classes(train),
     }
@@ -80,16 +86,15 @@ def _suggest_schema(train: TrainSet, config: DatasetConfig) -> list[Expectation]
     return result
 
 
-def _suggest_missing(train: TrainSet) -> list[Expectation]:
+def _suggest_missing(train: TrainSet, unlabelled: float) -> list[Expectation]:
     frame, schema = train.frame, train.schema
-    result = []
-    for name in [schema.target, *schema.features]:
-        cap = MAX_UNLABELLED if name == schema.target else MAX_MISSING
-        mostly = _tolerate(float(frame[name].isna().mean()), len(frame), cap)
-        result.append(
-            _expect("column_values_to_not_be_null", "critical", column=name, mostly=mostly)
-        )
-    return result
+    tolerated = {schema.target: _tolerate(unlabelled, len(frame), 1.0)}
+    for name in schema.features:
+        tolerated[name] = _tolerate(float(frame[name].isna().mean()), len(frame), MAX_MISSING)
+    return [
+        _expect("column_values_to_not_be_null", "critical", column=name, mostly=mostly)
+        for name, mostly in tolerated.items()
+    ]
 
 
 def _suggest_outliers(train: TrainSet, config: DatasetConfig) -> list[Expectation]:

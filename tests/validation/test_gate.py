@@ -126,7 +126,7 @@ def test_a_missing_column_gives_one_reason() -> None:
         (NOT_NULL, "n", {}, "imputation"),
         (NOT_NULL, "c", {}, "imputation"),
         (NOT_NULL, "d", {}, "imputation"),
-        (NOT_NULL, "y", {}, "ingest"),
+        (NOT_NULL, "y", {}, None),
         (NOT_NULL, "gone", {}, None),
         (EXISTS, "n", {}, None),
         (EXISTS, "gone", {}, None),
