@@ -161,7 +161,8 @@ def make_parser() -> argparse.ArgumentParser:
     for command in added.choices.values():  # --debug may stand behind the command too
         command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS,
                              help="show tracebacks")  # fmt: skip
-    for command in (init, suggest, validate, run, train, docs):
+    by_name = added.choices
+    for command in (init, suggest, validate, run, train, docs, by_name["serve"], by_name["deploy"]):
         command.add_argument(
             "--allow-outside", action="store_true",
             help="let the source lie outside of the project, as ASSAY_ALLOW_OUTSIDE=1 does",

@@ -90,12 +90,25 @@ def run(options: argparse.Namespace) -> int:
 
     outcome = refresh(options.name, options.overrides)
     if outcome.state == "unchanged":
-        print(f"Nothing changed since version {outcome.version}; nothing to do.")
+        print(
+            f"Nothing changed in {_name_source(store)}, settings and suites since version "
+            f"{outcome.version}; nothing to do."
+        )
         if store.current() != outcome.version:
             print(f"Current is {store.current()}; `assay rollback` makes another one current.")
     path = store.version(outcome.version)
     print(f"Version: {show_path(path)}\nReport:  {show_path(path / 'report.html')}")
     return 0
+
+
+def _name_source(store: Store) -> str:
+    from pipeline.config_file import load_config
+    from pipeline.fetching import is_elsewhere
+
+    source = load_config(store.config_path).source
+    if is_elsewhere(source):
+        return source
+    return show_path((store.config_path.parent / source).resolve())
 
 
 def train(options: argparse.Namespace) -> int:
@@ -126,10 +139,13 @@ def versions(options: argparse.Namespace) -> int:
     current, pins = store.current(), store.pins()
     from flows.telling import describe_version
 
+    before = None
     for version in store.versions():
         mark = "*" if version == current else " "
         kept = ", pinned" if version in pins else ""
-        print(f"{mark} {version}  {describe_version(store.published / version)}{kept}")
+        path = store.published / version
+        print(f"{mark} {version}  {describe_version(path, before)}{kept}")
+        before = path
     if current is None:
         print(f"No version yet; publish one with `assay run {options.name}`.")
     return 0
@@ -207,7 +223,10 @@ def deploy(options: argparse.Namespace) -> int:
     for problem in problems:
         print(f"  ! not deployed: {problem}")
     if done:
-        print(f"\nA worker runs them: prefect worker start --pool {options.pool} --type process")
+        from flows.prefect_server import find_prefect
+
+        command = f"{find_prefect()} worker start --pool {options.pool} --type process"
+        print(f"\nA worker runs them: {command}")
     return 2 if problems else 0
 
 
@@ -233,7 +252,7 @@ def notify(options: argparse.Namespace) -> int:
     config = declare(store).notifications
     if not config.webhook and not config.command:
         raise ConfigError(
-            "notifications", f"{options.name} declares 0 ways to be told",
+            "notifications", f"{options.name} declares no way to be told",
             "Set notifications.webhook or notifications.command in dataset.yaml",
         )  # fmt: skip
     now = datetime.now(UTC).isoformat(timespec="seconds")

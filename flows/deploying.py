@@ -16,8 +16,10 @@ from flows.prefect_blocks import find_secret
 from flows.prefect_server import find_api, reach_server
 from pipeline.config import DatasetConfig
 from pipeline.errors import AssayError, ConfigError, MachineError
+from pipeline.fetching import is_elsewhere
 from pipeline.plan import declare
 from pipeline.secrets import NAME as SECRET
+from pipeline.sources import OUTSIDE, locate
 from pipeline.store import Store
 
 if TYPE_CHECKING:
@@ -94,6 +96,8 @@ def deploy(
     env = {"ASSAY_HOME": str(home), "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}
     if reports_url:
         env[REPORTS_URL] = reports_url
+    if os.environ.get(OUTSIDE):
+        env[OUTSIDE] = "1"
     done: list[Deployed] = []
     problems: list[AssayError] = []
     try:
@@ -101,7 +105,11 @@ def deploy(
         _renew(_find_zombies())
         for name in datasets:
             try:
-                done.append(_deploy_one(declare(Store(home, name)), home, pool, env))
+                store = Store(home, name)
+                config = declare(store)
+                if not is_elsewhere(config.source):
+                    locate(store, config.source)  # refuses what lies outside of the project
+                done.append(_deploy_one(config, home, pool, env))
             except AssayError as error:
                 problems.append(error)
     except PrefectHTTPStatusError as error:

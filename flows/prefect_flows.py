@@ -114,7 +114,7 @@ def refresh(
     if outcome.state == "unchanged":
         message = f"nothing changed since version {outcome.version}; nothing was to do"
         return Completed(name="Unchanged", message=message)
-    return Completed(message=f"published: {outcome.version}")
+    return Completed(message=f"published: {outcome.version}, report {outcome.path}/report.html")
 
 
 @flow(

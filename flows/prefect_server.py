@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
+from contextlib import suppress
+from pathlib import Path
 
 from pipeline.errors import ConfigError, MachineError
 from pipeline.secrets import hide
@@ -29,6 +32,14 @@ def find_api() -> str:
             "Start one with `assay serve`, and set PREFECT_API_URL to what it prints",
         )  # fmt: skip
     return url
+
+
+def find_prefect() -> str:
+    """Say how the command prefect of this environment is called from here."""
+    command = Path(sys.executable).with_name("prefect")
+    with suppress(ValueError):
+        return str(command.relative_to(Path.cwd()))
+    return str(command)
 
 
 def reach_server() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import http.server
 import os
 import re
@@ -19,15 +20,19 @@ from urllib.parse import unquote
 
 from flows.artifacts import REPORTS_URL
 from flows.deploying import POOL, deploy, list_datasets
-from flows.prefect_server import probe
+from flows.prefect_server import find_prefect, probe
+from flows.watching import tell_death
 from pipeline.disk import explaining, make_directory
 from pipeline.errors import ConfigError, MachineError, name_examples
+from pipeline.history import find_death
+from pipeline.store import Store
 
 HOST = "127.0.0.1"
 START_SECONDS = 120.0
 STOP_SECONDS = 10.0
 REPORT = re.compile(r"(published|runs)/[^/]+/([^/]+/)*report\.html")
 LINES = 15
+PR_SET_PDEATHSIG = 1
 
 
 def serve(home: Path, port: int) -> int:
@@ -52,6 +57,8 @@ def serve(home: Path, port: int) -> int:
     MachineError
         If the server or the worker does not start, or ends by itself.
     """
+    # A shell that starts it in the background has it ignore Ctrl-C, and so would all it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for used in (port, port + 1):
         _refuse_used(used)
     logs = home / "data" / "runs" / ".prefect"
@@ -89,20 +96,12 @@ def serve(home: Path, port: int) -> int:
             f"  ✓ worker   of the pool {POOL}  ({time.monotonic() - started:.0f} s)\n\n"
             "In another terminal:\n"
             f"  export PREFECT_API_URL={api}\n"
-            f"  {_find_prefect()} deployment run "
+            f"  {find_prefect()} deployment run "
             f"'refresh/{datasets[0] if datasets else 'DATASET'}' --watch\n"
             f"\nLogs are in {logs}. Ctrl-C ends server and worker.",
             flush=True,
         )
         return _wait({"server": server, "worker": worker}, logs, home, reports_url)
-
-
-def _find_prefect() -> str:
-    """Say how the command prefect of this environment is called from here."""
-    command = Path(sys.executable).with_name("prefect")
-    with suppress(ValueError):
-        return str(command.relative_to(Path.cwd()))
-    return str(command)
 
 
 def _deploy(home: Path, datasets: list[str], reports_url: str) -> None:
@@ -145,12 +144,18 @@ def _child(
         # A group of its own: Ctrl-C is for us, who end them in order.
         process = subprocess.Popen(
             command, env=env, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT,
-            start_new_session=True,
+            start_new_session=True, preexec_fn=_end_with_parent,
         )  # fmt: skip
     try:
         yield process
     finally:
         _end(process)
+
+
+def _end_with_parent() -> None:
+    """Have the kernel end this process when the one that started it is killed, where it can."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -219,6 +224,12 @@ def _wait(
         for name, process in children.items():
             if process.poll() is not None:
                 raise _explain_end(name, logs / f"{name}.log")
+        for name in stamps:
+            store = Store(home, name)
+            died = find_death(store)
+            if died is not None:
+                print(f"  ! {name}: the run of {died} was killed", flush=True)
+                tell_death(store, died)
         found = _find_stamps(home)
         changed = [name for name, stamp in found.items() if stamps.get(name) != stamp]
         if changed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pipeline.split_facts import NearFacts
 
 WORST = 5
+MOST_NEWS = 3
 
 
 def tell_initialised(done: Initialised, home: Path) -> None:
@@ -44,7 +45,7 @@ def tell_initialised(done: Initialised, home: Path) -> None:
     for worry in worries:
         print(f"  - {worry}")
     count = sum(done.expectations.values())
-    print("\nWritten")
+    print(f"\nWritten in {home}")
     for path, what in zip(done.paths, ("read it, edit it", f"{count} expectations"), strict=True):
         shown = path.relative_to(home) if path.is_relative_to(home) else path
         print(f"  {shown}  ({what})")
@@ -78,7 +79,8 @@ def find_worries(done: Initialised) -> list[str]:
     worries += [f"{c.name} is not learned from ({c.role}: {c.reason})" for c in useless[:WORST]]
     if done.duplicates:
         worries.append(
-            write_count(done.duplicates, "row repeats", "rows repeat") + " an earlier one; dropped"
+            write_count(done.duplicates, "row repeats", "rows repeat")
+            + " an earlier one but for an id; dropped"
         )
     if done.conflicts and done.near is None:
         worries.append(
@@ -128,8 +130,14 @@ def _find_picture_worries(images: ImageFacts, near: NearFacts | None) -> list[st
     return worries
 
 
-def describe_version(path: Path) -> str:
-    """Say in a few words what a version is: its rows, and how well its network does."""
+def describe_version(path: Path, before: Path | None = None) -> str:
+    """Say in a few words what a version is: how well its network does, what is new about it.
+
+    Parameters
+    ----------
+    before
+        The version that was published before it.
+    """
     from pipeline.report.wording import write_interval
     from pipeline.store import read_manifest
     from pipeline.training.results import Interval
@@ -137,8 +145,29 @@ def describe_version(path: Path) -> str:
     manifest = read_manifest(path)
     scores = {score["name"]: score["metrics"] for score in manifest["metrics"]}
     score = Interval(**scores["network"]["balanced_accuracy"])
-    rows = f"{manifest['rows']['labelled']:,} rows, seed {manifest['seed']}"
-    return f"{rows}, balanced accuracy {write_interval(score)}"
+    said = f"{manifest['rows']['labelled']:,} rows, balanced accuracy {write_interval(score)}"
+    if before is None:
+        return said
+    return f"{said}; new: {', '.join(_find_news(manifest, read_manifest(before)))}"
+
+
+def _find_news(manifest: dict[str, Any], before: dict[str, Any]) -> list[str]:
+    """Name what a version was made of that the one before it was not."""
+    news = ["data"] if manifest["sources"] != before["sources"] else []
+    news += ["suites"] if manifest["suites"] != before["suites"] else []
+    now, then = (dict(_flatten(m["config"])) for m in (manifest, before))
+    changed = [key for key in now if now[key] != then.get(key)]
+    news += [f"{key}={now[key]}" for key in changed[:MOST_NEWS]]
+    news += [f"{len(changed) - MOST_NEWS} more settings"] if len(changed) > MOST_NEWS else []
+    return news or ["the program or its packages"]
+
+
+def _flatten(section: dict[str, Any], place: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in section.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{place}{key}.")
+        else:
+            yield place + key, value
 
 
 def describe_stage(run: Run, name: str) -> str:

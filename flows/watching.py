@@ -87,10 +87,8 @@ class Watch:
         before = history.begin(self.store, self.started.isoformat(timespec="seconds"))
         self._died, self._failing = before.died, before.failing
         if before.died:
-            current_progress().say(
-                f"  ! the run of {before.died} ended without a word (killed, or the machine went "
-                "down); its finished stages are kept"
-            )
+            current_progress().say(f"  ! {_describe_death(before.died)}")
+            tell_death(self.store, before.died)
         try:
             yield
         except BaseException as error:
@@ -162,6 +160,26 @@ class Watch:
             report=str(report) if report else None,
             text=f"{what}. {message}",
         )
+
+
+def tell_death(store: Store, started: str) -> None:
+    """Tell of a run that was killed, which can't tell of itself."""
+    config = load_notifications(store.config_path)
+    if "failed" not in config.on:
+        return
+    message = _describe_death(started)
+    notice = Notice(
+        event="failed", dataset=store.dataset, message=message, started=started,
+        host=socket.gethostname(), version=None, report=None, text=f"{store.dataset}: {message}",
+    )  # fmt: skip
+    _send(notice, config, store.home)
+
+
+def _describe_death(started: str) -> str:
+    return (
+        f"the run of {started} ended without a word (killed, or the machine went down); its "
+        "finished stages are kept"
+    )
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pipeline.disk import explaining, make_directory, write_whole
+from pipeline.locking import Busy
 from pipeline.secrets import hide
 from pipeline.store import Store
 
@@ -21,6 +22,7 @@ State = Literal["published", "unchanged", "skipped", "stopped", "failed", "inter
 GOOD = ("published", "unchanged")
 BAD = ("stopped", "failed", "died")
 KEPT_RUNS = 5
+RUNNING = "running.json"
 TAIL_BYTES = 1 << 18
 
 
@@ -43,16 +45,44 @@ class Beginning:
 def begin(store: Store, started: str) -> Beginning:
     """Note that a run is at work; learn of one that died. Only while the lock is held."""
     with explaining("store", store.runs):
-        mark = store.runs / "running.json"
-        died = None
-        if mark.exists():
-            died = "an unknown time"
-            with contextlib.suppress(ValueError):
-                died = str(json.loads(mark.read_text(encoding="utf-8"))["started"])
-            _append(store, {"started": died, "state": "died"})
-        write_whole(mark, json.dumps({"started": started, "process": os.getpid()}) + "\n")
+        died = _note_death(store)
+        write_whole(
+            store.runs / RUNNING, json.dumps({"started": started, "process": os.getpid()}) + "\n"
+        )
     states = [record["state"] for record in read_runs(store) if record["state"] in (*GOOD, *BAD)]
     return Beginning(died, bool(states) and states[-1] in BAD)
+
+
+def find_death(store: Store) -> str | None:
+    """Find out that the process of a run is gone that did not say how it ended, and note it.
+
+    Returns
+    -------
+    str or None
+        When that run started.
+    """
+    try:
+        process = int(json.loads((store.runs / RUNNING).read_text(encoding="utf-8"))["process"])
+        os.kill(process, 0)
+    except ProcessLookupError:
+        with contextlib.suppress(Busy), store.lock():
+            return _note_death(store)
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        pass  # none at work, or one of another user
+    return None
+
+
+def _note_death(store: Store) -> str | None:
+    """Log the death of the run that left its mark, if there is one; only while the lock is held."""
+    mark = store.runs / RUNNING
+    if not mark.exists():
+        return None
+    died = "an unknown time"
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        died = str(json.loads(mark.read_text(encoding="utf-8"))["started"])
+    _append(store, {"started": died, "state": "died"})
+    mark.unlink()
+    return died
 
 
 def end(store: Store, record: Mapping[str, Any]) -> None:
@@ -66,7 +96,7 @@ def end(store: Store, record: Mapping[str, Any]) -> None:
     """
     with explaining("store", store.runs):
         _append(store, record)
-        (store.runs / "running.json").unlink(missing_ok=True)
+        (store.runs / RUNNING).unlink(missing_ok=True)
         recent = [run["stages"] for run in read_runs(store) if run.get("stages")][-KEPT_RUNS:]
         if recent:
             store.sweep_stages({name for stages in recent for name in stages})

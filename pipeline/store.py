@@ -188,7 +188,7 @@ class Store:
         return os.readlink(link) if link.is_symlink() and link.exists() else None
 
     def version(self, name: str | None = None) -> Path:
-        """Find a published version by its name, or the part that it alone begins with.
+        """Find a published version by its name, or the part that it alone begins or ends with.
 
         Without a name, it is the current one.
 
@@ -203,7 +203,7 @@ class Store:
                 "store", f"{self.dataset} has no published version",
                 f"Publish one with `assay run {self.dataset}`",
             )  # fmt: skip
-        alike = [version for version in self.versions() if version.startswith(wanted)]
+        alike = [v for v in self.versions() if v.startswith(wanted) or v.endswith(f"-{wanted}")]
         if wanted and len(alike) == 1:
             return self.published / alike[0]
         if wanted not in self.versions():

@@ -588,7 +588,7 @@ SUITES = [
          judged(expect("expect_column_values_to_not_be_null", column="nope")), 1,
          "gate stopped|nope"),
     Case("an unknown expectation", judged(expect("expect_column_values_to_be_nice", column="a")), 2,
-         "suite schema: .*not .*expect_column_values_to_be_nice"),
+         "suite schema: .*knows no .*expect_column_values_to_be_nice"),
     Case("an expectation with wrong arguments",
          judged(expect("expect_column_values_to_not_be_null", column="a", mostly="most")), 2,
          "suite schema: "),

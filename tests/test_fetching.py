@@ -138,9 +138,9 @@ def test_rows_come_from_a_database(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert ingest(prepare(store.home, "d")).path.is_dir()
     with pytest.raises(ConfigError, match="query` is missing"):
         fetch(store, declare(store, "${DB}"))
-    with pytest.raises(SourceError, match="refused the query.*no such table"):
+    with pytest.raises(SourceError, match=r"refused the query.*no such table"):
         fetch(store, declare(store, "${DB}", "select * from u"))
-    with pytest.raises(SourceError, match="nowhere.db was not found"):
+    with pytest.raises(SourceError, match=r"nowhere\.db was not found"):
         fetch(store, declare(store, "sqlite:///nowhere.db", "select 1"))
     with pytest.raises(ConfigError, match="outside of the project"):
         fetch(store, declare(store, f"sqlite:///{tmp_path}/other.db", "select 1"))

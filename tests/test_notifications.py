@@ -77,14 +77,20 @@ def test_each_end_that_matters_is_told(
     source.write_text(whole)
     assert main(run) == 0
     assert main(run) == 0
+    mark = home / "data/runs/hypothyroid/running.json"  # as kill -9 leaves it
+    mark.write_text('{"started": "2026-01-01T00:00:00+00:00", "process": 0}')
+    assert main(run) == 0
 
     assert {path for path, _ in receiver.messages} == {"/t0ken"}
     told = [message for _, message in receiver.messages]
-    assert [m["event"] for m in told] == ["stopped", "failed", "failed", "recovered"]
+    assert [m["event"] for m in told] == [
+        "stopped", "failed", "failed", "recovered", "failed", "recovered",
+    ]  # fmt: skip
     assert "TSH: the column is there; found absent" in told[0]["message"]
     assert Path(told[0]["report"]).is_file()
     assert "was not found" in told[1]["text"]
     assert "nonsense" in told[2]["message"]
+    assert "ended without a word" in told[4]["text"]
     assert told[3]["version"] == (home / "data/published/hypothyroid/current").readlink().name
     assert not [p for p in (home / "data").rglob("*") if p.is_file() and b"t0ken" in p.read_bytes()]
 

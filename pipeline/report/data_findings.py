@@ -182,7 +182,11 @@ def find_failures(record: RunRecord) -> Iterator[Finding]:
             + (f"; {len(named) - MOST} more." if len(named) > MOST else "."),
             "See Validation for what each of them found.",
         )
-    errors = [check for check in facts.checks if check.status == "error"]
+    known = {column.name for column in record.ingest.columns}
+    # A column that is gone is told by itself: the rules about it are no worse for that.
+    errors = [
+        c for c in facts.checks if c.status == "error" and (not c.column or c.column in known)
+    ]
     if errors:
         named = [quote(check.column or check.type, 24) for check in errors]
         title = f"{write_count(len(errors), 'check')} could not be judged"

@@ -63,7 +63,8 @@ def render_validation(dataset: str, when: str, facts: ValidationFacts) -> str:
         *(f"- {escape(reason, 300)}" for reason in facts.verdict.reasons[:MOST_FINDINGS]),
     ]
     if failed:
-        lines += ["", "| Column | Expectation | Found | Severity | Repaired by |"]
+        repair = "Repaired by" if when == "repaired" else "To be repaired by"
+        lines += ["", f"| Column | Expectation | Found | Severity | {repair} |"]
         lines += ["|---|---|---|---|---|"]
     for check in failed[:MOST_CHECKS]:
         lines.append(

@@ -52,8 +52,7 @@ def build_suite(name: str, suite: Mapping[str, Any]) -> ExpectationSuite:
         lost = [item["type"] for item in wanted if item["type"] not in known]
         raise ConfigError(
             "validation",
-            f"suite {name}: Great Expectations knows {len(built.expectations)} of {len(wanted)} "
-            f"expectations, not {lost[:1] or 'one'}",
+            f"suite {name}: Great Expectations knows no expectation {name_examples(lost[:1])}",
             f"Correct the type: {name_near_misses(lost[0] if lost else '', _list_types())}",
         )
     return built

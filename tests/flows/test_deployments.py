@@ -70,7 +70,7 @@ def test_deployments_follow_the_declaration(home: Path, server: str) -> None:
     declaration.write_text(text + SCHEDULE)
     code, said = deploy(home, server)
     assert code == 0, said
-    assert "refresh/hypothyroid, train/hypothyroid: 0 3 * * * (Europe/Berlin)" in (said)
+    assert "refresh/hypothyroid: 0 3 * * * (Europe/Berlin)" in (said)
     found = read_deployments()
     assert {"refresh/hypothyroid", "train/hypothyroid", "refresh/emoji"} <= set(found)
     refresh = found["refresh/hypothyroid"]
@@ -144,7 +144,7 @@ def test_states_say_what_happened(home: Path, server: str) -> None:
     arguments = {"dataset": "hypothyroid", "settings": SPEED, "seed": 7, "home": str(home)}
     published = refresh(**arguments, return_state=True)
     version = Store(home, "hypothyroid").version()
-    assert published.message == f"published: {version.name}"
+    assert published.message == f"published: {version.name}, report {version}/report.html"
     assert '"seed": 7' in (version / "manifest.json").read_text()
     unchanged = refresh(**arguments, return_state=True)
     assert (unchanged.name, unchanged.is_completed()) == ("Unchanged", True)

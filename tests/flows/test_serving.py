@@ -30,6 +30,11 @@ def find_ports() -> int:
             return port
 
 
+def ignore_ctrl_c() -> None:
+    """Be deaf to Ctrl-C, and have all that this process starts be so."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def find_processes(home: Path) -> dict[int, str]:
     """Find what runs for a project: its processes have it in their environment."""
     found = {}
@@ -50,7 +55,10 @@ def test_ctrl_c_ends_everything_in_the_middle_of_a_run(home: Path, tmp_path: Pat
     command = [sys.executable, "-u", "-m", "flows.cli", "serve", "--port", str(port)]
     log = tmp_path / "serve.log"
     with log.open("wb") as out:
-        serve = subprocess.Popen(command, env=env, cwd=home, stdout=out, stderr=out)
+        # As a shell without job control starts it in the background: deaf to Ctrl-C.
+        serve = subprocess.Popen(
+            command, env=env, cwd=home, stdout=out, stderr=out, preexec_fn=ignore_ctrl_c
+        )
     try:
         wait_for(lambda: "worker   of the pool" in log.read_text() or serve.poll() is not None)
         assert serve.poll() is None, log.read_text()
