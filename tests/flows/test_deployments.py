@@ -100,7 +100,7 @@ def test_deployments_follow_the_declaration(home: Path, server: str) -> None:
     declaration.write_text(text + "schedule: {cron: 99 99 * * *}\n")
     code, said = deploy(home, server, "hypothyroid")
     assert code == 2, said
-    assert "'99 99 * * *', no cron line" in said
+    assert "99 is beyond 59, the highest in '99'" in said
     declaration.write_text(text + "nonsense: 1\n")
     code, said = deploy(home, server)
     assert code == 2, said  # one is at fault, the other one is registered
