@@ -9,10 +9,19 @@ import argparse
 import os
 import platform
 
-from benchmarks import augmentation, flights, hypothyroid, large_pictures, pictures, planted
+from benchmarks import (
+    augmentation,
+    flights,
+    hypothyroid,
+    large_pictures,
+    pictures,
+    planted,
+    validation,
+)
 
 ALL = {
     "hypothyroid": hypothyroid.measure,
+    "validation": validation.measure,
     "flights": flights.measure,
     "pictures": pictures.measure,
     "large_pictures": large_pictures.measure,

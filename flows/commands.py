@@ -56,7 +56,9 @@ def suggest(options: argparse.Namespace) -> int:
     with store.lock():
         done = suggest_again(store)
     for suite, count in done.expectations.items():
-        print(f"  {show_path(store.suites / suite)}.json  {count} expectations")
+        own = done.own.get(suite)
+        kept = f", and {own} of your own, kept" if own else ""
+        print(f"  {show_path(store.suites / suite)}.json  {count} suggested{kept}")
     return 0
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -40,6 +40,8 @@ class Initialised:
     ----------
     near
         Near-duplicates among pictures.
+    own
+        By suite, how many of its expectations a person wrote or edited.
     source
         Where it is read.
     copied
@@ -55,6 +57,7 @@ class Initialised:
     expectations: dict[str, int]
     paths: list[Path]
     near: NearFacts | None = None
+    own: dict[str, int] = field(default_factory=dict)
     source: Path = Path()
     copied: Path | None = None
 
@@ -71,7 +74,7 @@ def learn_suites(
     train = TrainSet(frame[in_train].reset_index(drop=True), facts.schema)
     cleaning = fit_cleaning(train, config.cleaning, config.columns)
     suites = suggest_suites(train, config, facts.unlabelled / max(1, facts.rows))
-    write_suites(store.suites, suites)
+    own = write_suites(store.suites, suites)
     return Initialised(
         config,
         facts,
@@ -82,6 +85,7 @@ def learn_suites(
         {name: len(expectations) for name, expectations in suites.items()},
         [store.config_path, store.suites],
         assignment.facts.near,
+        own=own,
     )
 
 

@@ -20,33 +20,34 @@ def validate(run: Run, when: When, rows: Address) -> Address:
     def make(out: Path) -> None:
         import json
 
-        import pandas as pd
+        import pyarrow.parquet as pq
 
         from pipeline.dataset import ROW_ID
         from pipeline.ingest import IngestFacts
-        from pipeline.tables import read_all, read_frame
-        from pipeline.validation.engine import run_suites
+        from pipeline.tables import list_parts
         from pipeline.validation.gate import split_applicable
+        from pipeline.validation.running import run_suites
         from pipeline.validation.suites import read_suites
+        from pipeline.validation.table import make_table
 
         schema = run.address("ingest").facts(IngestFacts).schema
         suites = read_suites(run.store.suites, run.store.dataset)
-        frame = read_all(rows.path)
+        files = list_parts(rows.path)
         if when == "raw":
-            unlabelled = read_frame(rows.path / "unlabelled.parquet")
-            if len(unlabelled):
-                frame = pd.concat([frame, unlabelled], ignore_index=True)
+            unlabelled = rows.path / "unlabelled.parquet"
+            files += [unlabelled] if pq.read_metadata(unlabelled).num_rows else []
         else:
             suites = {
                 name: split_applicable(s, _find_dropped(run))[0] for name, s in suites.items()
             }
-        columns = [name for name in frame.columns if name != ROW_ID and name in schema.roles]
-        results = run_suites(frame[columns], suites)
+        names = pq.read_schema(files[0]).names
+        table = make_table(files, [n for n in names if n != ROW_ID and n in schema.roles])
+        results = run_suites(table, suites)
         (out / "results").mkdir()
         for name, result in results.items():
             text = json.dumps(result, indent=1, ensure_ascii=False)
             (out / "results" / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-        dump_json(out / FACTS, {"rows": len(frame)})
+        dump_json(out / FACTS, {"rows": table.rows})
 
     return run.build(f"validate_{when}", make)
 
@@ -56,7 +57,7 @@ def build_docs(run: Run, rows: Address) -> Path:
     import shutil
 
     from pipeline.tables import read_all
-    from pipeline.validation.engine import build_docs as build
+    from pipeline.validation.running import build_docs as build
     from pipeline.validation.suites import read_suites
 
     folder = run.store.runs / "docs"

@@ -444,7 +444,7 @@ def try_suite(folder: Path, case: tuple[bytes, bool]) -> str:
         suites = read_suites(place, "t")
         find_expected_bounds(suites)
         find_named_columns(suites)
-        from pipeline.validation.engine import build_suite
+        from pipeline.validation.running import build_suite
 
         build_suite("schema", suites["schema"])
         if case[1]:
@@ -458,8 +458,8 @@ def judge_rows(suites: dict[str, dict[str, Any]]) -> None:
     import pandas as pd
 
     from pipeline.dataset import Schema
-    from pipeline.validation.engine import run_suites
     from pipeline.validation.gate import judge, read_checks
+    from pipeline.validation.running import run_suites
 
     frame = pd.DataFrame({"a": [1.0, 2.0, None], "b": ["p", "q", "p"], "y": ["x", "z", "x"]})
     config = parse_config({"dataset": "t", "source": "t.csv", "target": "y"})

@@ -1,170 +1,232 @@
-"""Run suites with stock Great Expectations."""
+"""Great Expectations on Polars: unchanged suites, the results of its pandas engine, two passes.
+
+``PolarsExecutionEngine`` takes the place of Great Expectations' engine for pandas. All metrics of
+a suite arrive in one call: each is registered here as one that needs no others, and what it is made
+of is found in one pass over the data, or two where a condition needs the whole column's statistics
+first. What Polars would answer differently is left to the providers for pandas, on the columns
+that they need.
+"""
 
 from __future__ import annotations
 
-import logging
-import os
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import datetime
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
 
-from pipeline.errors import ConfigError, name_examples, name_near_misses
+import pandas as pd
+import polars as pl
+from great_expectations.core.batch import BatchMarkers
+from great_expectations.core.batch_spec import PathBatchSpec, RuntimeDataBatchSpec
+from great_expectations.exceptions.exceptions import GreatExpectationsError, MetricResolutionError
+from great_expectations.execution_engine.pandas_batch_data import PandasBatchData
+from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
+from great_expectations.expectations.registry import _registered_metrics
+from great_expectations.validator.exception_info import ExceptionInfo
+from great_expectations.validator.metric_configuration import MetricConfiguration
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from great_expectations import ExpectationSuite
-    from great_expectations.datasource.fluent.interfaces import Batch
-
-# Analytics would try the network; the variable is read when Great Expectations is imported.
-os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-EXAMPLES = 5
+from pipeline.validation.metrics import plan
+from pipeline.validation.planning import Plan, read_domain
+from pipeline.validation.scan import Scan
+from pipeline.validation.states import States
+from pipeline.validation.stock import StockError, compute
+from pipeline.validation.table import Table, make_table
 
 
-def build_suite(name: str, suite: Mapping[str, Any]) -> ExpectationSuite:
-    """Build a suite and make sure that Great Expectations kept each expectation.
+class PolarsBatchData(PandasBatchData):
+    """A batch that is read by chunks; as a pandas frame only where somebody asks for that."""
 
-    Raises
-    ------
-    ConfigError
-        If an expectation is unknown or its arguments are wrong.
+    def __init__(
+        self, engine: PandasExecutionEngine, table: Table, states: States | None = None
+    ) -> None:
+        super().__init__(engine, pd.DataFrame())
+        self.table = table
+        self.scan = Scan(table, states=states)
+        self.answers: dict[Any, Any] = {}
+
+    @property
+    def dataframe(self) -> pd.DataFrame:
+        """Read the whole batch as a pandas frame."""
+        return self.table.load_whole(list(self.table.columns))
+
+
+class PolarsExecutionEngine(PandasExecutionEngine):
+    """Computes the metrics of suites with Polars, to the results of the engine for pandas.
+
+    Takes Parquet files, folders of them, Polars' lazy frames and pandas frames. To put it in the
+    place of the pandas engine of existing data sources, set
+    ``PandasDatasource.execution_engine_override = PolarsExecutionEngine`` (and likewise for the
+    data sources of files); Great Expectations does not store that, so import it in each process.
     """
-    import great_expectations as gx
-    from great_expectations.exceptions.exceptions import GreatExpectationsError
 
-    wanted = suite["expectations"]
-    try:
-        # It logs and drops an expectation that it does not know; the count below tells.
-        logging.disable(logging.ERROR)
-        built = gx.ExpectationSuite(
-            name=name,
-            expectations=[dict(item) for item in wanted],
-            meta=dict(suite.get("meta", {})),
-        )
-    except (GreatExpectationsError, ValueError, TypeError) as error:
-        detail = " ".join(str(error).split())[:200]
-        raise ConfigError(
-            "validation", f"suite {name}: {detail}", "Correct its arguments in the suite's file"
-        ) from None
-    finally:
-        logging.disable(logging.NOTSET)
-    if len(built.expectations) != len(wanted):
-        known = {item.expectation_type for item in built.expectations}
-        lost = [item["type"] for item in wanted if item["type"] not in known]
-        raise ConfigError(
-            "validation",
-            f"suite {name}: Great Expectations knows no expectation {name_examples(lost[:1])}",
-            f"Correct the type: {name_near_misses(lost[0] if lost else '', _list_types())}",
-        )
-    return built
+    def load_batch_data(self, batch_id: str, batch_data: Any) -> None:
+        """Take a batch: a table, a Polars or pandas frame, or a path."""
+        if isinstance(batch_data, PandasBatchData) and not isinstance(batch_data, PolarsBatchData):
+            batch_data = batch_data.dataframe
+        if not isinstance(batch_data, PolarsBatchData):
+            table = batch_data if isinstance(batch_data, Table) else make_table(batch_data)
+            batch_data = PolarsBatchData(self, table)
+        self._batch_manager.save_batch_data(batch_id=batch_id, batch_data=batch_data)
 
+    def get_batch_data_and_markers(self, batch_spec: Any) -> tuple[Any, BatchMarkers]:
+        """Open a batch; Parquet is not read yet."""
+        if isinstance(batch_spec, PathBatchSpec) and batch_spec.reader_method == "read_parquet":
+            options = {k: v for k, v in (batch_spec.reader_options or {}).items() if v is not None}
+            if not options:
+                return self._open(make_table(batch_spec.path))
+        if isinstance(batch_spec, RuntimeDataBatchSpec) and isinstance(
+            batch_spec.batch_data, pd.DataFrame | pl.DataFrame | pl.LazyFrame
+        ):
+            table = make_table(batch_spec.batch_data)
+            batch_spec.batch_data = "PandasDataFrame"
+            return self._open(table)
+        data, markers = super().get_batch_data_and_markers(batch_spec)
+        return PolarsBatchData(self, make_table(data.dataframe)), markers
 
-def run_suites(
-    frame: pd.DataFrame, suites: Mapping[str, Mapping[str, Any]]
-) -> dict[str, dict[str, Any]]:
-    """Validate a frame against suites.
+    def _open(self, table: Table) -> tuple[PolarsBatchData, BatchMarkers]:
+        now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        return PolarsBatchData(self, table), BatchMarkers({"ge_load_time": now})
 
-    Returns
-    -------
-    dict
-        By suite, Great Expectations' own result as JSON-ready values.
+    def resolve_metrics(
+        self,
+        metrics_to_resolve: Iterable[MetricConfiguration],
+        metrics: dict[Any, Any] | None = None,
+        runtime_configuration: dict[str, Any] | None = None,
+    ) -> dict[Any, Any]:
+        """Compute metrics, all in as few passes as they need."""
+        wanted = list(metrics_to_resolve)
+        mine = [m for m in wanted if m.metric_name in _FLAT]
+        rest = [m for m in wanted if m.metric_name not in _FLAT]
+        values = super().resolve_metrics(rest, metrics, runtime_configuration) if rest else {}
+        failed: dict[str, list[MetricConfiguration]] = defaultdict(list)
+        for metric, answer in zip(mine, self.answer(mine), strict=True):
+            if isinstance(answer, Failure):
+                failed[answer.info.exception_message].append(metric)
+            else:
+                values[metric.id] = answer
+        for message, metrics_failed in failed.items():
+            raise MetricResolutionError(message=message, failed_metrics=metrics_failed)
+        return values
 
-    Raises
-    ------
-    ConfigError
-        If an expectation is unknown or its arguments are wrong.
-    """
-    import great_expectations as gx
-    from great_expectations.data_context.types.base import (
-        DataContextConfig,
-        InMemoryStoreBackendDefaults,
-        ProgressBarsConfig,
-    )
+    def answer(self, metrics: Sequence[MetricConfiguration]) -> list[Any]:
+        """Compute metrics; one that fails has a ``Failure`` for its value."""
+        keys = [(self._find_batch(metric), _identify(metric)) for metric in metrics]
+        open_: dict[str, dict[Any, MetricConfiguration]] = defaultdict(dict)
+        for (name, key), metric in zip(keys, metrics, strict=True):
+            if key not in self._open_batch(name).answers:
+                open_[name][key] = metric
+        for name, wanted in open_.items():
+            batch = self._open_batch(name)
+            batch.answers |= _compute(batch.scan, wanted)
+        return [self._open_batch(name).answers[key] for name, key in keys]
 
-    # The default would leave a temporary folder for Data Docs behind, for each run.
-    stores = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
-    context = gx.get_context(
-        mode="ephemeral", project_config=DataContextConfig(store_backend_defaults=stores)
-    )
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    asset = context.data_sources.add_pandas("assay").add_dataframe_asset("rows")
-    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
-    form = {"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES}
-    results = {}
-    for name, suite in suites.items():
-        built = build_suite(name, suite)
-        try:
-            result = batch.validate(built, result_format=form)
-        except MemoryError:
-            raise
-        except Exception:  # it checks some arguments only here, by whatever error
-            culprit, detail = _find_culprit(batch, built)
-            raise ConfigError(
-                "validation", f"suite {name}: {culprit} can't be judged: {detail}",
-                "Correct its arguments in the suite's file",
-            ) from None  # fmt: skip
-        plain = result.to_json_dict()  # type: ignore[no-untyped-call]  # GX leaves it untyped
-        results[name] = _make_plain(plain)
-    return results
+    def _open_batch(self, name: str) -> PolarsBatchData:
+        batch: PolarsBatchData = self._batch_manager.batch_data_cache[name]  # type: ignore[assignment]
+        return batch
+
+    def _find_batch(self, metric: MetricConfiguration) -> str:
+        name = metric.metric_domain_kwargs.get("batch_id")
+        name = name or self._batch_manager.active_batch_data_id
+        if name not in self._batch_manager.batch_data_cache:
+            raise GreatExpectationsError(f"Unable to find batch with batch_id {name}")
+        return str(name)
 
 
-def _find_culprit(batch: Batch, suite: ExpectationSuite) -> tuple[str, str]:
-    """Find the expectation that a suite fails for, and what Great Expectations says of it."""
-    for expectation in suite.expectations:
-        try:
-            batch.validate(expectation)
-        except Exception as error:
-            column = getattr(expectation, "column", None)
-            of = f" of column {name_examples([column])}" if column else ""
-            return f"{expectation.expectation_type}{of}", " ".join(str(error).split())[:200]
-    return "one of its expectations", "Great Expectations gives no reason"
+def _identify(metric: MetricConfiguration) -> tuple[Any, Any]:
+    """Tell metrics apart: their ids leave out arguments that were set afterwards (quantiles)."""
+    return metric.id, metric.metric_value_kwargs.to_id()
 
 
-def build_docs(folder: Path, frame: pd.DataFrame, suites: Mapping[str, Mapping[str, Any]]) -> Path:
-    """Validate a frame by a checkpoint in a file context and build Data Docs.
+class Failure:
+    """Why a metric has no value."""
 
-    Returns
-    -------
-    Path
-        The index page.
-    """
-    import great_expectations as gx
-    from great_expectations.checkpoint.actions import UpdateDataDocsAction
-    from great_expectations.data_context.types.base import ProgressBarsConfig
-
-    context = gx.get_context(mode="file", project_root_dir=str(folder))
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    asset = context.data_sources.add_pandas("assay").add_dataframe_asset("rows")
-    batch_definition = asset.add_batch_definition_whole_dataframe("all")
-    definitions = [
-        context.validation_definitions.add(
-            gx.ValidationDefinition(
-                name=name, data=batch_definition, suite=context.suites.add(build_suite(name, suite))
+    def __init__(self, error: Exception) -> None:
+        self.info = (
+            error.info
+            if isinstance(error, StockError)
+            else ExceptionInfo(
+                exception_traceback=f"{type(error).__name__}: {error}",
+                exception_message=str(error),
             )
         )
-        for name, suite in suites.items()
-    ]
-    checkpoint = gx.Checkpoint(
-        name="raw",
-        validation_definitions=definitions,
-        actions=[UpdateDataDocsAction(name="docs")],
-        result_format={"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES},
+
+
+def _compute(scan: Scan, metrics: Mapping[Any, MetricConfiguration]) -> dict[Any, Any]:
+    """Compute metrics of one table: a pass, a second one, then what is left to pandas."""
+    answers: dict[Any, Any] = {}
+    plans: dict[Any, Plan] = {}
+    left: dict[Any, MetricConfiguration] = {}
+    for key, metric in metrics.items():
+        try:
+            made = plan(metric, scan)
+        except Exception as error:
+            answers[key] = Failure(error)
+            continue
+        if made is None:
+            left[key] = metric
+        else:
+            plans[key] = made
+            for block in made.first:
+                scan.ask(block)
+    scan.run()
+    for made in plans.values():
+        if made.then is not None:
+            made.then()
+    scan.run()
+    for key, made in plans.items():
+        try:
+            answers[key] = made.value()
+        except StockError:  # what pandas can't do with a chunk it may do with the whole
+            left[key] = metrics[key]
+        except Exception as error:
+            answers[key] = Failure(error)
+    scan.forget()
+    answers |= _leave_to_pandas(scan.table, left)
+    return answers
+
+
+def _leave_to_pandas(table: Table, metrics: Mapping[Any, MetricConfiguration]) -> dict[Any, Any]:
+    """Compute metrics by the providers for pandas, on the columns that each set of them needs."""
+    groups: dict[tuple[str, ...], list[Any]] = defaultdict(list)
+    for key, metric in metrics.items():
+        domain = read_domain(metric, table)
+        names = {column.name for column in domain.columns}
+        form = metric.metric_value_kwargs.get("result_format") or {}
+        if form.get("include_unexpected_rows") or not (names or domain.where):
+            names = set(table.columns)
+        names |= set(domain.where.columns) if domain.where else set()
+        names |= {n for n in form.get("unexpected_index_column_names") or [] if n in table.columns}
+        groups[tuple(name for name in table.columns if name in names)].append(key)
+    answers = {}
+    for wanted, keys in groups.items():
+        values = compute(table.load_whole(wanted), [metrics[key] for key in keys])
+        for key, value in zip(keys, values, strict=True):
+            answers[key] = Failure(value) if isinstance(value, StockError) else value
+    return answers
+
+
+def _make_flat(metric_class: Any) -> Any:
+    """Make a stand-in for a metric's class: with its arguments, needing no other metrics."""
+    return SimpleNamespace(
+        default_kwarg_values=getattr(metric_class, "default_kwarg_values", {}),
+        domain_keys=getattr(metric_class, "domain_keys", ()),
+        value_keys=getattr(metric_class, "value_keys", ()),
+        get_evaluation_dependencies=lambda **_: {},
     )
-    context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": frame})
-    return folder / "gx" / "uncommitted" / "data_docs" / "local_site" / "index.html"
 
 
-def _list_types() -> Iterable[str]:
-    from great_expectations.expectations.registry import list_registered_expectation_implementations
+def _register() -> frozenset[str]:
+    """Put all metrics that the engine for pandas knows under this engine's name."""
+    names = []
+    for name, definition in _registered_metrics.items():
+        found = definition["providers"].get(PandasExecutionEngine.__name__)
+        if found is not None:
+            definition["providers"][PolarsExecutionEngine.__name__] = (
+                _make_flat(found[0]), found[1],
+            )  # fmt: skip
+            names.append(name)
+    return frozenset(names)
 
-    return list_registered_expectation_implementations()
 
-
-def _make_plain(value: Any) -> Any:
-    """Turn what is left of numpy and metric objects into plain JSON values."""
-    if isinstance(value, Mapping):
-        return {str(key): _make_plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set):
-        return [_make_plain(item) for item in value]
-    if hasattr(value, "item"):
-        return value.item()
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+_FLAT = _register()

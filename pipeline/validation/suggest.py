@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config import ColumnConfig, DatasetConfig
-from pipeline.dataset import PIXEL_HASH, TrainSet
+from pipeline.dataset import PIXEL_HASH, ROW_ID, TrainSet
+from pipeline.hashing import hash_key
 from pipeline.outliers import learn_bound
-from pipeline.validation.suites import Expectation
+from pipeline.validation.suites import MARK, Expectation, sign
 
 MAX_MISSING = 0.20
 MAX_OUTSIDE = 0.005
@@ -34,31 +35,56 @@ def suggest_suites(
     unlabelled
         The share of the source's rows that have no label, and so are in no split.
     """
-    return {
+    suites = {
         "schema": _suggest_schema(train, config),
         "missing_values": _suggest_missing(train, unlabelled),
         "outliers": _suggest_outliers(train, config),
         "class_distribution": _suggest_classes(train),
     }
+    ids = sorted(train.frame[ROW_ID].astype(str)) if ROW_ID in train.frame else []
+    learned_from = {
+        "source": config.source, "training_rows": len(train.frame), "rows": hash_key(ids)[:16],
+    }  # fmt: skip
+    for suite in suites.values():
+        for expectation in suite:
+            sign(expectation, learned_from)
+    return suites
 
 
-def _expect(type_: str, severity: str, /, **kwargs: Any) -> Expectation:
-    return {"type": f"expect_{type_}", "kwargs": kwargs, "severity": severity, "meta": {}}
+def _expect(type_: str, severity: str, why: str, /, **kwargs: Any) -> Expectation:
+    return {
+        "type": f"expect_{type_}", "kwargs": kwargs, "severity": severity,
+        "meta": {MARK: {"why": why}},
+    }  # fmt: skip
 
 
 def _suggest_schema(train: TrainSet, config: DatasetConfig) -> list[Expectation]:
     frame, schema = train.frame, train.schema
-    result = [_expect("column_to_exist", "critical", column=name) for name in schema.roles]
+    result = [
+        _expect("column_to_exist", "critical", "the source has it", column=name)
+        for name in schema.roles
+    ]
     result.append(
         _expect(
-            "table_columns_to_match_set", "warning", column_set=list(schema.roles), exact_match=True
+            "table_columns_to_match_set",
+            "warning",
+            "these are the source's columns",
+            column_set=list(schema.roles),
+            exact_match=True,
         )
     )
     rows = len(frame) / (1 - config.split.test - config.split.validation)
     least = _round_down(rows / 2)
-    result.append(_expect("table_row_count_to_be_between", "warning", min_value=least))
+    why = f"half of the {rows:,.0f} rows that were there"
+    result.append(_expect("table_row_count_to_be_between", "warning", why, min_value=least))
     result += [
-        _expect("column_values_to_be_of_type", "warning", column=name, type_="float64")
+        _expect(
+            "column_values_to_be_of_type",
+            "warning",
+            "its values are numbers",
+            column=name,
+            type_="float64",
+        )
         for name in schema.select("numeric")
     ]
     for name in schema.select("categorical", "boolean"):
@@ -68,6 +94,7 @@ def _suggest_schema(train: TrainSet, config: DatasetConfig) -> list[Expectation]
                 _expect(
                     "column_values_to_be_in_set",
                     "warning",
+                    f"the {len(values)} values of the training rows",
                     column=name,
                     value_set=values,
                     mostly=0.98,
@@ -79,7 +106,7 @@ def _suggest_schema(train: TrainSet, config: DatasetConfig) -> list[Expectation]
     if len(kept) > 1 or config.modality == "image":
         result.append(
             _expect(
-                "compound_columns_to_be_unique", "warning",
+                "compound_columns_to_be_unique", "warning", "a repeated row adds nothing",
                 column_list=[*kept, schema.target], ignore_row_if="never",
             )
         )  # fmt: skip
@@ -88,13 +115,20 @@ def _suggest_schema(train: TrainSet, config: DatasetConfig) -> list[Expectation]
 
 def _suggest_missing(train: TrainSet, unlabelled: float) -> list[Expectation]:
     frame, schema = train.frame, train.schema
-    tolerated = {schema.target: _tolerate(unlabelled, len(frame), 1.0)}
-    for name in schema.features:
-        tolerated[name] = _tolerate(float(frame[name].isna().mean()), len(frame), MAX_MISSING)
-    return [
-        _expect("column_values_to_not_be_null", "critical", column=name, mostly=mostly)
-        for name, mostly in tolerated.items()
-    ]
+    shares = {schema.target: unlabelled}
+    shares |= {name: float(frame[name].isna().mean()) for name in schema.features}
+    result = []
+    for name, share in shares.items():
+        where = "the source's" if name == schema.target else "the training"
+        why = (
+            f"{100 * share:.4g} % of {where} rows lack it; three standard errors more are tolerated"
+        )
+        cap = 1.0 if name == schema.target else MAX_MISSING
+        mostly = _tolerate(share, len(frame), cap)
+        result.append(
+            _expect("column_values_to_not_be_null", "critical", why, column=name, mostly=mostly)
+        )
+    return result
 
 
 def _suggest_outliers(train: TrainSet, config: DatasetConfig) -> list[Expectation]:
@@ -112,7 +146,10 @@ def _suggest_outliers(train: TrainSet, config: DatasetConfig) -> list[Expectatio
         mostly = _tolerate(bound.training_outside / len(values), len(values), MAX_OUTSIDE)
         result.append(
             _expect(
-                "column_values_to_be_between", severity, column=name, mostly=mostly,
+                "column_values_to_be_between", severity,
+                f"the bounds of cleaning; {bound.training_outside:,} of {len(values):,} training "
+                "values lie beyond",
+                column=name, mostly=mostly,
                 min_value=_round_outward(bound.low, up=False),
                 max_value=_round_outward(bound.high, up=True),
             )
@@ -123,6 +160,7 @@ def _suggest_outliers(train: TrainSet, config: DatasetConfig) -> list[Expectatio
                 _expect(
                     "column_median_to_be_between",
                     "critical" if pictures and name in LOOKS else "warning",
+                    "the quartiles of the training values",
                     column=name,
                     min_value=_round_outward(low, up=False),
                     max_value=_round_outward(high, up=True),
@@ -138,20 +176,25 @@ def _suggest_classes(train: TrainSet) -> list[Expectation]:
     common = [name for name in classes if shares[name] * len(train.frame) >= 10]
     result = [
         _expect(
-            "column_values_to_be_in_set", "critical", column=target, value_set=classes, mostly=0.99
+            "column_values_to_be_in_set", "critical", "the classes of the training rows",
+            column=target, value_set=classes, mostly=0.99,
         ),
         _expect(
-            "column_distinct_values_to_contain_set", "critical", column=target, value_set=common
+            "column_distinct_values_to_contain_set", "critical",
+            "the classes with ten training rows or more", column=target, value_set=common,
         ),
         _expect(
-            "column_kl_divergence_to_be_less_than", "warning", column=target, threshold=0.1,
+            "column_kl_divergence_to_be_less_than", "warning",
+            "the shares of the classes among the training rows", column=target, threshold=0.1,
             partition_object={"values": classes, "weights": _round_weights(shares)},
         ),
     ]  # fmt: skip
     largest = str(shares.idxmax())
     result.append(
         _expect(
-            "column_values_to_not_be_in_set", "warning", column=target, value_set=[largest],
+            "column_values_to_not_be_in_set", "warning",
+            f"the largest class has {100 * shares.max():.1f} % of the training rows",
+            column=target, value_set=[largest],
             mostly=round(min(0.5, MIN_CLASS_SHARE * (len(classes) - 1)), 2),
         )
     )  # fmt: skip

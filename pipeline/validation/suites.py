@@ -5,34 +5,102 @@ Nothing here imports Great Expectations.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.disk import write_whole
 from pipeline.errors import ConfigError
-from pipeline.hashing import package_versions
+from pipeline.hashing import hash_key, package_versions
 
 MAX_SUITE_BYTES = 50_000_000
 MAX_DIGITS = 300
+MARK = "assay"  # the key of our notes in what Great Expectations calls meta
 SUITES = ("schema", "missing_values", "outliers", "class_distribution")
 Expectation = dict[str, Any]
 
 
-def write_suites(folder: Path, suites: dict[str, list[Expectation]]) -> None:
-    """Write suites as Great Expectations stores them."""
+def sign(expectation: Expectation, learned_from: Mapping[str, Any]) -> None:
+    """Note in a suggested expectation what it was learned from, and what it says as suggested."""
+    note = expectation["meta"][MARK]
+    note |= {"from": dict(learned_from), "suggested": _fingerprint(expectation)}
+
+
+def _fingerprint(expectation: Mapping[str, Any]) -> str:
+    said = (expectation["type"], expectation["kwargs"], expectation.get("severity"))
+    return hash_key(*said)[:16]
+
+
+def _is_untouched(expectation: Mapping[str, Any]) -> bool:
+    """Tell whether an expectation is as it was suggested: nobody edited or wrote it."""
+    note = (expectation.get("meta") or {}).get(MARK)
+    return isinstance(note, dict) and note.get("suggested") == _fingerprint(expectation)
+
+
+def _name(expectation: Mapping[str, Any]) -> str:
+    """Name what an expectation is about: there is one of a type for each column."""
+    kwargs = expectation["kwargs"]
+    about = [kwargs.get(key) for key in ("column", "column_A", "column_B")]
+    return " ".join([expectation["type"], *(str(name) for name in about if name is not None)])
+
+
+def merge_suite(
+    old: Mapping[str, Any], suggested: Sequence[Expectation]
+) -> tuple[list[Expectation], int]:
+    """Suggest anew and keep what a person did: what they edited or wrote, and what they deleted.
+
+    Parameters
+    ----------
+    old
+        The suite as it is in its file.
+    suggested
+        What is suggested now.
+
+    Returns
+    -------
+    tuple
+        The expectations, and how many of them are the person's own.
+    """
+    own = {_name(item): dict(item) for item in old["expectations"] if not _is_untouched(item)}
+    once = ((old.get("meta") or {}).get(MARK) or {}).get("suggested") or []
+    deleted = set(once) - {_name(item) for item in old["expectations"]}
+    merged = [own.pop(_name(item), item) for item in suggested if _name(item) not in deleted]
+    count = len(merged) + len(own) - sum(_is_untouched(item) for item in merged)
+    return [*merged, *own.values()], count
+
+
+def write_suites(folder: Path, suites: dict[str, list[Expectation]]) -> dict[str, int]:
+    """Write suites as Great Expectations stores them; keep what a person did to those there.
+
+    Returns
+    -------
+    dict
+        By suite, how many of its expectations are a person's own.
+    """
     version = package_versions("great-expectations")["great-expectations"]
+    own = {}
     for name, expectations in suites.items():
+        file = folder / f"{name}.json"
+        merged, own[name] = expectations, 0
+        if file.is_file():
+            with contextlib.suppress(ValueError, RecursionError):  # no suite any more
+                merged, own[name] = merge_suite(_read_suite(file), expectations)
         suite = {
             "name": name,
-            "expectations": expectations,
-            "meta": {"great_expectations_version": version},
-            "notes": "Suggested by assay init from training rows; edit as you know better.",
+            "expectations": merged,
+            "meta": {
+                "great_expectations_version": version,
+                MARK: {"suggested": [_name(item) for item in expectations]},
+            },
+            "notes": "Suggested by assay from training rows; edit as you know better: `assay "
+            "suggest` keeps what you edit, add or delete.",
         }
         text = json.dumps(suite, indent=2, ensure_ascii=False)
-        write_whole(folder / f"{name}.json", text + "\n")
+        write_whole(file, text + "\n")
+    return own
 
 
 def read_suites(folder: Path, dataset: str) -> dict[str, dict[str, Any]]:

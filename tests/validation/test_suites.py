@@ -21,8 +21,8 @@ from pipeline.initialise import initialise
 from pipeline.reading import read_source
 from pipeline.splitting import split_rows
 from pipeline.store import Store
-from pipeline.validation.engine import build_suite, run_suites
 from pipeline.validation.gate import describe_rule
+from pipeline.validation.running import build_suite, run_suites
 from pipeline.validation.suggest import suggest_suites
 from pipeline.validation.suites import SUITES, read_suites, write_suites
 from tests.conftest import SAMPLES
@@ -289,18 +289,36 @@ def test_an_expectation_that_is_unknown_or_wrong_is_refused(
         build_suite("mine", {"expectations": [good, expectation]})
 
 
-def test_arguments_that_show_late_are_told_with_their_expectation() -> None:
-    """Weights that are no distribution: Great Expectations finds out when it judges."""
-    kwargs = {
-        "column": "y", "threshold": 0.1,
-        "partition_object": {"values": ["p", "q"], "weights": [454, 0.5]},
-    }  # fmt: skip
-    suite = {
-        "expectations": [
-            {"type": "expect_column_to_exist", "kwargs": {"column": "y"}},
-            {"type": "expect_column_kl_divergence_to_be_less_than", "kwargs": kwargs},
-        ]
-    }
-    said = r"suite s: expect_column_kl_div\w+ of column 'y' can't be judged: Invalid partition"
-    with pytest.raises(ConfigError, match=said):
-        run_suites(pd.DataFrame({"y": ["p", "q"]}), {"s": suite})
+def test_what_a_person_did_to_a_suite_is_kept(tmp_path: Path) -> None:
+    """Edited, added and deleted expectations stay so; the rest is suggested anew."""
+    frame = pd.DataFrame({"n": range(60), "m": range(60), "y": ["p", "q"] * 30})
+    config = parse_config({"dataset": "d", "source": "d.csv", "target": "y"})
+    schema = Schema("y", {"n": "numeric", "m": "numeric", "y": "target"})
+    train = TrainSet(frame.astype({"n": float, "m": float}), schema)
+    assert set(write_suites(tmp_path, suggest_suites(train, config)).values()) == {0}
+    file = tmp_path / "outliers.json"
+    suite = json.loads(file.read_text())
+    untouched = [item for item in suite["expectations"] if item["kwargs"]["column"] == "m"]
+    edited = suite["expectations"][0]
+    assert edited["kwargs"]["column"] == "n"
+    edited["kwargs"]["max_value"] = 1000
+    added = {"type": "expect_column_max_to_be_between", "kwargs": {"column": "n", "max_value": 99}}
+    suite["expectations"] = [edited, *untouched, added]  # and the median of n is gone
+    file.write_text(json.dumps(suite))
+
+    wider = TrainSet(train.frame.assign(m=train.frame["m"] * 100), schema)
+    own = write_suites(tmp_path, suggest_suites(wider, config))
+    assert own == {"schema": 0, "missing_values": 0, "outliers": 2, "class_distribution": 0}
+    again = json.loads(file.read_text())["expectations"]
+    assert edited in again
+    assert added in again
+    about_n = [item for item in again if item["kwargs"]["column"] == "n"]
+    assert "expect_column_median_to_be_between" not in {item["type"] for item in about_n}
+    (bounds,) = [i for i in again if i["type"] == edited["type"] and i not in about_n]
+    assert bounds["kwargs"]["max_value"] > 1000
+    note = bounds["meta"]["assay"]
+    assert "bounds of cleaning" in note["why"]
+    assert note["from"]["training_rows"] == 60
+    assert write_suites(tmp_path, suggest_suites(wider, config)) == own  # and once more
+    assert json.loads(file.read_text())["expectations"] == again
+    run_suites(train.frame, read_suites(tmp_path, "d"))

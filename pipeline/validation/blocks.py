@@ -1,0 +1,198 @@
+"""The blocks that Great Expectations' aggregate metrics are made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+
+from pipeline.validation.conditions import Where
+from pipeline.validation.scan import WHERE, Block
+from pipeline.validation.table import Column
+
+
+def select(where: Where | None) -> pl.Expr | None:
+    """Write a row condition as an expression over a chunk."""
+    if where is None:
+        return None
+    return where.expression if where.expression is not None else pl.col(WHERE + where.key)
+
+
+def values_of(column: Column, where: Where | None) -> pl.Expr:
+    """Write the values of the rows in question."""
+    condition = select(where)
+    value = pl.col(column.name)
+    return value if condition is None else value.filter(condition)
+
+
+def name_block(kind: str, column: Column | None, where: Where | None) -> str:
+    """Make the key of a block."""
+    name = "" if column is None else column.name
+    return f"{kind}|{name}|{'' if where is None else where.key}"
+
+
+def reads(column: Column | None, where: Where | None) -> tuple[str, ...]:
+    """Name the columns that a block reads."""
+    return (*(() if column is None else (column.name,)), *(where.columns if where else ()))
+
+
+def count_rows(where: Where | None) -> Block:
+    """Count the rows that a condition holds for."""
+    condition = select(where)
+    expression = pl.len() if condition is None else condition.sum()
+    return Block(
+        name_block("rows", None, where), reads(None, where), (expression,),
+        lambda parts: sum(int(part[0]) for part in parts),
+    )  # fmt: skip
+
+
+def count_values(column: Column, where: Where | None) -> Block:
+    """Count the values that are there."""
+    return Block(
+        name_block("count", column, where), reads(column, where),
+        (values_of(column, where).count(),), lambda parts: sum(int(part[0]) for part in parts),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Count, mean and sum of squared deviations; mean is NaN where there are no values."""
+
+    count: int
+    mean: float
+    squares: float
+
+    @property
+    def deviation(self) -> float:
+        """Give the standard deviation with ``count - 1`` in its denominator, as pandas does."""
+        return math.sqrt(self.squares / (self.count - 1)) if self.count > 1 else math.nan
+
+
+def merge_moments(parts: Sequence[Moments]) -> Moments:
+    """Merge moments by Chan, Golub and LeVeque (1979), in the order that is given."""
+    whole = Moments(0, math.nan, 0.0)
+    for part in parts:
+        if not part.count:
+            continue
+        if not whole.count:
+            whole = part
+            continue
+        count = whole.count + part.count
+        delta = part.mean - whole.mean
+        mean = (whole.count * whole.mean + part.count * part.mean) / count
+        squares = whole.squares + part.squares + delta**2 * whole.count * part.count / count
+        whole = Moments(count, mean, squares)
+    return whole
+
+
+def moments(column: Column, where: Where | None) -> Block:
+    """Compute mean and standard deviation."""
+    values = values_of(column, where)
+
+    def shrink(given: tuple[Any, ...]) -> Moments:
+        count, mean, variance = given
+        if not count:
+            return Moments(0, math.nan, 0.0)
+        spread = 0.0 if variance is None else variance * (count - 1)
+        return Moments(count, mean, spread if count > 1 else 0.0)
+
+    return Block(
+        name_block("moments", column, where), reads(column, where),
+        (values.count(), values.mean(), values.var()), merge_moments, shrink,
+    )  # fmt: skip
+
+
+def total(column: Column, where: Where | None) -> Block:
+    """Sum up."""
+    return Block(
+        name_block("sum", column, where), reads(column, where), (values_of(column, where).sum(),),
+        lambda parts: sum((part[0] for part in parts), start=type(parts[0][0])(0)),
+    )  # fmt: skip
+
+
+def extremes(column: Column, where: Where | None) -> Block:
+    """Find the least and the greatest value; None where there are none."""
+
+    def merge(parts: list[tuple[Any, Any]]) -> tuple[Any, Any]:
+        lows = [low for low, _ in parts if low is not None]
+        highs = [high for _, high in parts if high is not None]
+        return min(lows, default=None), max(highs, default=None)
+
+    values = values_of(column, where)
+    return Block(
+        name_block("extremes", column, where),
+        reads(column, where),
+        (values.min(), values.max()),
+        merge,
+    )
+
+
+def gather(column: Column, where: Where | None) -> Block:
+    """Keep all values that are there, in their order: for quantiles."""
+    return Block(
+        name_block("values", column, where), reads(column, where),
+        (values_of(column, where).drop_nulls().implode(),),
+        lambda parts: pl.concat([part[0] for part in parts]), small=False,
+    )  # fmt: skip
+
+
+def value_counts(column: Column, where: Where | None) -> Block:
+    """Count each value."""
+
+    def merge(parts: list[tuple[pl.Series]]) -> pl.DataFrame:
+        frames = [part[0].struct.unnest() for part in parts]
+        return pl.concat(frames).group_by("value").agg(pl.col("n").sum())
+
+    counted = values_of(column, where).drop_nulls().alias("value").value_counts(name="n")
+    return Block(
+        name_block("counts", column, where), reads(column, where), (counted.implode(),), merge
+    )
+
+
+def distinct(column: Column, where: Where | None) -> Block:
+    """Find the distinct values that are there."""
+    return Block(
+        name_block("distinct", column, where), reads(column, where),
+        (values_of(column, where).drop_nulls().unique().implode(),),
+        lambda parts: pl.concat([part[0] for part in parts]).unique(),
+    )  # fmt: skip
+
+
+def histogram(column: Column, where: Where | None, edges: Sequence[float]) -> Block:
+    """Count the values between edges, as ``numpy.histogram`` does."""
+    bins = np.asarray(edges, dtype=np.float64)
+    return Block(
+        f"{name_block('histogram', column, where)}|{list(edges)}", reads(column, where),
+        (values_of(column, where).drop_nulls().implode(),),
+        lambda parts: list(np.sum(parts, axis=0)) if parts else [],
+        lambda given: np.histogram(given[0].to_numpy(), bins, density=False)[0],
+    )  # fmt: skip
+
+
+def count_beyond(
+    column: Column, where: Where | None, low: float | None, high: float | None, *, strict: bool
+) -> Block:
+    """Count the values on one side of a bound."""
+    values = values_of(column, where)
+    if low is not None:
+        inside = values > low if strict else values >= low
+    else:
+        inside = values < high if strict else values <= high
+    return Block(
+        f"{name_block('beyond', column, where)}|{low!r}|{high!r}|{strict}", reads(column, where),
+        (inside.sum(),), lambda parts: sum(int(part[0]) for part in parts),
+    )  # fmt: skip
+
+
+def to_pandas(values: pl.Series, column: Column) -> pd.Series[Any]:
+    """Give values that were gathered as pandas would hold them."""
+    if column.kind == "text":
+        text: pd.Series[Any] = pd.Series(values.to_arrow(), dtype=column.dtype, name=column.name)
+        return text
+    series: pd.Series[Any] = pd.Series(values.to_numpy(), name=column.name).astype(column.dtype)
+    return series

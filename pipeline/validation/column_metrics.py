@@ -1,0 +1,295 @@
+"""Metrics of a column: its moments, extremes, quantiles, distinct values."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+from great_expectations.expectations.metrics.column_aggregate_metrics.column_outlier_statistics import (  # noqa: E501
+    OutlierStatistics,
+    _spread_between,
+    _to_float,
+)
+from great_expectations.expectations.metrics.column_aggregate_metrics.column_partition import (
+    _get_column_partition_using_metrics,
+)
+from great_expectations.validator.metric_configuration import MetricConfiguration
+
+from pipeline.validation import blocks
+from pipeline.validation.conditions import Where, fits
+from pipeline.validation.planning import NUMBERS, Plan
+from pipeline.validation.scan import Block, Scan
+from pipeline.validation.selection import Quantiles
+from pipeline.validation.stock import StockError, compute
+from pipeline.validation.table import Column
+
+Args = Mapping[str, Any]
+
+
+def _of(block: Block, scan: Scan, value: Callable[[Any], Any]) -> Plan:
+    return Plan(lambda: value(scan.found[block.key]), [block])
+
+
+def _plan_mean(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
+    if column.kind not in NUMBERS:
+        return None
+    return _of(blocks.moments(column, where), scan, lambda found: found.mean)
+
+
+def _plan_deviation(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
+    if column.kind not in NUMBERS:
+        return None
+    return _of(blocks.moments(column, where), scan, lambda found: found.deviation)
+
+
+def _plan_sum(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
+    if column.kind not in NUMBERS:
+        return None
+    return _of(blocks.total(column, where), scan, lambda found: found)
+
+
+def _plan_extreme(
+    at: int,
+) -> Callable[[Column, Where | None, Args, Scan], Plan | None]:
+    def plan_extreme(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
+        if column.kind not in NUMBERS:
+            return None
+        block = blocks.extremes(column, where)
+        return _of(block, scan, lambda found: math.nan if found[at] is None else found[at])
+
+    return plan_extreme
+
+
+def _plan_median(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
+    if column.kind not in NUMBERS:
+        return None
+    middle = Quantiles(column, where, scan, [0.5], "midpoint")
+    lower = Quantiles(column, where, scan, [0.5], "lower")
+    upper = Quantiles(column, where, scan, [0.5], "higher")
+
+    def value() -> float:
+        low, high = float(lower.values()[0]), float(upper.values()[0])
+        return low if low == high else (low + high) / 2
+
+    return Plan(value, [middle.first], middle.ask)
+
+
+def _plan_quantiles(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
+    interpolation = kwargs.get("allow_relative_error") or "nearest"
+    if column.kind not in NUMBERS or interpolation not in (
+        "linear", "lower", "higher", "midpoint", "nearest",
+    ):  # fmt: skip
+        return None
+    wanted = Quantiles(column, where, scan, list(kwargs["quantiles"]), interpolation)
+    if not all(0 <= share <= 1 for share in wanted.shares):
+        return None
+    return Plan(wanted.values, [wanted.first], wanted.ask)
+
+
+def plan_outlier_statistics(
+    column: Column, where: Where | None, kwargs: Args, scan: Scan
+) -> Plan | None:
+    """Plan the references and the spread that outliers are judged by."""
+    if column.kind not in NUMBERS or kwargs.get("method") not in ("iqr", "std"):
+        return None
+    if kwargs["method"] == "std":
+
+        def symmetric(found: blocks.Moments) -> OutlierStatistics:
+            return OutlierStatistics.symmetric(_to_float(found.mean), _to_float(found.deviation))
+
+        return _of(blocks.moments(column, where), scan, symmetric)
+
+    def quartiles(found: pl.Series) -> OutlierStatistics:
+        series = blocks.to_pandas(found, column)
+        low, high = _to_float(series.quantile(0.25)), _to_float(series.quantile(0.75))
+        return OutlierStatistics(low, high, _spread_between(low, high))
+
+    return _of(blocks.gather(column, where), scan, quartiles)
+
+
+def _plan_present(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
+    if column.kind == "other":
+        return None
+    return _of(blocks.count_values(column, where), scan, lambda found: found)
+
+
+def _plan_proportion(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
+    if column.kind == "other":
+        return None
+    rows, there = blocks.count_rows(where), blocks.count_values(column, where)
+    found = scan.found
+    return Plan(lambda: found[there.key] / found[rows.key] if found[rows.key] else 0, [rows, there])
+
+
+def _plan_distinct_count(
+    column: Column, where: Where | None, kwargs: Args, scan: Scan
+) -> Plan | None:
+    if column.kind in ("other", "time"):
+        return None
+    return _of(blocks.distinct(column, where), scan, len)
+
+
+def _plan_unique_proportion(
+    column: Column, where: Where | None, kwargs: Args, scan: Scan
+) -> Plan | None:
+    if column.kind in ("other", "time"):
+        return None
+    there, different = blocks.count_values(column, where), blocks.distinct(column, where)
+    found = scan.found
+    return Plan(
+        lambda: len(found[different.key]) / found[there.key] if found[there.key] else 0,
+        [there, different],
+    )
+
+
+def _plan_of_distinct(
+    name: str,
+) -> Callable[[Column, Where | None, Args, Scan], Plan | None]:
+    """Let pandas compute a metric that depends on the distinct values alone."""
+
+    def plan_of_distinct(
+        column: Column, where: Where | None, kwargs: Args, scan: Scan
+    ) -> Plan | None:
+        if column.kind in ("other", "time"):
+            return None
+        block = blocks.distinct(column, where)
+
+        def value(found: pl.Series) -> Any:
+            frame = blocks.to_pandas(found, column).to_frame()
+            asked = MetricConfiguration(name, {"column": column.name}, dict(kwargs))
+            answer = compute(frame, [asked])[0]
+            if isinstance(answer, StockError):
+                raise answer
+            return answer
+
+        return _of(block, scan, value)
+
+    return plan_of_distinct
+
+
+def _plan_distinct_values(
+    column: Column, where: Where | None, kwargs: Args, scan: Scan
+) -> Plan | None:
+    if column.kind in ("other", "time"):
+        return None
+    rows, there = blocks.count_rows(where), blocks.count_values(column, where)
+    different = blocks.distinct(column, where)
+    found = scan.found
+
+    def value() -> set[Any]:
+        values = set(blocks.to_pandas(found[different.key], column).unique())
+        return values | {np.nan} if found[there.key] < found[rows.key] else values
+
+    return Plan(value, [rows, there, different])
+
+
+def _plan_value_counts(
+    column: Column, where: Where | None, kwargs: Args, scan: Scan
+) -> Plan | None:
+    if column.kind in ("other", "time", "bool") or kwargs.get("collate") is not None:
+        return None
+    if (kwargs.get("sort") or "value") != "value":
+        return None
+
+    def value(found: pl.DataFrame) -> pd.Series[Any]:
+        index = pd.Index(blocks.to_pandas(found["value"], column), name="value")
+        counts = pd.Series(found["n"].to_numpy().astype(np.int64), index=index, name="count")
+        return counts.sort_index()
+
+    return _of(blocks.value_counts(column, where), scan, value)
+
+
+def _plan_mode(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
+    if column.kind in ("other", "time", "bool"):
+        return None
+
+    def value(found: pl.DataFrame) -> list[Any]:
+        top = found.filter(pl.col("n") == pl.col("n").max())["value"].sort()
+        return list(blocks.to_pandas(top, column).values)
+
+    return _of(blocks.value_counts(column, where), scan, value)
+
+
+def _plan_histogram(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
+    bins = kwargs.get("bins")
+    if column.kind not in NUMBERS or not isinstance(bins, list | tuple) or len(bins) < 2:
+        return None
+    if not all(fits(column, edge) for edge in bins) or any(
+        a > b for a, b in itertools.pairwise(bins)
+    ):
+        return None
+    return _of(blocks.histogram(column, where, bins), scan, lambda found: found)
+
+
+def _plan_between_count(
+    column: Column, where: Where | None, kwargs: Args, scan: Scan
+) -> Plan | None:
+    low, high = kwargs.get("min_value"), kwargs.get("max_value")
+    if (low is None) == (high is None) or column.kind not in NUMBERS:
+        return None  # with both, stock compares a series as one truth value, and fails
+    if not fits(column, high if low is None else low):
+        return None
+    strict = bool(kwargs.get("strict_max") if low is None else kwargs.get("strict_min"))
+    block = blocks.count_beyond(column, where, low, high, strict=strict)
+    return _of(block, scan, np.int64)  # it is divided by a count that may be 0
+
+
+def _plan_partition(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
+    bins: Any = kwargs.get("bins") or "uniform"
+    n_bins = kwargs.get("n_bins") or 10
+    if column.kind not in NUMBERS or bins not in ("uniform", "auto"):
+        return None
+    ends, there = blocks.extremes(column, where), blocks.count_values(column, where)
+    values = blocks.gather(column, where)
+
+    def value() -> Any:
+        low, high = (math.nan if end is None else end for end in scan.found[ends.key])
+        found: dict[str, Any] = {"column.min": low, "column.max": high}
+        if bins == "auto":
+            series = blocks.to_pandas(scan.found[values.key], column)
+            quantiles = series.quantile([0.0, 0.25, 0.75, 1.0], interpolation="nearest")
+            found["column.quantile_values"] = quantiles.tolist()
+            found["column_values.nonnull.count"] = scan.found[there.key]
+        return _get_column_partition_using_metrics(bins=bins, n_bins=n_bins, _metrics=found)
+
+    return Plan(value, [ends, there, *([values] if bins == "auto" else [])])
+
+
+COLUMN: dict[str, Callable[[Column, Where | None, Args, Scan], Plan | None]] = {
+    "column.mean": _plan_mean,
+    "column.standard_deviation": _plan_deviation,
+    "column.sum": _plan_sum,
+    "column.min": _plan_extreme(0),
+    "column.max": _plan_extreme(1),
+    "column.median": _plan_median,
+    "column.quantile_values": _plan_quantiles,
+    "column.outlier_statistics": plan_outlier_statistics,
+    "column.non_null_count": _plan_present,
+    "column_values.nonnull.count": _plan_present,
+    "column.non_null_proportion": _plan_proportion,
+    "column.distinct_values": _plan_distinct_values,
+    "column.distinct_values.count": _plan_distinct_count,
+    "column.distinct_values.not_in_set": _plan_of_distinct("column.distinct_values.not_in_set"),
+    "column.distinct_values.not_in_set.count": _plan_of_distinct(
+        "column.distinct_values.not_in_set.count"
+    ),
+    "column.distinct_values.missing_from_column": _plan_of_distinct(
+        "column.distinct_values.missing_from_column"
+    ),
+    "column.distinct_values.missing_from_column.count": _plan_of_distinct(
+        "column.distinct_values.missing_from_column.count"
+    ),
+    "column_values.length.max": _plan_of_distinct("column_values.length.max"),
+    "column_values.length.min": _plan_of_distinct("column_values.length.min"),
+    "column.unique_proportion": _plan_unique_proportion,
+    "column.value_counts": _plan_value_counts,
+    "column.most_common_value": _plan_mode,
+    "column.histogram": _plan_histogram,
+    "column_values.between.count": _plan_between_count,
+    "column.partition": _plan_partition,
+}

@@ -1,0 +1,207 @@
+"""Which rows an expectation is about: its row condition and its rule for missing values."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import polars as pl
+from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
+from great_expectations.expectations.row_conditions import (
+    AndCondition,
+    ComparisonCondition,
+    Condition,
+    NullityCondition,
+    OrCondition,
+    PassThroughCondition,
+    deserialize_row_condition,
+)
+
+from pipeline.validation.table import Column, Table
+
+ROWWISE_CALLS = {"isnull", "notnull", "isna", "notna", "isin"}
+COMPARISONS = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
+AST_COMPARISONS = {
+    ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A row condition.
+
+    Attributes
+    ----------
+    key
+        Tells conditions apart.
+    columns
+        The columns that it reads.
+    expression
+        It as an expression without nulls; None where pandas must decide.
+    rowwise
+        Whether it can be decided from each row alone.
+    kwargs
+        The domain's arguments that hold it, for pandas.
+    """
+
+    key: str
+    columns: tuple[str, ...]
+    expression: pl.Expr | None
+    rowwise: bool
+    kwargs: Mapping[str, Any]
+
+    def decide(self, frame: pd.DataFrame) -> pl.Series:
+        """Let pandas tell which rows of a chunk it holds for."""
+        numbered = frame.reset_index(drop=True)
+        engine = PandasExecutionEngine()
+        kept = engine._apply_row_condition_filter(
+            numbered, self.kwargs["row_condition"], dict(self.kwargs)
+        )
+        return pl.Series(numbered.index.isin(kept.index))
+
+
+def find_where(kwargs: Mapping[str, Any], table: Table) -> Where | None:
+    """Read the row condition of a domain, if it has one."""
+    given = kwargs.get("row_condition")
+    if not given:
+        return None
+    condition = deserialize_row_condition(given) if isinstance(given, dict) else given
+    parser = kwargs.get("condition_parser")
+    kept = {"row_condition": condition, "condition_parser": parser}
+    text = condition.json() if isinstance(condition, Condition) else str(condition)
+    key = json.dumps([text, parser])
+    if isinstance(condition, PassThroughCondition | str):
+        query = condition if isinstance(condition, str) else condition.pass_through_filter
+        columns = tuple(name for name in table.columns if str(name) in query)
+        rowwise = _is_rowwise(query)
+        expression = _translate_query(query, table.columns) if rowwise else None
+        if isinstance(condition, str):  # stock decides whether it takes a text at all
+            return Where(key, columns, None, False, kept)
+        return Where(key, columns, expression, rowwise, kept)
+    assert isinstance(condition, Condition)
+    columns = tuple(sorted(_find_columns(condition)))
+    known = all(name in table.columns for name in columns)
+    expression = _translate(condition, table.columns) if known else None
+    return Where(key, columns, expression, known, kept)
+
+
+def _find_columns(condition: Condition) -> set[str]:
+    if isinstance(condition, AndCondition | OrCondition):
+        return set().union(*(_find_columns(part) for part in condition.conditions))
+    return {condition.column.name}  # type: ignore[attr-defined]  # the other two have a column
+
+
+def _translate(condition: Condition, columns: Mapping[str, Column]) -> pl.Expr | None:
+    """Write a condition as Polars does; None if its meaning to pandas is another one."""
+    if isinstance(condition, AndCondition | OrCondition):
+        parts = [_translate(part, columns) for part in condition.conditions]
+        if any(part is None for part in parts):
+            return None
+        join = pl.all_horizontal if isinstance(condition, AndCondition) else pl.any_horizontal
+        return join(parts)
+    if isinstance(condition, NullityCondition):
+        column = columns[condition.column.name]
+        if column.kind == "other":
+            return None
+        value = pl.col(column.name)
+        return value.is_null() if condition.is_null else value.is_not_null()
+    if isinstance(condition, ComparisonCondition):
+        column = columns[condition.column.name]
+        return compare(column, str(condition.operator), condition.parameter)
+    return None
+
+
+def compare(column: Column, operator: str, value: Any) -> pl.Expr | None:
+    """Compare a column with a value as pandas' ``query`` does: a missing value is unequal to all.
+
+    Returns
+    -------
+    Expr or None
+        None if the two are of kinds that Polars compares in another way than pandas.
+    """
+    expression = pl.col(column.name)
+    if operator in ("IN", "NOT_IN"):
+        values = list(value)
+        if not values or not all(fits(column, item) for item in values):
+            return None
+        found = expression.is_in(make_literals(column, values)).fill_null(False)
+        return found if operator == "IN" else ~found
+    if operator not in COMPARISONS or not fits(column, value):
+        return None
+    result: pl.Expr = getattr(expression, COMPARISONS[operator])(pl.lit(value))
+    return result.fill_null(operator == "!=")
+
+
+def fits(column: Column, value: Any) -> bool:
+    """Tell whether Polars compares a column with a value exactly as NumPy and pandas do."""
+    if column.kind == "text":
+        return isinstance(value, str)
+    if column.kind not in ("float", "int") or isinstance(value, bool):
+        return False
+    if isinstance(value, int):
+        return abs(value) <= 2**53
+    return isinstance(value, float) and value == value
+
+
+def make_literals(column: Column, values: list[Any]) -> pl.Series:
+    """Make a series of values to look for; they fit the column."""
+    if column.kind == "text":
+        return pl.Series(values, dtype=pl.String)
+    if column.kind == "int":  # a fraction is never found among integers
+        return pl.Series([int(v) for v in values if v == int(v)], dtype=pl.Int64)
+    return pl.Series([float(v) for v in values], dtype=pl.Float64)
+
+
+def _is_rowwise(query: str) -> bool:
+    """Tell whether a pandas query can be decided row by row."""
+    try:
+        tree = ast.parse(query.replace("`", " "), mode="eval")
+    except SyntaxError:
+        return False
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            function = node.func
+            if not isinstance(function, ast.Attribute):
+                return False
+            text = isinstance(function.value, ast.Attribute) and function.value.attr == "str"
+            if function.attr not in ROWWISE_CALLS and not text:
+                return False
+    return "@" not in query and "index" not in query
+
+
+def _translate_query(query: str, columns: Mapping[str, Column]) -> pl.Expr | None:
+    try:
+        tree = ast.parse(query.strip(), mode="eval").body
+    except SyntaxError:
+        return None
+    return _translate_node(tree, columns)
+
+
+def _translate_node(node: ast.expr, columns: Mapping[str, Column]) -> pl.Expr | None:
+    """Write the plain part of pandas' query language as Polars does."""
+    if isinstance(node, ast.BoolOp):
+        parts = [_translate_node(value, columns) for value in node.values]
+        if any(part is None for part in parts):
+            return None
+        return (pl.all_horizontal if isinstance(node.op, ast.And) else pl.any_horizontal)(parts)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        inner = _translate_node(node.operand, columns)
+        return None if inner is None else ~inner
+    if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.left, ast.Name):
+        column = columns.get(node.left.id)
+        try:
+            value = ast.literal_eval(node.comparators[0])
+        except ValueError:
+            return None
+        if column is None:
+            return None
+        operator = type(node.ops[0])
+        if operator in AST_COMPARISONS:
+            return compare(column, AST_COMPARISONS[operator], value)
+        if operator in (ast.In, ast.NotIn) and isinstance(value, list | tuple):
+            return compare(column, "IN" if operator is ast.In else "NOT_IN", value)
+    return None

@@ -1,0 +1,104 @@
+"""What each partition contributes to a suite's metrics: small, kept, never computed twice.
+
+A state is kept in a file of its own, named by the SHA-256 of the partition's content, as JSON whose
+arrays are Arrow in base64. States of other code or another version of Polars are not used.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+
+from pipeline.disk import make_directory, write_whole
+from pipeline.hashing import hash_code, hash_key, package_versions
+from pipeline.validation.blocks import Moments
+
+SCALARS = (str, bool, int, float, type(None))
+
+
+@cache
+def _find_maker() -> str:
+    """Name what makes states: this code, and the packages whose results they hold."""
+    return hash_key(hash_code("validation"), package_versions("polars", "great-expectations"))
+
+
+class States:
+    """States of partitions in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        make_directory(folder)
+
+    def load(self, partition: str) -> dict[str, Any]:
+        """Read what is known of a partition, by the key of what was asked."""
+        try:
+            kept = json.loads(self._place(partition).read_text(encoding="utf-8"))
+            if kept["maker"] != _find_maker():
+                return {}
+            return {key: _decode(value) for key, value in kept["states"].items()}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}  # not there, or of no use: it is computed
+
+    def save(self, partition: str, states: Mapping[str, Any]) -> None:
+        """Write what is known of a partition."""
+        coded = {key: _encode(value) for key, value in states.items()}
+        kept = {"maker": _find_maker(), "states": coded}
+        write_whole(self._place(partition), json.dumps(kept, separators=(",", ":")))
+
+    def size(self) -> int:
+        """Tell how many bytes all states take."""
+        return sum(file.stat().st_size for file in self.folder.glob("*.json"))
+
+    def _place(self, partition: str) -> Path:
+        return self.folder / f"{partition}.json"
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, SCALARS):
+        return value
+    if isinstance(value, list | tuple):
+        return [_encode(item) for item in value]
+    if isinstance(value, Moments):
+        return {"moments": [value.count, value.mean, value.squares]}
+    if isinstance(value, np.ndarray):
+        return {"array": _pack(pl.DataFrame({"": value}))}
+    if isinstance(value, pl.Series):
+        return {"series": _pack(value.to_frame())}
+    if isinstance(value, pl.DataFrame):
+        return {"rows": _pack(value)}
+    if isinstance(value, pd.DataFrame):
+        index = pl.Series(" ", value.index.to_numpy())
+        columns = [pl.from_pandas(value[name]).alias(name) for name in value.columns]
+        return {"rows": _pack(pl.DataFrame([index, *columns]))}
+    raise TypeError(f"{type(value).__name__} is no state")
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_decode(item) for item in value)
+    if not isinstance(value, dict):
+        return value
+    ((kind, inner),) = value.items()
+    if kind == "moments":
+        return Moments(*inner)
+    frame = pl.read_ipc(io.BytesIO(base64.b64decode(inner)))
+    if kind == "array":
+        return frame.to_series().to_numpy()
+    return frame.to_series() if kind == "series" else frame
+
+
+def _pack(frame: pl.DataFrame) -> str:
+    sink = io.BytesIO()
+    frame.write_ipc(sink, compression="zstd")
+    return base64.b64encode(sink.getvalue()).decode("ascii")

@@ -1,0 +1,229 @@
+"""The engine on Polars: the results of Great Expectations' pandas engine, in two passes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import great_expectations as gx
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from great_expectations.checkpoint.actions import UpdateDataDocsAction
+from great_expectations.datasource.fluent import PandasDatasource
+from great_expectations.datasource.fluent.interfaces import Datasource
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.validation import PolarsExecutionEngine, validate
+from pipeline.validation import table as tables
+from pipeline.validation.running import build_suite, make_context
+from pipeline.validation.table import make_table
+from pipeline.validation.validating import validate_all
+from tests.validation.equality import compare, compare_random, explain
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32), st.integers(0, 1))
+def test_results_are_those_of_great_expectations(seed: int, kind: int) -> None:
+    """Over all expectations that run on pandas, all kinds of columns, formats and conditions.
+
+    What differs is explained; `python -m tests.validation.equality` counts more of it.
+    """
+    found = compare_random(seed, kind, per_frame=40)
+    assert len(found) > 20
+    different = [item for item in found if item.verdict not in ("exact", "close")]
+    assert [item for item in different if explain(item) is None] == []
+
+
+def expect(name: str, **kwargs: Any) -> dict[str, Any]:
+    """Write an expectation."""
+    return {"type": f"expect_{name}", "kwargs": kwargs}
+
+
+def make_frame(rows: int) -> pd.DataFrame:
+    """Make numbers with gaps, and a label."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({f"f{i}": rng.normal(size=rows) for i in range(4)})
+    frame = frame.mask(rng.random(frame.shape) < 0.05)
+    frame["label"] = rng.choice(["a", "b"], rows)
+    return frame
+
+
+MANY = [
+    item
+    for column in ("f0", "f1", "f2", "f3")
+    for item in (
+        expect("column_values_to_not_be_null", column=column),
+        expect("column_values_to_be_between", column=column, min_value=-2, max_value=2),
+        expect("column_median_to_be_between", column=column, min_value=-1, max_value=1),
+        expect("column_value_z_scores_to_be_less_than", column=column, threshold=2.0,
+               double_sided=True),
+        expect("column_values_to_not_be_outliers", column=column, method="std"),
+        expect("column_values_to_be_unique", column=column),
+    )
+]  # fmt: skip
+
+
+def test_a_suite_costs_two_passes_however_large(tmp_path: Path, monkeypatch: Any) -> None:
+    """Each chunk is read twice, for all suites together; the second pass reads what it needs."""
+    monkeypatch.setattr(tables, "CHUNK_ROWS", 1000)
+    path = tmp_path / "rows.parquet"
+    make_frame(4000).to_parquet(path, row_group_size=500)
+    table = make_table(path)
+    assert len(table.bounds) == 4
+    suites = [build_suite(name, {"expectations": MANY}) for name in ("one", "two")]
+    found = validate_all(table, suites)
+    assert [item.passes for item in found] == [2, 2]
+    assert [chunk for chunk, _ in table.reads] == [0, 1, 2, 3] * 2
+    assert table.reads[0][1] == ("f0", "f1", "f2", "f3")  # and not the label
+
+
+def test_plain_aggregates_cost_one_pass() -> None:
+    """What needs no value of the whole column needs no second pass."""
+    suite = build_suite("s", {"expectations": [
+        expect("column_values_to_not_be_null", column="f0"),
+        expect("column_mean_to_be_between", column="f0", min_value=-1, max_value=1),
+        expect("column_values_to_be_in_set", column="label", value_set=["a"]),
+    ]})  # fmt: skip
+    assert validate(make_frame(100), suite).passes == 1
+
+
+def test_chunks_do_not_show(monkeypatch: Any) -> None:
+    """The results of one chunk and of forty are the same, up to the last digits of sums."""
+    frame = make_frame(2000)
+    whole = list(compare(frame, MANY, "COMPLETE"))
+    monkeypatch.setattr(tables, "CHUNK_ROWS", 50)
+    parts = list(compare(frame, MANY, "COMPLETE"))
+    assert {item.verdict for item in (*whole, *parts)} <= {"exact", "close"}
+
+
+@pytest.mark.parametrize("kind", ["path", "folder", "list", "lazy", "polars", "pandas"])
+def test_every_kind_of_source_gives_the_same(kind: str, tmp_path: Path) -> None:
+    """A file, a folder of partitions, a list of them, frames of Polars and pandas."""
+    frame = make_frame(300)
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    frame.iloc[:200].to_parquet(folder / "a.parquet")
+    frame.iloc[200:].reset_index(drop=True).to_parquet(folder / "b.parquet")
+    frame.to_parquet(tmp_path / "whole.parquet")
+    source: Any = {
+        "path": tmp_path / "whole.parquet",
+        "folder": folder,
+        "list": [folder / "a.parquet", folder / "b.parquet"],
+        "lazy": pl.scan_parquet(tmp_path / "whole.parquet"),
+        "polars": pl.read_parquet(tmp_path / "whole.parquet"),
+        "pandas": frame,
+    }[kind]
+    found = list(compare(frame, MANY, "SUMMARY", source))
+    assert {item.verdict for item in found} <= {"exact", "close"}
+
+
+def test_integers_with_gaps_in_one_partition_are_floats_in_all(tmp_path: Path) -> None:
+    """A column's dtype is that of the whole table, as pandas reads it."""
+    first, second = pd.DataFrame({"n": [1, 2]}), pd.DataFrame({"n": [3, None]})
+    first.astype("Int64").astype(object).astype("Int64").to_parquet(tmp_path / "a.parquet")
+    second.astype("Int64").to_parquet(tmp_path / "b.parquet")
+    for name in ("a", "b"):  # as other programs write it, without pandas' own notes
+        table = pl.read_parquet(tmp_path / f"{name}.parquet")
+        table.write_parquet(tmp_path / f"{name}.parquet")
+    table = make_table(tmp_path)
+    assert table.columns["n"].dtype == np.float64
+    assert table.load_pandas(0, ["n"])["n"].dtype == np.float64
+
+
+def test_one_that_fails_fails_alone() -> None:
+    """An absent column, a wrong kind, arguments that are none: the others are judged."""
+    frame = make_frame(50)
+    suite = build_suite("s", {"expectations": [
+        expect("column_values_to_not_be_null", column="gone"),
+        expect("column_mean_to_be_between", column="label", min_value=0),
+        expect("column_kl_divergence_to_be_less_than", column="label", threshold=0.1,
+               partition_object={"values": ["a"], "weights": [3]}),
+        expect("column_values_to_be_in_set", column="label", value_set=["a", "b"]),
+    ]})  # fmt: skip
+    results = validate(frame, suite).result.results
+    told = {r.expectation_config.type: r for r in results}
+    assert [bool(r.success) for r in results] == [False, False, False, True]
+    gone = told["expect_column_values_to_not_be_null"].exception_info
+    assert 'The column "gone" in BatchData does not exist' in str(gone)
+    late = told["expect_column_kl_divergence_to_be_less_than"].exception_info
+    assert "Invalid partition" in late["exception_message"]
+
+
+@pytest.fixture
+def switched() -> Any:
+    """Put the engine in the place of the one for pandas, as its docstring says."""
+    kept = PandasDatasource.__dict__.get("execution_engine_override")
+    PandasDatasource.execution_engine_override = PolarsExecutionEngine
+    yield
+    PandasDatasource.execution_engine_override = kept
+    assert Datasource.execution_engine_override is None
+
+
+def test_a_checkpoint_runs_on_it_and_again_in_another_process(
+    switched: None, tmp_path: Path
+) -> None:
+    """Results are stored, Data Docs written, and a second process runs the same on our engine."""
+    make_frame(400).to_parquet(tmp_path / "rows.parquet")
+    context = gx.get_context(mode="file", project_root_dir=str(tmp_path / "project"))
+    source = context.data_sources.add_pandas("files")
+    asset = source.add_parquet_asset("rows", path=str(tmp_path / "rows.parquet"))
+    suite = context.suites.add(build_suite("suite", {"expectations": MANY}))
+    definition = context.validation_definitions.add(
+        gx.ValidationDefinition(name="v", data=asset.add_batch_definition("all"), suite=suite)
+    )
+    checkpoint = context.checkpoints.add(
+        gx.Checkpoint(
+            name="c", validation_definitions=[definition],
+            actions=[UpdateDataDocsAction(name="docs")],
+        )
+    )  # fmt: skip
+    head = definition.data.get_batch().head(3, fetch_all=False)
+    assert head.data.equals(pd.read_parquet(tmp_path / "rows.parquet").head(3))
+    result = checkpoint.run()
+    counts = (
+        [run["statistics"] for run in result.to_json_dict()["run_results"].values()]
+        if (hasattr(result, "to_json_dict"))
+        else [run.statistics for run in result.run_results.values()]
+    )
+    site = tmp_path / "project/gx/uncommitted/data_docs/local_site"
+    assert "Great Expectations" in (site / "index.html").read_text()
+    assert list((tmp_path / "project/gx/uncommitted/validations").rglob("*.json"))
+
+    script = (
+        "import sys, great_expectations as gx\n"
+        "from great_expectations.datasource.fluent import PandasDatasource\n"
+        "from pipeline.validation import PolarsExecutionEngine\n"
+        "PandasDatasource.execution_engine_override = PolarsExecutionEngine\n"
+        "context = gx.get_context(mode='file', project_root_dir=sys.argv[1])\n"
+        "run = context.checkpoints.get('c').run()\n"
+        "engine = context.data_sources.get('files').get_execution_engine()\n"
+        "print(type(engine).__name__)\n"
+        "print([r.statistics['successful_expectations'] for r in run.run_results.values()])\n"
+    )
+    again = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "project")],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "PolarsExecutionEngine" in again.stdout
+    assert str([item["successful_expectations"] for item in counts]) in again.stdout
+
+    stock = make_context()
+    frame = pd.read_parquet(tmp_path / "rows.parquet")
+    batch = (
+        stock.data_sources.add_or_update_pandas("stock")
+        .add_dataframe_asset("rows")
+        .add_batch_definition_whole_dataframe("all")
+        .get_batch({"dataframe": frame})
+    )
+    stored = json.loads((tmp_path / "project/gx/expectations/suite.json").read_text())
+    judged = batch.validate(build_suite("suite", stored))
+    assert judged.statistics["successful_expectations"] == counts[0]["successful_expectations"]

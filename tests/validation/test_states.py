@@ -1,0 +1,166 @@
+"""States of partitions: small, kept by content, and the same result as one scan."""
+
+from __future__ import annotations
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.validation import validate
+from pipeline.validation.running import build_suite
+from pipeline.validation.sketches import POINTS, Part, Sketch, _choose_ranks
+from pipeline.validation.states import States
+from pipeline.validation.table import make_table
+from pipeline.validation.validating import validate_all
+from tests.validation.equality import compare, differ, judge_by_ours
+from tests.validation.test_engine import expect
+
+ROWS = 50
+PLAIN = [
+    item
+    for column in ("f0", "f1")
+    for item in (
+        expect("column_values_to_not_be_null", column=column),
+        expect("column_values_to_be_between", column=column, min_value=-1, max_value=1),
+        expect("column_median_to_be_between", column=column, min_value=-1, max_value=1),
+        expect("column_mean_to_be_between", column=column, min_value=-1, max_value=1),
+        expect("column_stdev_to_be_between", column=column, min_value=0, max_value=2),
+        expect("column_max_to_be_between", column=column, min_value=0, max_value=2),
+        expect("column_unique_value_count_to_be_between", column=column, min_value=0),
+    )
+] + [
+    expect("column_values_to_be_in_set", column="label", value_set=["a"]),
+    expect("column_values_to_match_regex", column="label", regex="^a"),
+    expect("column_most_common_value_to_be_in_set", column="label", value_set=["a"]),
+    expect("column_pair_values_a_to_be_greater_than_b", column_A="f0", column_B="f1"),
+]  # fmt: skip
+GLOBAL = [
+    expect("column_value_z_scores_to_be_less_than", column="f0", threshold=1.5, double_sided=True),
+    expect("column_values_to_not_be_outliers", column="f1", method="iqr"),
+    expect("column_values_to_be_unique", column="f0"),
+    expect("column_values_to_be_increasing", column="f1"),
+]
+
+
+def write_partition(folder: Path, number: int) -> None:
+    """Write a partition of numbers with gaps, and a label."""
+    rng = np.random.default_rng(number)
+    frame = pd.DataFrame({"f0": rng.normal(size=ROWS), "f1": rng.normal(size=ROWS).round(1)})
+    frame = frame.mask(rng.random(frame.shape) < 0.1)
+    frame["label"] = rng.choice(["a", "b"], ROWS)
+    frame.to_parquet(folder / f"part-{number:03}.parquet")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Give a folder of a hundred partitions."""
+    place = tmp_path / "parts"
+    place.mkdir()
+    for number in range(100):
+        write_partition(place, number)
+    return place
+
+
+def make_suite(expectations: list[dict[str, Any]]) -> Any:
+    """Make a suite."""
+    return build_suite("s", {"expectations": expectations})
+
+
+def test_partitions_profiled_apart_give_the_result_of_one_scan(
+    folder: Path, tmp_path: Path
+) -> None:
+    """On threads, in any order; then nothing is read, and the results are those without states."""
+    kept = tmp_path / "states"
+    files = sorted(folder.glob("*.parquet"))
+    random.Random(0).shuffle(files)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda file: validate(file, make_suite(PLAIN), states=kept), files))
+    table = make_table(folder, by_file=True)
+    (found,) = validate_all(table, [make_suite(PLAIN)], "SUMMARY", kept)
+    assert table.reads == []
+    fresh = validate(folder, make_suite(PLAIN), states=tmp_path / "others")
+    for ours, once in zip(found.result.results, fresh.result.results, strict=True):
+        assert differ(ours.result, once.result) == "exact"
+    whole = judge_by_ours(folder, make_suite(PLAIN), "SUMMARY")
+    for ours, theirs in zip(found.result.results, whole, strict=True):
+        assert differ(ours.result, theirs["result"]) in ("exact", "close")
+    assert found.notes == {}  # a partition of 50 rows is kept whole
+    assert States(kept).size() < 100 * 20_000
+
+
+def test_only_an_appended_partition_is_read(folder: Path, tmp_path: Path) -> None:
+    """And the result is that of Great Expectations on all rows."""
+    kept = tmp_path / "states"
+    validate(folder, make_suite(PLAIN), states=kept)
+    write_partition(folder, 100)
+    table = make_table(folder, by_file=True)
+    validate_all(table, [make_suite(PLAIN)], "SUMMARY", kept)
+    assert {chunk for chunk, _ in table.reads} == {100}
+    frame = pd.concat([pd.read_parquet(f) for f in sorted(folder.glob("*"))], ignore_index=True)
+    found = list(compare(frame, PLAIN, "SUMMARY", folder))
+    assert {item.verdict for item in found} <= {"exact", "close"}
+
+
+def test_what_depends_on_the_whole_is_computed_anew(folder: Path, tmp_path: Path) -> None:
+    """A new mean, a value that repeats elsewhere: old contributions are not taken for new ones."""
+    kept = tmp_path / "states"
+    suite = make_suite(GLOBAL)
+    validate(folder, suite, states=kept)
+    write_partition(folder, 100)
+    with_states = validate(folder, suite, states=kept).result.results
+    without = validate(folder, suite).result.results
+    for ours, theirs in zip(with_states, without, strict=True):
+        assert differ(ours.result, theirs.result) in ("exact", "close")
+
+
+def test_a_changed_partition_and_a_changed_threshold_are_seen(folder: Path, tmp_path: Path) -> None:
+    """States are found by content and by what was asked."""
+    kept = tmp_path / "states"
+    validate(folder, make_suite(PLAIN), states=kept)
+    write_partition(folder, 999)
+    (folder / "part-999.parquet").replace(folder / "part-007.parquet")
+    table = make_table(folder, by_file=True)
+    validate_all(table, [make_suite(PLAIN)], "SUMMARY", kept)
+    assert {chunk for chunk, _ in table.reads} == {7}
+    other = [expect("column_values_to_be_between", column="f0", min_value=-2, max_value=2)]
+    table = make_table(folder, by_file=True)
+    validate_all(table, [make_suite(other)], "SUMMARY", kept)
+    assert {names for _, names in table.reads} == {("f0",)}
+
+
+def test_a_damaged_state_is_computed_again(folder: Path, tmp_path: Path) -> None:
+    """Half a file, another program's file: of no use, and no harm."""
+    kept = tmp_path / "states"
+    first = validate(folder, make_suite(PLAIN), states=kept).result.results
+    files = sorted(kept.glob("*.json"))
+    files[0].write_text("{")
+    files[1].write_text(files[1].read_text().replace('"maker":"', '"maker":"x'))
+    again = validate(folder, make_suite(PLAIN), states=kept).result.results
+    for ours, theirs in zip(again, first, strict=True):
+        assert differ(ours.result, theirs.result) == "exact"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 5 * POINTS), min_size=1, max_size=6), st.integers(0, 2**32))
+def test_a_sketch_keeps_its_word(counts: list[int], seed: int) -> None:
+    """An estimated quantile's rank is off by no more than the error that is told."""
+    rng = np.random.default_rng(seed)
+    parts = [np.sort(rng.normal(rng.normal(), 1, count).round(2)) for count in counts]
+    made = Sketch(tuple(
+        Part(len(p), p[_choose_ranks(len(p))], _choose_ranks(len(p))) for p in parts
+    ))  # fmt: skip
+    whole = np.sort(np.concatenate(parts))
+    for rank in {0, len(whole) // 4, len(whole) // 2, len(whole) - 1}:
+        found = made.find(rank)
+        first, last = np.searchsorted(whole, found, "left"), np.searchsorted(whole, found, "right")
+        slack = made.error * len(whole)
+        assert first - slack <= rank <= last - 1 + slack
+        if made.error == 0:
+            assert found == whole[rank]
