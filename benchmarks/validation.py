@@ -20,6 +20,7 @@ from benchmarks.measuring import run
 
 ROOT = Path(__file__).parents[1]
 PARTITION = 1_000_000
+PARTITIONED = 50_000
 COLUMNS = [f"f{i:02}" for i in range(20)]
 SIZES = {"1M": 1_000_000, "5M": 5_000_000}
 LARGE = 50_000_000
@@ -39,9 +40,13 @@ def measure(rounds: int) -> None:
                 _compare(place / f"{name}.parquet", form, ("stock", "ours", "polars"), few)
         _write_wide(place / "wide.parquet", 100_000)
         _compare(place / "wide.parquet", "SUMMARY", ("stock", "ours"), 1)
+        _write(place / "100 partitions", SIZES["5M"], PARTITIONED)
+        _write(place / "one.parquet", PARTITIONED, seed=1000)
+        command = [sys.executable, "-m", "benchmarks.validation", "states", str(place), "SUMMARY"]
+        print("  " + run(command, ROOT).output.strip().replace("\n", "\n  "), flush=True)
         for name in SIZES:
             (place / f"{name}.parquet").unlink()
-        _write(place / "50M", LARGE)
+        _write(place / "50M", LARGE, PARTITION)
         _compare(place / "50M", "SUMMARY", ("ours",), 1)
 
 
@@ -62,17 +67,16 @@ def _compare(path: Path, form: str, kinds: tuple[str, ...], rounds: int) -> None
         )
 
 
-def _write(path: Path, rows: int) -> None:
-    """Write rows to a file, or to a folder of partitions if there are many."""
+def _write(path: Path, rows: int, partition: int | None = None, seed: int = 0) -> None:
+    """Write rows to a file, or to a folder of partitions of so many rows each."""
     import numpy as np
     import pandas as pd
 
-    many = rows > max(SIZES.values())
-    if many:
+    if partition is not None:
         path.mkdir()
-    for number, start in enumerate(range(0, rows, PARTITION if many else rows)):
-        count = min(PARTITION, rows - start) if many else rows
-        rng = np.random.default_rng(number)
+    for number, start in enumerate(range(0, rows, partition or rows)):
+        count = min(partition or rows, rows - start)
+        rng = np.random.default_rng(seed + number)
         columns: dict[str, Any] = {}
         for name in COLUMNS:
             values = rng.normal(size=count)
@@ -80,7 +84,7 @@ def _write(path: Path, rows: int) -> None:
             columns[name] = values
         columns["label"] = rng.choice(["a", "b", "c"], count, p=[0.7, 0.25, 0.05])
         frame = pd.DataFrame(columns)
-        frame.to_parquet(path / f"part-{number:03}.parquet" if many else path)
+        frame.to_parquet(path / f"part-{number:03}.parquet" if partition else path)
 
 
 def _write_wide(path: Path, rows: int) -> None:
@@ -180,9 +184,60 @@ def _run_polars(path: Path, form: str) -> Callable[[], int]:
     return judge
 
 
+def _run_states(place: Path, form: str) -> None:
+    """Profile partitions apart, then judge all of them, then one more."""
+    import random
+    import shutil
+    from concurrent.futures import ThreadPoolExecutor
+
+    from pipeline.validation import validate
+    from pipeline.validation.states import States
+    from pipeline.validation.table import make_table
+    from pipeline.validation.validating import validate_all
+
+    folder, states = place / "100 partitions", place / "states"
+    suite = _make_suite(folder)
+    validate(place / "100.parquet", suite, result_format=form)
+
+    def judge(source: Path, kept: Path) -> tuple[Any, float, int]:
+        started = time.perf_counter()
+        known = States(kept)
+        table = make_table(source, identify=known.identify)
+        known.keep_stamps()
+        (found,) = validate_all(table, [suite], form, known)
+        read = len({chunk for chunk, _ in table.reads})
+        return found, time.perf_counter() - started, read
+
+    files = sorted(folder.glob("*.parquet"))
+    random.Random(0).shuffle(files)
+    started = time.perf_counter()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda file: validate(file, suite, result_format=form, states=states), files))
+    apart = time.perf_counter() - started
+    merged, seconds, read = judge(folder, states)
+    print(f"{len(files)} partitions of {PARTITIONED:,}, apart on 2 threads {apart:.2f} s")
+    print(f"merged                    {seconds:6.2f} s, {read} partitions read")
+    fresh, seconds, read = judge(folder, place / "fresh")
+    print(f"in one scan               {seconds:6.2f} s, {read} partitions read")
+    same = str([r.result for r in fresh.result.results]) == str(
+        [r.result for r in merged.result.results]
+    )
+    print(
+        f"the same results: {same}; {len(merged.notes)} notes, {next(iter(merged.notes.items()))}"
+    )
+    print(f"states: {States(states).size() / len(files) / 1000:,.0f} kB a partition")
+    shutil.copy(place / "one.parquet", folder / "part-100.parquet")
+    _, seconds, read = judge(folder, states)
+    print(f"one appended              {seconds:6.2f} s, {read} partitions read")
+    _, seconds, read = judge(place / "one.parquet", place / "alone")
+    print(f"that one alone            {seconds:6.2f} s, {read} partitions read")
+
+
 def _main() -> None:
     """Judge once, in this process, and print what it took."""
     kind, path, form = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+    if kind == "states":
+        return _run_states(path, form)
     make = {"stock": _run_stock, "ours": _run_ours, "polars": _run_polars}[kind]
     small = path.parent / "100.parquet"
     make(small, form)()
@@ -193,6 +248,7 @@ def _main() -> None:
     status = Path("/proc/self/status").read_text()  # getrusage would tell of the parent's peak too
     peak = int(status.split("VmHWM:")[1].split()[0]) / 1024
     print(json.dumps({"seconds": seconds, "peak": peak, "passes": passes}))
+    return None
 
 
 if __name__ == "__main__":

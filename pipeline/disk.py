@@ -11,6 +11,7 @@ import contextlib
 import errno
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,7 +61,8 @@ def disappear(path: Path) -> None:
 def write_whole(path: Path, text: str) -> None:
     """Write a small text file in one piece, in place of an earlier one if there is one."""
     make_directory(path.parent)
-    temporary = path.with_name(f"{TEMPORARY}{path.name}-{os.getpid()}")
+    writer = f"{os.getpid()}-{threading.get_ident()}"
+    temporary = path.with_name(f"{TEMPORARY}{path.name}-{writer}")
     try:
         temporary.write_text(text, encoding="utf-8")
         _fsync_file(temporary)

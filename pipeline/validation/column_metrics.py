@@ -104,6 +104,15 @@ def plan_outlier_statistics(
 
         return _of(blocks.moments(column, where), scan, symmetric)
 
+    if scan.states is not None:
+        wanted = Quantiles(column, where, scan, [0.25, 0.75], "linear")
+
+        def estimate() -> OutlierStatistics:
+            low, high = (_to_float(value) for value in wanted.values())
+            return OutlierStatistics(low, high, _spread_between(low, high))
+
+        return Plan(estimate, [wanted.first], wanted.ask)
+
     def quartiles(found: pl.Series) -> OutlierStatistics:
         series = blocks.to_pandas(found, column)
         low, high = _to_float(series.quantile(0.25)), _to_float(series.quantile(0.75))

@@ -14,7 +14,8 @@ from pipeline.validation.column_metrics import plan_outlier_statistics
 from pipeline.validation.planning import NUMBERS, Domain, Plan
 from pipeline.validation.scan import Block, Rows, Scan
 from pipeline.validation.stock import ROWWISE, judge_chunk
-from pipeline.validation.table import Table
+from pipeline.validation.table import Column, Table
+from pipeline.validation.tails import settle, tails
 
 INSIDE = " inside"  # a field beside those of the columns
 MAX_RECORDS = 200  # Great Expectations shows no more values than this
@@ -223,6 +224,7 @@ def _plan_z_score(
     if unexpected.judge_z_score(column, kwargs, 0.0, 1.0) is None:
         return None
     block = blocks.moments(column, domain.where)
+    first = [block, *_settle_by_tails(wish, column, domain, scan)]
 
     def then() -> None:
         found: blocks.Moments = scan.found[block.key]
@@ -231,9 +233,16 @@ def _plan_z_score(
         wish.domain = _select_domain(name, domain)
         scan.ask_rows(wish)
 
-    return Plan(
-        lambda: _answer(scan.rows[wish.key], suffix, form, domain, scan.table), [block], then
-    )
+    return Plan(lambda: _answer(scan.rows[wish.key], suffix, form, domain, scan.table), first, then)
+
+
+def _settle_by_tails(rows: Rows, column: Column, domain: Domain, scan: Scan) -> list[Block]:
+    """Where partitions are kept: have far-out rows found in their ends, and say what that needs."""
+    if scan.states is None:
+        return []
+    block = tails(column, domain.where)
+    rows.settle = lambda wanted: settle(column, block, scan, wanted)
+    return [block]
 
 
 def _plan_outliers(
@@ -247,8 +256,11 @@ def _plan_outliers(
         return None
     made = plan_outlier_statistics(column, domain.where, {"method": method}, scan)
     assert made is not None
+    first = [*made.first, *_settle_by_tails(wish, column, domain, scan)]
 
     def then() -> None:
+        if made.then is not None:
+            made.then()
         low, high, spread = made.value()
         window = None if None in (low, high, spread) else (low, high, multiplier * spread)
         wish.unexpected = unexpected.judge_outlier(column, {"method": method}, window)
@@ -256,9 +268,7 @@ def _plan_outliers(
         wish.domain = _select_domain(name, domain)
         scan.ask_rows(wish)
 
-    return Plan(
-        lambda: _answer(scan.rows[wish.key], suffix, form, domain, scan.table), made.first, then
-    )
+    return Plan(lambda: _answer(scan.rows[wish.key], suffix, form, domain, scan.table), first, then)
 
 
 LATER = {

@@ -84,6 +84,8 @@ class Rows:
     given
         The statistics of the whole table that the condition was made with; None if it depends on
         more of it, so that what a partition contributes can't be kept.
+    settle
+        Finds the rows in what is known already, if it can.
     """
 
     key: str
@@ -96,6 +98,7 @@ class Rows:
     shown: set[str] = field(default_factory=set)
     labels_wanted: bool = False
     given: str | None = ""
+    settle: Callable[[Rows], bool] | None = None
 
     count: int = 0
     considered: int = 0
@@ -151,6 +154,9 @@ class Scan:
         """Read the table once and compute all that is asked and not yet found."""
         blocks = [block for block in self.blocks.values() if block.key not in self.found]
         tasks = [rows for rows in self.rows.values() if rows.key not in self.done]
+        settled = {rows.key for rows in tasks if rows.settle is not None and rows.settle(rows)}
+        self.done |= settled
+        tasks = [rows for rows in tasks if rows.key not in settled]
         if not blocks and not tasks:
             return
         self.passes += 1

@@ -7,8 +7,10 @@ arrays are Arrow in base64. States of other code or another version of Polars ar
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
+import time
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -19,9 +21,11 @@ import pandas as pd
 import polars as pl
 
 from pipeline.disk import make_directory, write_whole
-from pipeline.hashing import hash_code, hash_key, package_versions
+from pipeline.hashing import hash_code, hash_file, hash_key, package_versions
 from pipeline.validation.blocks import Moments
 
+STAMPS = "stamps.json"
+SETTLED = 2.0  # seconds
 SCALARS = (str, bool, int, float, type(None))
 
 
@@ -37,6 +41,29 @@ class States:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         make_directory(folder)
+        self._changed = False
+        self._stamps: dict[str, list[Any]] = {}
+        with contextlib.suppress(OSError, ValueError):
+            self._stamps = dict(json.loads((folder / STAMPS).read_text(encoding="utf-8")))
+
+    def identify(self, file: Path) -> str:
+        """Give the SHA-256 of a file's content; one that looks unchanged is not read for it."""
+        found = file.stat()
+        stamp = [found.st_size, found.st_mtime_ns, found.st_ino]
+        known = self._stamps.get(str(file.resolve()))
+        if known is not None and known[:-1] == stamp:
+            return str(known[-1])
+        name = hash_file(file)
+        if time.time() - found.st_mtime > SETTLED:  # a later change shows in its time
+            self._stamps[str(file.resolve())] = [*stamp, name]
+            self._changed = True
+        return name
+
+    def keep_stamps(self) -> None:
+        """Write down what files looked like when they were hashed."""
+        if self._changed:
+            write_whole(self.folder / STAMPS, json.dumps(self._stamps))
+            self._changed = False
 
     def load(self, partition: str) -> dict[str, Any]:
         """Read what is known of a partition, by the key of what was asked."""

@@ -17,8 +17,6 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from pipeline.hashing import hash_file
-
 CHUNK_ROWS = 1 << 20
 
 Kind = Literal["float", "int", "bool", "text", "time", "other"]
@@ -100,7 +98,10 @@ Source = Path | str | Sequence[Path] | pl.LazyFrame | pl.DataFrame | pd.DataFram
 
 
 def make_table(
-    source: Source, columns: Sequence[str] | None = None, *, by_file: bool = False
+    source: Source,
+    columns: Sequence[str] | None = None,
+    *,
+    identify: Callable[[Path], str] | None = None,
 ) -> Table:
     """Make a table of a Parquet file, a folder or list of them, a Polars or a pandas frame.
 
@@ -108,8 +109,8 @@ def make_table(
     ----------
     columns
         The columns that it is to have; left out: all.
-    by_file
-        Whether each Parquet file is to be a partition that is known by the hash of its content.
+    identify
+        Names the content of a Parquet file, each of which is then a partition.
 
     Raises
     ------
@@ -127,9 +128,9 @@ def make_table(
     if isinstance(source, str) and "://" in source:  # in object storage
         return make_table(pl.scan_parquet(source), columns)
     if isinstance(source, str | Path):
-        return _from_parquet(_list_files(Path(source)), columns, by_file=by_file)
+        return _from_parquet(_list_files(Path(source)), columns, identify)
     if isinstance(source, Sequence):
-        return _from_parquet([str(file) for file in source], columns, by_file=by_file)
+        return _from_parquet([str(file) for file in source], columns, identify)
     raise TypeError(f"{type(source).__name__} is no table: give a path, a LazyFrame or a DataFrame")
 
 
@@ -256,7 +257,9 @@ def _normalise(frame: pl.LazyFrame, columns: dict[str, Column]) -> pl.LazyFrame:
     return frame.with_columns(casts)
 
 
-def _from_parquet(files: list[str], wanted: Sequence[str] | None, *, by_file: bool) -> Table:
+def _from_parquet(
+    files: list[str], wanted: Sequence[str] | None, identify: Callable[[Path], str] | None
+) -> Table:
     """Take Parquet files as pandas would."""
     import pyarrow.parquet as pq
 
@@ -270,7 +273,7 @@ def _from_parquet(files: list[str], wanted: Sequence[str] | None, *, by_file: bo
     nulls = _count_nulls(metas, files, types)
     columns = {name: _make_column(name, types[name], nulls.get(name, 0) > 0) for name in types}
     rows = sum(m.num_rows for m in metas)
-    bounds, partitions = _cut_files(files, metas, by_file=by_file)
+    bounds, partitions = _cut_files(files, metas, identify)
     scan = pl.scan_parquet(files, hive_partitioning=False)
 
     def read(start: int, stop: int, names: Sequence[str]) -> pl.DataFrame:
@@ -287,11 +290,11 @@ def _from_parquet(files: list[str], wanted: Sequence[str] | None, *, by_file: bo
 
 
 def _cut_files(
-    files: list[str], metas: list[Any], *, by_file: bool
+    files: list[str], metas: list[Any], identify: Callable[[Path], str] | None
 ) -> tuple[list[tuple[int, int]], dict[str, list[int]]]:
     """Cut files into chunks; if each is to be a partition, none spans two."""
     steps = [[m.row_group(i).num_rows for i in range(m.num_row_groups)] for m in metas]
-    if not by_file:
+    if identify is None:
         flat = [step for own in steps for step in own]
         return _cut(sum(flat), flat), {}
     bounds: list[tuple[int, int]] = []
@@ -299,7 +302,7 @@ def _cut_files(
     start = 0
     for number, (file, own) in enumerate(zip(files, steps, strict=True)):
         cut = [(start + a, start + b) for a, b in _cut(sum(own), own)]
-        name = hash_file(Path(file))
+        name = identify(Path(file))
         if name in partitions:  # the same content twice: each has its own place
             name = f"{name}-{number}"
         partitions[name] = list(range(len(bounds), len(bounds) + len(cut)))

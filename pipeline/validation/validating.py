@@ -80,20 +80,22 @@ def validate(
         Its ``result`` is equal to what Great Expectations' engine for pandas gives, up to the last
         digits of sums; CONTRIBUTING.md lists where it is not.
     """
-    table = make_table(source, by_file=states is not None)
-    return validate_all(table, [suite], result_format, states)[0]
+    kept = None if states is None else States(Path(states))
+    table = make_table(source, identify=None if kept is None else kept.identify)
+    if kept is not None:
+        kept.keep_stamps()
+    return validate_all(table, [suite], result_format, kept)[0]
 
 
 def validate_all(
     table: Table,
     suites: Sequence[gx.ExpectationSuite],
     result_format: Form = "SUMMARY",
-    states: str | Path | None = None,
+    states: States | None = None,
 ) -> list[Validated]:
     """Judge a table by several suites, all in the same passes over it."""
     engine = PolarsExecutionEngine()
-    kept = None if states is None else States(Path(states))
-    engine.load_batch_data(BATCH, PolarsBatchData(engine, table, kept))
+    engine.load_batch_data(BATCH, PolarsBatchData(engine, table, states))
     form = dict(result_format) if isinstance(result_format, Mapping) else result_format
     runtime = {"result_format": form}
     bound = [_prepare(suite) for suite in suites]

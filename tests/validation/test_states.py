@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.validation import validate
+from pipeline.hashing import hash_file
+from pipeline.validation import tails, validate
 from pipeline.validation.running import build_suite
 from pipeline.validation.sketches import POINTS, Part, Sketch, _choose_ranks
 from pipeline.validation.states import States
@@ -41,6 +43,12 @@ PLAIN = [
     expect("column_most_common_value_to_be_in_set", column="label", value_set=["a"]),
     expect("column_pair_values_a_to_be_greater_than_b", column_A="f0", column_B="f1"),
 ]  # fmt: skip
+FAR_OUT = [
+    expect("column_value_z_scores_to_be_less_than", column="f0", threshold=1.5, double_sided=True),
+    expect("column_value_z_scores_to_be_less_than", column="f1", threshold=1, double_sided=False),
+    expect("column_values_to_not_be_outliers", column="f1", method="iqr", multiplier=0.5),
+    expect("column_values_to_not_be_outliers", column="f0", method="std", multiplier=1),
+]
 GLOBAL = [
     expect("column_value_z_scores_to_be_less_than", column="f0", threshold=1.5, double_sided=True),
     expect("column_values_to_not_be_outliers", column="f1", method="iqr"),
@@ -82,8 +90,8 @@ def test_partitions_profiled_apart_give_the_result_of_one_scan(
     random.Random(0).shuffle(files)
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda file: validate(file, make_suite(PLAIN), states=kept), files))
-    table = make_table(folder, by_file=True)
-    (found,) = validate_all(table, [make_suite(PLAIN)], "SUMMARY", kept)
+    table = make_table(folder, identify=hash_file)
+    (found,) = validate_all(table, [make_suite(PLAIN)], "SUMMARY", States(kept))
     assert table.reads == []
     fresh = validate(folder, make_suite(PLAIN), states=tmp_path / "others")
     for ours, once in zip(found.result.results, fresh.result.results, strict=True):
@@ -100,12 +108,31 @@ def test_only_an_appended_partition_is_read(folder: Path, tmp_path: Path) -> Non
     kept = tmp_path / "states"
     validate(folder, make_suite(PLAIN), states=kept)
     write_partition(folder, 100)
-    table = make_table(folder, by_file=True)
-    validate_all(table, [make_suite(PLAIN)], "SUMMARY", kept)
+    table = make_table(folder, identify=hash_file)
+    validate_all(table, [make_suite(PLAIN)], "SUMMARY", States(kept))
     assert {chunk for chunk, _ in table.reads} == {100}
     frame = pd.concat([pd.read_parquet(f) for f in sorted(folder.glob("*"))], ignore_index=True)
     found = list(compare(frame, PLAIN, "SUMMARY", folder))
     assert {item.verdict for item in found} <= {"exact", "close"}
+
+
+@pytest.mark.parametrize("form", ["BASIC", "SUMMARY", "COMPLETE"])
+@pytest.mark.parametrize("least", [4, 256])
+def test_far_out_rows_are_found_in_the_ends_of_partitions(
+    folder: Path, tmp_path: Path, form: str, least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only an appended partition is read; with too few values kept, all are, to the same result."""
+    monkeypatch.setattr(tails, "LEAST", least)
+    kept = tmp_path / "states"
+    validate(folder, make_suite(FAR_OUT), states=kept)
+    write_partition(folder, 100)
+    table = make_table(folder, identify=hash_file)
+    (found,) = validate_all(table, [make_suite(FAR_OUT)], form, States(kept))
+    chunks = {chunk for chunk, _ in table.reads}
+    assert chunks == ({100} if least == 256 and form != "COMPLETE" else set(range(101)))
+    theirs = judge_by_ours(folder, make_suite(FAR_OUT), form)
+    for ours, other in zip(found.result.results, theirs, strict=True):
+        assert differ(ours.result, other["result"]) in ("exact", "close")
 
 
 def test_what_depends_on_the_whole_is_computed_anew(folder: Path, tmp_path: Path) -> None:
@@ -126,12 +153,12 @@ def test_a_changed_partition_and_a_changed_threshold_are_seen(folder: Path, tmp_
     validate(folder, make_suite(PLAIN), states=kept)
     write_partition(folder, 999)
     (folder / "part-999.parquet").replace(folder / "part-007.parquet")
-    table = make_table(folder, by_file=True)
-    validate_all(table, [make_suite(PLAIN)], "SUMMARY", kept)
+    table = make_table(folder, identify=hash_file)
+    validate_all(table, [make_suite(PLAIN)], "SUMMARY", States(kept))
     assert {chunk for chunk, _ in table.reads} == {7}
     other = [expect("column_values_to_be_between", column="f0", min_value=-2, max_value=2)]
-    table = make_table(folder, by_file=True)
-    validate_all(table, [make_suite(other)], "SUMMARY", kept)
+    table = make_table(folder, identify=hash_file)
+    validate_all(table, [make_suite(other)], "SUMMARY", States(kept))
     assert {names for _, names in table.reads} == {("f0",)}
 
 
@@ -164,3 +191,20 @@ def test_a_sketch_keeps_its_word(counts: list[int], seed: int) -> None:
         assert first - slack <= rank <= last - 1 + slack
         if made.error == 0:
             assert found == whole[rank]
+
+
+def test_an_unchanged_file_is_not_hashed_again(folder: Path, tmp_path: Path) -> None:
+    """It is known by its size, time and place; a changed one is not."""
+    for file in folder.glob("*"):
+        os.utime(file, (1_000_000_000, 1_000_000_000))
+    states = States(tmp_path / "states")
+    file = folder / "part-003.parquet"
+    name = states.identify(file)
+    assert name == hash_file(file)
+    states.keep_stamps()
+    stamp = file.stat()
+    file.write_bytes(b"x" * stamp.st_size)  # which nobody sees who asks for size and time alone
+    os.utime(file, ns=(stamp.st_mtime_ns, stamp.st_mtime_ns))
+    assert States(tmp_path / "states").identify(file) == name
+    os.utime(file, ns=(stamp.st_mtime_ns, stamp.st_mtime_ns + 1))
+    assert States(tmp_path / "states").identify(file) == hash_file(file)

@@ -1,0 +1,97 @@
+"""The least and greatest values of each partition, with their places: what far-out values are.
+
+A condition on the distance from the middle of a column is settled by them, without another look at
+the partitions, if the innermost value that was kept is still expected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+
+from pipeline.validation.blocks import name_block, reads, select
+from pipeline.validation.conditions import Where
+from pipeline.validation.scan import Block, Rows, Scan
+from pipeline.validation.table import Column
+
+SHARE = 0.005  # of a chunk's values, at each end
+LEAST, MOST = 256, 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Tails:
+    """The ends of a chunk.
+
+    Attributes
+    ----------
+    count
+        How many values there are.
+    values, rows
+        The values that were kept, in order, and their rows in the chunk.
+    kept
+        How many of them are from the lower end; the others are from the upper one.
+    """
+
+    count: int
+    values: np.ndarray[Any, Any]
+    rows: np.ndarray[Any, Any]
+    kept: int
+
+    def find(self, column: Column, unexpected: pl.Expr) -> np.ndarray[Any, Any] | None:
+        """Find which of the values are unexpected; None if more may be than were kept."""
+        found = pl.DataFrame({column.name: self.values}).select(unexpected.alias("found"))
+        mask = found["found"].to_numpy()
+        if len(mask) == 1 and len(self.values) != 1:  # the same for all
+            mask = np.full(len(self.values), mask[0])
+        inner = mask[max(0, self.kept - 1) : self.kept + 1]
+        return None if len(self.values) < self.count and inner.any() else mask
+
+
+def tails(column: Column, where: Where | None) -> Block:
+    """Keep the ends of what is there."""
+    condition, value = select(where), pl.col(column.name)
+    there = value.is_not_null() if condition is None else value.is_not_null() & condition
+
+    def shrink(given: tuple[Any, ...]) -> tuple[Any, ...]:
+        values, rows = (part.to_numpy() for part in given)
+        count = len(values)
+        size = min(MOST, max(LEAST, int(SHARE * count)))
+        if count <= 2 * size:
+            order = np.argsort(values, kind="stable")
+            return count, values[order], rows[order], count
+        ends = np.argpartition(values, (size - 1, count - size))
+        ends = np.concatenate([ends[:size], ends[-size:]])
+        ends = ends[np.argsort(values[ends], kind="stable")]
+        return count, values[ends], rows[ends], size
+
+    return Block(
+        name_block("tails", column, where), reads(column, where),
+        (value.filter(there).implode(), there.arg_true().implode()),
+        lambda parts: [Tails(*part) for part in parts], shrink,
+    )  # fmt: skip
+
+
+def settle(column: Column, block: Block, scan: Scan, rows: Rows) -> bool:
+    """Find unexpected rows in the ends of all chunks; False if a chunk must be read for them."""
+    if rows.labels_wanted or rows.wanted is None or not rows.shown <= {column.name}:
+        return False
+    assert rows.unexpected is not None
+    parts: Sequence[Tails] = scan.found[block.key]
+    masks = [part.find(column, rows.unexpected) for part in parts]
+    found = [mask for mask in masks if mask is not None]
+    if len(found) < len(parts):
+        return False
+    for part, mask, (start, _) in zip(parts, found, scan.table.bounds, strict=True):
+        rows.considered += part.count
+        rows.count += int(mask.sum())
+        first = np.argsort(part.rows[mask], kind="stable")[: rows.missing()]
+        if len(first) and rows.shown:
+            values = pd.Series(part.values[mask][first]).astype(column.dtype)
+            frame = values.to_frame(column.name)
+            rows.frames.append(frame.set_axis(start + part.rows[mask][first].astype(np.int64)))
+    return True
