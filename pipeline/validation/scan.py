@@ -18,7 +18,7 @@ import polars as pl
 from pipeline.hashing import hash_key
 from pipeline.validation.conditions import Where
 from pipeline.validation.stock import StockError
-from pipeline.validation.table import Table
+from pipeline.validation.table import Table, cast_frame
 
 if TYPE_CHECKING:
     from pipeline.validation.states import States
@@ -198,7 +198,7 @@ class Scan:
         start = self.table.bounds[chunks[0]][0]
         new_blocks = [block for block in blocks if names[block.key] not in known]
         # What depends on other partitions, or is large, is no state.
-        stateless = [rows for rows in tasks if rows.given is None or rows.labels_wanted]
+        stateless = [rows for rows in tasks if not self._can_keep(rows)]
         apart = [rows for rows in tasks if not any(rows is one for one in stateless)]
         new_rows = {
             rows.key: replace(rows, frames=[], count=0, considered=0)
@@ -234,6 +234,11 @@ class Scan:
         if changed:
             self.states.save(partition, known | changed)
 
+    def _can_keep(self, rows: Rows) -> bool:
+        if rows.given is None or rows.labels_wanted:
+            return False
+        return all(self.table.columns[name].kind != "other" for name in rows.shown)
+
     def _name_state(self, key: str, columns: Sequence[str]) -> str:
         kinds = [str(self.table.columns[name].dtype) for name in columns]
         return hash_key(key, kinds)
@@ -242,8 +247,7 @@ class Scan:
         """Give rows that were kept the dtypes of the table, and their places in it."""
         frame = kept.drop(" ").to_pandas()
         frame.index = pd.Index(kept[" "].to_numpy() + start)
-        dtypes = {name: self.table.columns[name].dtype for name in frame.columns}
-        return frame.astype(dtypes)
+        return cast_frame(frame, self.table.columns)
 
     def _load(self, chunk: int, names: set[str]) -> pl.DataFrame:
         """Read a chunk; the only one of a small table is held for the second pass."""

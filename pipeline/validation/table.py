@@ -223,7 +223,9 @@ def _from_lazy(frame: pl.LazyFrame) -> Table:
         return _normalise(part, columns).collect()
 
     def read_pandas(start: int, stop: int, wanted: Sequence[str]) -> pd.DataFrame:
-        return _cast(frame.select(wanted).slice(start, stop - start).collect().to_pandas(), columns)
+        return cast_frame(
+            frame.select(wanted).slice(start, stop - start).collect().to_pandas(), columns
+        )
 
     return Table(columns, rows, [(0, rows)], read, read_pandas)
 
@@ -238,7 +240,7 @@ def _make_column(name: str, dtype: Any, has_nulls: bool) -> Column:
     return Column(name, dtype, _find_kind(dtype))
 
 
-def _cast(frame: pd.DataFrame, columns: dict[str, Column]) -> pd.DataFrame:
+def cast_frame(frame: pd.DataFrame, columns: dict[str, Column]) -> pd.DataFrame:
     """Give a part of a table the dtypes of the whole; a part's categories are its own."""
     dtypes = {name: columns[name].dtype for name in frame.columns}
     return frame.astype(
@@ -284,7 +286,7 @@ def _from_parquet(
         table = _read_rows(files, metas, start, stop, list(names))
         sink = BytesIO()
         pq.write_table(table, sink, compression="none")
-        return _cast(pd.read_parquet(sink), columns)
+        return cast_frame(pd.read_parquet(sink), columns)
 
     return Table(columns, rows, bounds, read, read_pandas, partitions=partitions)
 

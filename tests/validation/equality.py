@@ -69,13 +69,22 @@ def _judge_alone(batch: Any, expectation: Any, form: Any) -> dict[str, Any]:
         return {"expectation": {"type": config.type, "kwargs": kwargs}} | told
 
 
-def judge_by_ours(source: Any, suite: Any, form: Any) -> list[dict[str, Any]]:
-    """Judge a frame, or a file, by the engine on Polars."""
-    return [_plain(result) for result in validate(source, suite, result_format=form).result.results]
+def judge_by_ours(
+    source: Any, suite: Any, form: Any, states: Path | None = None
+) -> list[dict[str, Any]]:
+    """Judge a frame, or a file, by the engine on Polars; from kept states if a place is given."""
+    if states is not None:
+        validate(source, suite, result_format=form, states=states)
+    found = validate(source, suite, result_format=form, states=states)
+    return [_plain(result) for result in found.result.results]
 
 
 def compare(
-    frame: pd.DataFrame, expectations: list[Expectation], form: Any, source: Any = None
+    frame: pd.DataFrame,
+    expectations: list[Expectation],
+    form: Any,
+    source: Any = None,
+    states: Path | None = None,
 ) -> Iterator[Comparison]:
     """Compare both, expectation by expectation.
 
@@ -88,7 +97,7 @@ def compare(
     stock = {_identify(r): r for r in judge_by_stock(frame.copy(), suite, form)}
     suite = build_suite("compared", {"expectations": expectations})
     given = frame.copy() if source is None else source
-    ours = {_identify(r): r for r in judge_by_ours(given, suite, form)}
+    ours = {_identify(r): r for r in judge_by_ours(given, suite, form, states)}
     assert stock.keys() == ours.keys()
     for key, theirs in stock.items():
         mine = ours[key]
@@ -543,7 +552,7 @@ _MAKERS: dict[str, Any] = {
 
 
 def compare_random(seed: int, number: int, per_frame: int = 60) -> list[Comparison]:
-    """Compare on a random frame, of which every second one is read from a Parquet file."""
+    """Compare on a random frame; every second one is read from Parquet, or from kept states."""
     rng = np.random.default_rng([seed, number])
     rows = int(_pick(rng, (0, 1, 2, 7, 50, 400)))
     frame = make_frame(rng, rows)
@@ -560,8 +569,16 @@ def compare_random(seed: int, number: int, per_frame: int = 60) -> list[Comparis
             return list(compare(frame, expectations, form))
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "rows.parquet"
-            frame.drop(columns="mixed").to_parquet(path, row_group_size=max(1, rows // 3))
-            return list(compare(pd.read_parquet(path), expectations, form, path))
+            frame = frame.drop(columns="mixed")
+            frame.to_parquet(path, row_group_size=max(1, rows // 3))
+            read = pd.read_parquet(path)
+            if rows < 2 or rng.random() < 0.5:
+                return list(compare(read, expectations, form, path))
+            parts = Path(folder) / "parts"
+            parts.mkdir()
+            frame[: rows // 2].to_parquet(parts / "a.parquet")
+            frame[rows // 2 :].reset_index(drop=True).to_parquet(parts / "b.parquet")
+            return list(compare(read, expectations, form, parts, Path(folder) / "states"))
     finally:
         table.CHUNK_ROWS, selection.SAMPLE = kept
 
