@@ -26,6 +26,7 @@ from pipeline.validation.blocks import Moments
 
 STAMPS = "stamps.json"
 SETTLED = 2.0  # seconds
+MOST_STATES = 20_000  # of a partition: thresholds that were tried once are not kept for ever
 SCALARS = (str, bool, int, float, type(None))
 
 
@@ -72,12 +73,13 @@ class States:
             if kept["maker"] != _find_maker():
                 return {}
             return {key: _decode(value) for key, value in kept["states"].items()}
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError):
             return {}  # not there, or of no use: it is computed
 
     def save(self, partition: str, states: Mapping[str, Any]) -> None:
-        """Write what is known of a partition."""
-        coded = {key: _encode(value) for key, value in states.items()}
+        """Write what is known of a partition: of very much, what came last."""
+        last = list(states.items())[-MOST_STATES:]
+        coded = {key: _encode(value) for key, value in last}
         kept = {"maker": _find_maker(), "states": coded}
         write_whole(self._place(partition), json.dumps(kept, separators=(",", ":")))
 
