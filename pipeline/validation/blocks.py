@@ -84,34 +84,50 @@ def merge_moments(parts: Sequence[Moments]) -> Moments:
             continue
         count = whole.count + part.count
         delta = part.mean - whole.mean
-        mean = (whole.count * whole.mean + part.count * part.mean) / count
-        squares = whole.squares + part.squares + delta**2 * whole.count * part.count / count
+        mean = (whole.count * whole.mean + part.count * part.mean) / count if delta else whole.mean
+        between = delta * delta * (whole.count * part.count / count)
+        squares = whole.squares + part.squares + between
         whole = Moments(count, mean, squares)
     return whole
 
 
 def moments(column: Column, where: Where | None) -> Block:
-    """Compute mean and standard deviation."""
-    values = values_of(column, where)
+    """Compute mean and standard deviation, of one chunk to the very digits of pandas.
+
+    Polars' own are not used: its variance loses digits where the mean is far from 0.
+    """
 
     def shrink(given: tuple[Any, ...]) -> Moments:
-        count, mean, variance = given
+        values = given[0].cast(pl.Float64).to_numpy()
+        missing = np.isnan(values)
+        count = len(values) - int(missing.sum())
         if not count:
             return Moments(0, math.nan, 0.0)
-        spread = 0.0 if variance is None else variance * (count - 1)
-        return Moments(count, mean, spread if count > 1 else 0.0)
+        with np.errstate(all="ignore"):  # infinite values
+            # numpy adds by pairs, and pandas has it add a 0 for each missing value.
+            mean = float(np.where(missing, 0.0, values).sum() / count)
+            distances = np.where(missing, 0.0, values - mean)
+            return Moments(count, mean, float(distances @ distances))
 
     return Block(
         name_block("moments", column, where), reads(column, where),
-        (values.count(), values.mean(), values.var()), merge_moments, shrink,
+        (values_of(column, where).implode(),), merge_moments, shrink,
     )  # fmt: skip
 
 
 def total(column: Column, where: Where | None) -> Block:
-    """Sum up."""
+    """Sum up; whole numbers wrap around at 64 bits, as they do for numpy."""
+
+    def merge(parts: list[tuple[Any]]) -> Any:
+        whole = sum((part[0] for part in parts), start=type(parts[0][0])(0))
+        if column.kind != "int":
+            return whole
+        least = 0 if column.dtype.kind == "u" else -(2**63)
+        return (whole - least) % 2**64 + least
+
     return Block(
-        name_block("sum", column, where), reads(column, where), (values_of(column, where).sum(),),
-        lambda parts: sum((part[0] for part in parts), start=type(parts[0][0])(0)),
+        name_block("sum", column, where), reads(column, where),
+        (values_of(column, where).sum(),), merge,
     )  # fmt: skip
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +26,15 @@ from great_expectations.expectations.row_conditions import (
 from pipeline.validation.table import Column, Table
 
 ROWWISE_CALLS = {"isnull", "notnull", "isna", "notna", "isin"}
+TEXT_CALLS = {
+    "contains", "startswith", "endswith", "match", "fullmatch", "len", "lower", "upper", "strip",
+    "isdigit", "isalpha", "isnumeric",
+}  # fmt: skip
+# What a row condition is at its top, and what it may be made of.
+TRUTHS = (ast.Compare, ast.BoolOp, ast.UnaryOp, ast.BinOp, ast.Call)
+PLAIN = (
+    ast.Compare, ast.BoolOp, ast.UnaryOp, ast.BinOp, ast.Constant, ast.List, ast.Tuple,
+)  # fmt: skip
 COMPARISONS = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 AST_COMPARISONS = {
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
@@ -77,7 +88,7 @@ def find_where(kwargs: Mapping[str, Any], table: Table) -> Where | None:
     if isinstance(condition, PassThroughCondition | str):
         query = condition if isinstance(condition, str) else condition.pass_through_filter
         columns = tuple(name for name in table.columns if str(name) in query)
-        rowwise = _is_rowwise(query)
+        rowwise = _is_rowwise(query, table.columns)
         expression = _translate_query(query, table.columns) if rowwise else None
         if isinstance(condition, str):  # stock decides whether it takes a text at all
             return Where(key, columns, None, False, kept)
@@ -152,25 +163,58 @@ def make_literals(column: Column, values: list[Any]) -> pl.Series:
     if column.kind == "text":
         return pl.Series(values, dtype=pl.String)
     if column.kind == "int":  # a fraction is never found among integers
-        return pl.Series([int(v) for v in values if v == int(v)], dtype=pl.Int64)
+        whole = [int(v) for v in values if math.isfinite(v) and v == int(v)]
+        return pl.Series([v for v in whole if -(2**63) <= v < 2**63], dtype=pl.Int64)
     return pl.Series([float(v) for v in values], dtype=pl.Float64)
 
 
-def _is_rowwise(query: str) -> bool:
-    """Tell whether a pandas query can be decided row by row."""
+def _is_rowwise(query: str, columns: Mapping[str, Column]) -> bool:
+    """Tell whether a pandas query can be decided row by row: if it holds nothing but what can."""
+    quoted = dict(enumerate(re.findall("`([^`]*)`", query)))
+    names = {f"quoted_{number}": name for number, name in quoted.items()}
+    for number, name in quoted.items():
+        query = query.replace(f"`{name}`", f" quoted_{number} ")
     try:
-        tree = ast.parse(query.replace("`", " "), mode="eval")
+        tree = ast.parse(query.strip(), mode="eval").body
     except SyntaxError:
         return False
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            function = node.func
-            if not isinstance(function, ast.Attribute):
-                return False
-            text = isinstance(function.value, ast.Attribute) and function.value.attr == "str"
-            if function.attr not in ROWWISE_CALLS and not text:
-                return False
-    return "@" not in query and "index" not in query
+    known = {*columns} | {name for name, column in names.items() if column in columns}
+    return isinstance(tree, TRUTHS) and _holds_rows(tree, known)
+
+
+def _holds_rows(node: ast.AST, names: set[str]) -> bool:
+    """Tell whether a part of a query has a value for each row of its own."""
+    if isinstance(node, ast.Name):
+        return node.id in names
+    if isinstance(node, ast.Call):
+        callee = node.func
+        if not isinstance(callee, ast.Attribute) or node.keywords:
+            return False
+        if not all(_is_constant(argument) for argument in node.args):
+            return False
+        if callee.attr in ROWWISE_CALLS:
+            return _holds_rows(callee.value, names)
+        of_texts = isinstance(callee.value, ast.Attribute) and callee.value.attr == "str"
+        if not of_texts or callee.attr not in TEXT_CALLS:
+            return False
+        return _holds_rows(callee.value.value, names)  # type: ignore[attr-defined]  # of_texts
+    if not isinstance(node, PLAIN):
+        return False
+    return all(
+        _holds_rows(child, names)
+        for child in ast.iter_child_nodes(node)
+        if not isinstance(
+            child, ast.operator | ast.unaryop | ast.boolop | ast.cmpop | ast.expr_context
+        )
+    )
+
+
+def _is_constant(node: ast.AST) -> bool:
+    try:
+        ast.literal_eval(ast.unparse(node))
+    except ValueError:
+        return False
+    return True
 
 
 def _translate_query(query: str, columns: Mapping[str, Column]) -> pl.Expr | None:

@@ -154,6 +154,35 @@ class Failure:
 
 def _compute(scan: Scan, metrics: Mapping[Any, MetricConfiguration]) -> dict[Any, Any]:
     """Compute metrics of one table: a pass, a second one, then what is left to pandas."""
+    try:
+        return _compute_together(scan, metrics)
+    except Exception:  # one of them can't be computed: find out which
+        scan.give_up()
+        answers: dict[Any, Any] = {}
+        for group in _part_by_condition(metrics):
+            apart = Scan(scan.table, states=scan.states)
+            try:
+                answers |= _compute_together(apart, group)
+            except Exception:
+                answers |= _leave_to_pandas(scan.table, group)
+            scan.passes += apart.passes
+        return answers
+
+
+def _part_by_condition(
+    metrics: Mapping[Any, MetricConfiguration],
+) -> list[dict[Any, MetricConfiguration]]:
+    """Part metrics by their row condition and columns, which is what an error comes from."""
+    groups: dict[str, dict[Any, MetricConfiguration]] = defaultdict(dict)
+    for key, metric in metrics.items():
+        domain = metric.metric_domain_kwargs
+        condition = str(domain.get("row_condition"))
+        about = [str(domain.get(name)) for name in ("column", "column_A", "column_list")]
+        groups[" ".join([condition, *about])][key] = metric
+    return list(groups.values())
+
+
+def _compute_together(scan: Scan, metrics: Mapping[Any, MetricConfiguration]) -> dict[Any, Any]:
     answers: dict[Any, Any] = {}
     plans: dict[Any, Plan] = {}
     left: dict[Any, MetricConfiguration] = {}
@@ -182,23 +211,30 @@ def _compute(scan: Scan, metrics: Mapping[Any, MetricConfiguration]) -> dict[Any
         except Exception as error:
             answers[key] = Failure(error)
     scan.forget()
-    answers |= _leave_to_pandas(scan.table, left)
-    return answers
+    return answers | _leave_to_pandas(scan.table, left)
 
 
 def _leave_to_pandas(table: Table, metrics: Mapping[Any, MetricConfiguration]) -> dict[Any, Any]:
     """Compute metrics by the providers for pandas, on the columns that each set of them needs."""
     groups: dict[tuple[str, ...], list[Any]] = defaultdict(list)
+    answers: dict[Any, Any] = {}
     for key, metric in metrics.items():
-        domain = read_domain(metric, table)
+        if not table.plain:
+            groups[()].append(key)
+            continue
+        try:
+            domain = read_domain(metric, table)
+        except Exception as error:
+            answers[key] = Failure(error)
+            continue
         names = {column.name for column in domain.columns}
         form = metric.metric_value_kwargs.get("result_format") or {}
         if form.get("include_unexpected_rows") or not (names or domain.where):
             names = set(table.columns)
         names |= set(domain.where.columns) if domain.where else set()
-        names |= {n for n in form.get("unexpected_index_column_names") or [] if n in table.columns}
+        folded = {str(name).casefold() for name in form.get("unexpected_index_column_names") or []}
+        names |= {name for name in table.columns if name.casefold() in folded}
         groups[tuple(name for name in table.columns if name in names)].append(key)
-    answers = {}
     for wanted, keys in groups.items():
         values = compute(table.load_whole(wanted), [metrics[key] for key in keys])
         for key, value in zip(keys, values, strict=True):

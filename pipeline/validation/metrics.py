@@ -19,6 +19,8 @@ def plan(configuration: MetricConfiguration, scan: Scan) -> Plan | None:
     """Plan a metric; None if it must be left to pandas with its columns whole."""
     table = scan.table
     name = configuration.metric_name
+    if not table.plain:
+        return None
     kwargs = dict(configuration.metric_value_kwargs)
     domain = read_domain(configuration, table)
     where = domain.where

@@ -29,6 +29,8 @@ def plan_rows(
     name: str, suffix: str, domain: Domain, kwargs: dict[str, Any], scan: Scan
 ) -> Plan | None:
     """Plan a metric of unexpected rows; None if it must be left to pandas."""
+    if len(set(domain.columns)) < len(domain.columns):
+        return None  # the same column twice
     form = kwargs.pop("result_format", None) or {}
     kind = form.get("result_format") if isinstance(form, Mapping) else None
     if suffix == "unexpected_index_query" and (
@@ -36,7 +38,7 @@ def plan_rows(
     ):
         return Plan(lambda: None)  # of no use to the result; stock writes all labels out
     wish = Rows(
-        f"{name}|{domain.key}|{json.dumps(kwargs, default=str, sort_keys=True)}",
+        f"{name}|{domain.key}|{json.dumps(kwargs, default=_tell_apart, sort_keys=True)}",
         (*(c.name for c in domain.columns), *(domain.where.columns if domain.where else ())),
     )
     _wish(wish, suffix, form, domain, scan.table)
@@ -64,11 +66,21 @@ def _wish(rows: Rows, suffix: str, form: Mapping[str, Any], domain: Domain, tabl
         rows.shown = set(table.columns)
     elif suffix == "unexpected_index_list":
         named = form.get("unexpected_index_column_names") or []
-        rows.shown = names | {name for name in named if name in table.columns}
-        rows.wanted = None if complete and named else partial
+        folded = {str(name).casefold() for name in named}
+        rows.shown = names | {name for name in table.columns if name.casefold() in folded}
+        rows.wanted = None if complete and (named or not _is_plain(table)) else partial
         rows.labels_wanted = complete
     elif suffix == "unexpected_index_query":
         rows.labels_wanted = True
+
+
+def _is_plain(table: Table) -> bool:
+    """Tell whether rows are labelled by one index without a name."""
+    return table.index is None or table.index.names == [None]
+
+
+def _tell_apart(value: Any) -> str:
+    return f"{type(value).__name__} {value!r}"
 
 
 def _judge_by(rows: Rows, name: str, domain: Domain, kwargs: Mapping[str, Any]) -> bool:
@@ -124,8 +136,7 @@ def _answer(rows: Rows, suffix: str, form: Mapping[str, Any], domain: Domain, ta
     limit = MAX_RECORDS if complete else min(partial, MAX_RECORDS)
     names = [column.name for column in domain.columns]
     if suffix == "unexpected_index_list":
-        plain = table.index is None or table.index.names == [None]
-        if complete and plain and not form.get("unexpected_index_column_names"):
+        if complete and _is_plain(table) and not form.get("unexpected_index_column_names"):
             return rows.labels
         frame = rows.frame(table)
         known = {"table.columns": list(table.columns)}
@@ -149,7 +160,7 @@ ORDERS = {"column_values.increasing": 1, "column_values.decreasing": -1}
 def _judge_order(rows: Rows, name: str, domain: Domain, kwargs: Mapping[str, Any]) -> bool:
     """Judge each value by the one before it, across the chunks."""
     column = domain.columns[0]
-    if column.kind not in NUMBERS:
+    if column.kind not in NUMBERS or column.dtype.kind == "u":  # numpy's differences wrap around
         return False
     selected = _select_domain(name, domain)
     assert selected is not None

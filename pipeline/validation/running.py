@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,7 +102,9 @@ def run_suites(
     built = [build_suite(name, suite) for name, suite in suites.items()]
     form = {"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES}
     table = source if isinstance(source, Table) else make_table(source)
-    found = validate_all(table, built, form)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of numpy and pandas, about what is judged
+        found = validate_all(table, built, form)
     return {
         name: _make_plain(judged.result.to_json_dict())  # type: ignore[no-untyped-call]
         for name, judged in zip(suites, found, strict=True)

@@ -7,7 +7,9 @@ and what they hold. A pass reads each chunk once, whatever the number of blocks.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +113,9 @@ class Rows:
         if not self.frames:
             names = [name for name in table.columns if name in self.shown]
             return table.load_pandas(0, names).iloc[:0]
-        return pd.concat(self.frames) if len(self.frames) != 1 else self.frames[0]
+        if len(self.frames) == 1:
+            return self.frames[0]
+        return _concat(self.frames)
 
     def missing(self) -> int | None:
         """Tell how many rows are still to be shown; None: all that come."""
@@ -142,12 +146,14 @@ class Scan:
     def ask_rows(self, rows: Rows) -> Rows:
         """Ask for unexpected rows; wishes about one condition are put together."""
         same = self.rows.setdefault(rows.key, rows)
-        if same is not rows and same.key not in self.done:
-            same.wanted = (
-                None if None in (same.wanted, rows.wanted) else max(same.wanted, rows.wanted)  # type: ignore[type-var]
-            )
-            same.shown |= rows.shown
-            same.labels_wanted |= rows.labels_wanted
+        if same is rows:
+            return rows
+        wanted = None if None in (same.wanted, rows.wanted) else max(same.wanted, rows.wanted)  # type: ignore[type-var]
+        wish = (wanted, same.shown | rows.shown, same.labels_wanted or rows.labels_wanted)
+        if same.key in self.done and wish != (same.wanted, same.shown, same.labels_wanted):
+            self.done.discard(same.key)  # more is wanted of it than was found
+            same = self.rows[rows.key] = rows
+        same.wanted, same.shown, same.labels_wanted = wish
         return same
 
     def run(self) -> None:
@@ -170,6 +176,13 @@ class Scan:
         for block in blocks:
             self.found[block.key] = block.merge(parts[block.key])
         self.done |= {rows.key for rows in tasks}
+
+    def give_up(self) -> None:
+        """Ask for nothing any more."""
+        self.held = None
+        for asked in (self.blocks, self.rows, self.wheres, self.found):
+            asked.clear()
+        self.done.clear()
 
     def forget(self) -> None:
         """Let go of what is large and was used."""
@@ -285,9 +298,8 @@ class Scan:
         if expressions:
             loaded.data = data
             values = _select(data, expressions, stop - start)
-            for block in blocks:
-                given = tuple(values[f"{block.key} {at}"] for at in range(len(block.expressions)))
-                parts[block.key].append(block.shrink(given))
+            for block, part in zip(blocks, _shrink(blocks, values), strict=True):
+                parts[block.key].append(part)
             for rows in by_polars:
                 places = values.get(f"{rows.key} places")
                 considered = values[f"{rows.key} considered"]
@@ -363,6 +375,17 @@ class _Chunk:
         return series
 
 
+def _concat(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Put frames together; categories of the parts become those of the whole."""
+    whole = pd.concat(frames)
+    for name in whole.columns:
+        parts = [frame[name] for frame in frames]
+        if all(isinstance(part.dtype, pd.CategoricalDtype) for part in parts):
+            united = pd.api.types.union_categoricals([part.array for part in parts])
+            whole[name] = pd.Series(united, index=whole.index)
+    return whole
+
+
 def _is_small(part: Any) -> bool:
     if isinstance(part, list | tuple):
         return all(_is_small(item) for item in part)
@@ -374,6 +397,17 @@ def _select(data: pl.DataFrame, expressions: list[pl.Expr], height: int) -> dict
         data = pl.DataFrame({"": pl.repeat(None, height, dtype=pl.Null, eager=True)})
     found = data.lazy().select(expressions).collect()
     return {column.name: column[0] for column in found.get_columns()}
+
+
+def _shrink(blocks: list[Block], values: dict[str, Any]) -> list[Any]:
+    """Make what is kept of a chunk; numpy lets the other cores work meanwhile."""
+
+    def shrink(block: Block) -> Any:
+        given = tuple(values[f"{block.key} {at}"] for at in range(len(block.expressions)))
+        return block.shrink(given)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(shrink, blocks))
 
 
 def _find(rows: Rows, height: int) -> list[pl.Expr]:

@@ -22,6 +22,7 @@ import polars as pl
 
 from pipeline.disk import make_directory, write_whole
 from pipeline.hashing import hash_code, hash_file, hash_key, package_versions
+from pipeline.validation import table
 from pipeline.validation.blocks import Moments
 
 STAMPS = "stamps.json"
@@ -33,7 +34,8 @@ SCALARS = (str, bool, int, float, type(None))
 @cache
 def _find_maker() -> str:
     """Name what makes states: this code, and the packages whose results they hold."""
-    return hash_key(hash_code("validation"), package_versions("polars", "great-expectations"))
+    packages = package_versions("polars", "great-expectations")
+    return hash_key(hash_code("validation"), packages, table.CHUNK_ROWS)
 
 
 class States:

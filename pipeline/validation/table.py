@@ -58,6 +58,8 @@ class Table:
         The whole table, where it is in memory as a pandas frame anyway.
     partitions
         By the hash of each file, the numbers of its chunks; empty where chunks span files.
+    plain
+        Whether each column has a name of its own that is a text.
     reads
         How often each chunk was read, and of which columns: for counting scans.
     """
@@ -70,6 +72,7 @@ class Table:
     index: pd.Index[Any] | None = None
     frame: pd.DataFrame | None = None
     partitions: dict[str, list[int]] = field(default_factory=dict)
+    plain: bool = True
     reads: list[tuple[int, tuple[str, ...]]] = field(default_factory=list)
 
     def load(self, chunk: int, names: Iterable[str]) -> pl.DataFrame:
@@ -85,7 +88,8 @@ class Table:
     def load_whole(self, names: Sequence[str]) -> pd.DataFrame:
         """Read whole columns as pandas."""
         if self.frame is not None:
-            return self.frame[list(names)] if len(names) < len(self.columns) else self.frame
+            few = self.plain and len(names) < len(self.columns)
+            return self.frame[list(names)] if few else self.frame
         return self.read_pandas(0, self.rows, names)
 
     def _label(self, frame: pd.DataFrame, start: int) -> pd.DataFrame:
@@ -128,6 +132,8 @@ def make_table(
     if isinstance(source, str) and "://" in source:  # in object storage
         return make_table(pl.scan_parquet(source), columns)
     if isinstance(source, str | Path):
+        if any("=" in file.parent.name for file in Path(source).glob("*/*")):  # Hive's partitions
+            return make_table(pd.read_parquet(source), columns)
         return _from_parquet(_list_files(Path(source)), columns, identify)
     if isinstance(source, Sequence):
         return _from_parquet([str(file) for file in source], columns, identify)
@@ -153,8 +159,10 @@ def _cut(rows: int, steps: Iterable[int] = ()) -> list[tuple[int, int]]:
     return bounds
 
 
-def _find_kind(dtype: Any) -> Kind:
-    """Tell how Polars may compute with a pandas dtype so that pandas' results come out."""
+def _find_kind(name: str, dtype: Any) -> Kind:
+    """Tell how Polars may compute with a column of pandas so that pandas' results come out."""
+    if name.startswith(("^", "*", " ", "where ")):  # to Polars a pattern, or to us a note
+        return "other"
     if isinstance(dtype, np.dtype):
         if dtype == np.float64:
             return "float"
@@ -173,12 +181,11 @@ def _from_pandas(frame: pd.DataFrame) -> Table:
     names = list(frame.columns)
     plain = len(set(names)) == len(names) and all(type(name) is str for name in names)
     columns = {
-        name: Column(name, dtype, _find_kind(dtype) if plain else "other")
+        name: Column(name, dtype, _find_kind(name, dtype) if plain else "other")
         for name, dtype in zip(names, frame.dtypes, strict=True)
     }
-    ranged = isinstance(frame.index, pd.RangeIndex) and frame.index.equals(
-        pd.RangeIndex(len(frame))
-    )
+    ranged = isinstance(frame.index, pd.RangeIndex) and frame.index.name is None
+    ranged = ranged and frame.index.equals(pd.RangeIndex(len(frame)))
 
     def read(start: int, stop: int, wanted: Sequence[str]) -> pl.DataFrame:
         return pl.DataFrame(
@@ -189,7 +196,8 @@ def _from_pandas(frame: pd.DataFrame) -> Table:
         return frame[list(wanted)].iloc[start:stop].copy(deep=False)
 
     index = None if ranged else frame.index
-    return Table(columns, len(frame), _cut(len(frame)), read, read_pandas, index, frame)
+    bounds = _cut(len(frame))
+    return Table(columns, len(frame), bounds, read, read_pandas, index, frame, plain=plain)
 
 
 def _to_polars(series: pd.Series[Any], kind: Kind) -> pl.Series:
@@ -237,7 +245,7 @@ def _make_column(name: str, dtype: Any, has_nulls: bool) -> Column:
             dtype = np.dtype("float64")
         elif dtype.kind == "b":
             dtype = np.dtype("object")
-    return Column(name, dtype, _find_kind(dtype))
+    return Column(name, dtype, _find_kind(name, dtype))
 
 
 def cast_frame(frame: pd.DataFrame, columns: dict[str, Column]) -> pd.DataFrame:
@@ -265,8 +273,10 @@ def _from_parquet(
     """Take Parquet files as pandas would."""
     import pyarrow.parquet as pq
 
+    if not files:
+        raise ValueError("0 Parquet files are given")
     metas = [pq.read_metadata(file) for file in files]
-    types = _read_types(files[0])
+    types = _read_types(files[0], alone=len(files) == 1)
     schema = metas[0].schema.to_arrow_schema()
     if types is None or any(not m.schema.to_arrow_schema().equals(schema) for m in metas[1:]):
         whole = pd.concat([pd.read_parquet(file) for file in files], ignore_index=types is not None)
@@ -315,22 +325,36 @@ def _cut_files(
 
 def _list_files(path: Path) -> list[str]:
     """List a file, or the files of a folder in the order of their names."""
-    files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+    files = [path]
+    if path.is_dir():
+        found = ((file.relative_to(path), file) for file in path.rglob("*.parquet"))
+        seen = {
+            part.as_posix(): file
+            for part, file in found
+            if not any(name.startswith(("_", ".")) for name in part.parts)
+        }
+        files = [seen[name] for name in sorted(seen)]
     if not files:
         raise ValueError(f"{path} holds 0 Parquet files")
     return [str(file) for file in files]
 
 
-def _read_types(file: str) -> dict[str, Any] | None:
-    """Read pandas' dtypes of a file's columns; None where it keeps an index of its own."""
+def _read_types(file: str, *, alone: bool) -> dict[str, Any] | None:
+    """Read pandas' dtypes of a file's columns; None where it labels columns or rows its own way."""
     import pyarrow.parquet as pq
 
     sink = BytesIO()
-    pq.write_table(pq.read_schema(file).empty_table(), sink)
+    schema = pq.read_schema(file)
+    pq.write_table(schema.empty_table(), sink)
     empty = pd.read_parquet(sink)
     names = list(empty.columns)
-    if not isinstance(empty.index, pd.RangeIndex) or len(set(names)) < len(names):
+    texts = all(type(name) is str for name in names) and len(set(names)) == len(names)
+    if not isinstance(empty.index, pd.RangeIndex) or not texts:
         return None
+    for index in (schema.pandas_metadata or {}).get("index_columns", []) if alone else []:
+        kept = [index.get(key) for key in ("start", "step", "name")]
+        if kept != [0, 1, None]:
+            return None
     return dict(zip(names, empty.dtypes, strict=True))
 
 

@@ -227,3 +227,139 @@ def test_a_checkpoint_runs_on_it_and_again_in_another_process(
     stored = json.loads((tmp_path / "project/gx/expectations/suite.json").read_text())
     judged = batch.validate(build_suite("suite", stored))
     assert judged.statistics["successful_expectations"] == counts[0]["successful_expectations"]
+
+
+def index_by_id(rows: int) -> pd.DataFrame:
+    """Make a frame whose index has a name."""
+    return pd.DataFrame({"a": range(rows)}, index=pd.Index(range(1000, 1000 + rows), name="id"))
+
+
+BETWEEN = expect("column_values_to_be_between", column="a", min_value=1, max_value=20)
+A40 = pd.DataFrame({"a": range(40)})
+ODD: dict[str, tuple[pd.DataFrame, list[dict[str, Any]]]] = {
+    "a condition on a column that is not there": (
+        A40,
+        [expect("column_max_to_be_between", column="a", max_value=99),
+         BETWEEN | {"kwargs": BETWEEN["kwargs"] | {
+             "row_condition": "nope > 3", "condition_parser": "pandas"}}],
+    ),
+    "epoch seconds": (
+        pd.DataFrame({"a": 1.7e9 + np.arange(5000) * 0.001}),
+        [expect("column_stdev_to_be_between", column="a", max_value=9),
+         expect("column_mean_to_be_between", column="a", max_value=9)],
+    ),
+    "huge values": (
+        pd.DataFrame({"a": np.random.default_rng(0).normal(size=5000) * 1e200}),
+        [expect("column_stdev_to_be_between", column="a", max_value=9)],
+    ),
+    "a named index": (
+        index_by_id(300),
+        [expect("column_values_to_be_between", column="a", min_value=999)],
+    ),
+    "a named range": (A40.set_axis(pd.RangeIndex(40, name="id")), [BETWEEN]),
+    "names that are patterns": (
+        pd.DataFrame(
+            {"^a$": [1.0, 2, 3], "a": [10.0, 20, 30], "*": [1, 2, 3], " inside": [1, 1, 2]}
+        ),
+        [expect("column_mean_to_be_between", column="^a$", max_value=9),
+         expect("column_max_to_be_between", column="a", max_value=9),
+         expect("column_values_to_be_unique", column=" inside"),
+         expect("column_sum_to_be_between", column="*", max_value=9)],
+    ),
+    "names that occur twice": (
+        pd.DataFrame([[1, 2, 3], [4, 5, 6]], columns=["a", "a", "b"]),
+        [expect("table_column_count_to_equal", value=3),
+         expect("column_values_to_be_between", column="b", min_value=4),
+         expect("table_columns_to_match_ordered_list", column_list=["a", "a", "b"])],
+    ),
+    "one column twice": (
+        A40, [expect("compound_columns_to_be_unique", column_list=["a", "a"])],
+    ),
+    "values beyond all whole numbers": (
+        A40,
+        [expect("column_values_to_be_in_set", column="a", value_set=[1, float("inf")]),
+         expect("column_values_to_be_in_set", column="a", value_set=[1, 1e300])],
+    ),
+    "sums beyond 64 bits": (
+        pd.DataFrame({"a": [2**62] * 40}),
+        [expect("column_sum_to_be_between", column="a", min_value=0)],
+    ),
+    "numbers without a sign": (
+        pd.DataFrame({"a": np.array([5, 3, 9] * 13, dtype="uint8")}),
+        [expect("column_values_to_be_increasing", column="a")],
+    ),
+    "an index column in other case": (
+        pd.DataFrame({"a": range(40), "t": list("xy") * 20}).astype({"t": "str"}), [BETWEEN],
+    ),
+}  # fmt: skip
+ODD |= {
+    f"a constant {value} of {rows} rows": (
+        pd.DataFrame({"a": [value] * rows}),
+        [expect("column_values_to_not_be_outliers", column="a", method="std", multiplier=m)
+         for m in (1.5, 3)]
+        + [expect("column_stdev_to_be_between", column="a", max_value=0),
+           expect("column_value_z_scores_to_be_less_than", column="a", threshold=0.5,
+                  double_sided=True)],
+    )
+    for value, rows in ((0.1, 100), (0.3, 7), (1.1, 33), (123456.789, 33), (19.99, 1000))
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("form", ["SUMMARY", "COMPLETE"])
+def test_odd_tables_are_judged_as_by_great_expectations(name: str, form: str) -> None:
+    """What random tables do not hold."""
+    frame, expectations = ODD[name]
+    asked: Any = form
+    if "other case" in name:
+        asked = {"result_format": form, "unexpected_index_column_names": ["T"]}
+    assert {item.verdict for item in compare(frame, expectations, asked)} <= {"exact", "close"}
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["a == a.iloc[0]", "a > a[3]", "a < a.size - 30", "a.isin(a[:2])", "a == 3 or a.size == 40",
+     "ilevel_0 > 20", "a > a.mean()", "a.isin([3, 5, 39]) and not a == 5", "`a` > 7", "a % 2 == 0"],
+)  # fmt: skip
+def test_conditions_on_more_than_a_row_see_the_whole_column(
+    condition: str, monkeypatch: Any
+) -> None:
+    """A condition is decided by chunk only if nothing in it looks beyond the row."""
+    monkeypatch.setattr(tables, "CHUNK_ROWS", 16)
+    kwargs = BETWEEN["kwargs"] | {"row_condition": condition, "condition_parser": "pandas"}
+    found = list(compare(A40, [BETWEEN | {"kwargs": kwargs}], "SUMMARY"))
+    assert {item.verdict for item in found} == {"exact"}
+
+
+def test_more_can_be_asked_of_a_batch_later(switched: None) -> None:
+    """A richer format after a poorer one gets all that it names."""
+    context = make_context()
+    asset = context.data_sources.add_pandas("rows").add_dataframe_asset("rows")
+    frame = pd.DataFrame({"a": range(300)})
+    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
+    validator = context.get_validator(batch_list=[batch])
+    asked = {"column": "a", "min_value": 1, "max_value": 2}
+    validator.expect_column_values_to_be_between(**asked, result_format="BASIC")
+    found = validator.expect_column_values_to_be_between(**asked, result_format="COMPLETE").result
+    assert len(found["unexpected_list"]) == 200
+    assert len(found["unexpected_index_list"]) == 298
+
+
+def test_folders_are_read_as_pandas_reads_them(tmp_path: Path) -> None:
+    """Hidden files are none; Hive's folders are columns; a file's own labels are kept."""
+    for name in ("a.parquet", "b.parquet", "b/z.parquet", "_temporary/x.parquet", ".y.parquet"):
+        (tmp_path / "plain" / name).parent.mkdir(exist_ok=True, parents=True)
+        pd.DataFrame({"a": [len(name)] * 3}).to_parquet(tmp_path / "plain" / name)
+    for kind in ("u", "v"):
+        (tmp_path / "hive" / f"kind={kind}").mkdir(parents=True)
+        pd.DataFrame({"a": [1, 2]}).to_parquet(tmp_path / "hive" / f"kind={kind}" / "a.parquet")
+    A40[5::2].to_parquet(tmp_path / "labelled.parquet")
+    expectations = [
+        BETWEEN,
+        expect("column_values_to_be_increasing", column="a"),
+        expect("table_column_count_to_equal", value=2),
+    ]
+    for name in ("plain", "hive", "labelled.parquet"):
+        frame = pd.read_parquet(tmp_path / name)
+        found = list(compare(frame, expectations, "COMPLETE", tmp_path / name))
+        assert {item.verdict for item in found} == {"exact"}, name
