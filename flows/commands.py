@@ -210,7 +210,7 @@ def deploy(options: argparse.Namespace) -> int:
     home = find_home()
     for name in options.names:
         find_store(name)
-    from flows.deploying import deploy, list_datasets
+    from flows.deploying import deploy, list_datasets, tell_deployed
 
     names = options.names or list_datasets(home)
     if not names:
@@ -220,10 +220,7 @@ def deploy(options: argparse.Namespace) -> int:
         )  # fmt: skip
     print(f"assay deploy {' '.join(names)}", flush=True)
     done, problems = deploy(home, names, pool=options.pool)
-    for item in done:
-        print("\n".join(item.lines))
-    for problem in problems:
-        print(f"  ! not deployed: {problem}")
+    tell_deployed(done, problems)
     if done:
         from flows.prefect_server import find_prefect
 

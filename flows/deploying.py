@@ -149,6 +149,14 @@ def _deploy_one(config: DatasetConfig, home: Path, pool: str, env: dict[str, str
     )
 
 
+def tell_deployed(done: list[Deployed], problems: list[AssayError]) -> None:
+    """Print what was registered and what was not."""
+    for item in done:
+        print("\n".join(item.lines), flush=True)
+    for problem in problems:
+        print(f"  ! not deployed: {problem}", flush=True)
+
+
 def _find_unset(config: DatasetConfig) -> tuple[str, ...]:
     named = SECRET.findall(f"{config.source} {config.notifications.webhook}")
     return tuple(name for name in named if not (os.environ.get(name) or find_secret(name)))

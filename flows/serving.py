@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from flows.artifacts import REPORTS_URL
-from flows.deploying import POOL, deploy, list_datasets
+from flows.deploying import POOL, deploy, list_datasets, tell_deployed
 from flows.prefect_server import find_prefect, probe
 from flows.watching import tell_death
 from pipeline.disk import explaining, make_directory
@@ -89,7 +89,7 @@ def serve(home: Path, port: int) -> int:
             {name: env[name] for name in env if name.startswith(("PREFECT_", "ASSAY_"))}
         )
         datasets = list_datasets(home)
-        _deploy(home, datasets, reports_url)
+        tell_deployed(*deploy(home, datasets, reports_url=reports_url))
         command = ["worker", "start", "--pool", POOL, "--type", "process", "--name", "assay"]
         worker = stack.enter_context(_child(command, env, logs / "worker.log"))
         print(
@@ -102,14 +102,6 @@ def serve(home: Path, port: int) -> int:
             flush=True,
         )
         return _wait({"server": server, "worker": worker}, logs, home, reports_url)
-
-
-def _deploy(home: Path, datasets: list[str], reports_url: str) -> None:
-    done, problems = deploy(home, datasets, reports_url=reports_url)
-    for item in done:
-        print("\n".join(item.lines), flush=True)
-    for problem in problems:
-        print(f"  ! not deployed: {problem}", flush=True)
 
 
 def _find_stamps(home: Path) -> dict[str, int]:
@@ -234,7 +226,7 @@ def _wait(
         changed = [name for name, stamp in found.items() if stamps.get(name) != stamp]
         if changed:
             stamps = found
-            _deploy(home, changed, reports_url)
+            tell_deployed(*deploy(home, changed, reports_url=reports_url))
     print("\nStopping: a run at work is ended; the next one goes on from its finished stages.")
     return 0
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import polars as pl
 
 from pipeline.validation.conditions import Where
@@ -203,12 +202,3 @@ def count_beyond(
         f"{name_block('beyond', column, where)}|{low!r}|{high!r}|{strict}", reads(column, where),
         (inside.sum(),), lambda parts: sum(int(part[0]) for part in parts),
     )  # fmt: skip
-
-
-def to_pandas(values: pl.Series, column: Column) -> pd.Series[Any]:
-    """Give values that were gathered as pandas would hold them."""
-    if column.kind == "text":
-        text: pd.Series[Any] = pd.Series(values.to_arrow(), dtype=column.dtype, name=column.name)
-        return text
-    series: pd.Series[Any] = pd.Series(values.to_numpy(), name=column.name).astype(column.dtype)
-    return series

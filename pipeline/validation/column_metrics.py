@@ -26,43 +26,33 @@ from pipeline.validation.planning import NUMBERS, Plan
 from pipeline.validation.scan import Block, Scan
 from pipeline.validation.selection import Quantiles
 from pipeline.validation.stock import StockError, compute
-from pipeline.validation.table import Column
+from pipeline.validation.table import Column, to_pandas
 
 Args = Mapping[str, Any]
+Planner = Callable[[Column, Where | None, Args, Scan], Plan | None]
+COUNTED = (*NUMBERS, "bool", "text")  # whose distinct values Polars finds as pandas does
+KNOWN = (*COUNTED, "time")
 
 
 def _of(block: Block, scan: Scan, value: Callable[[Any], Any]) -> Plan:
     return Plan(lambda: value(scan.found[block.key]), [block])
 
 
-def _plan_mean(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
-    if column.kind not in NUMBERS:
-        return None
-    return _of(blocks.moments(column, where), scan, lambda found: found.mean)
+def _plan_block(
+    make: Callable[[Column, Where | None], Block],
+    value: Callable[[Any], Any],
+    kinds: tuple[str, ...] = NUMBERS,
+) -> Planner:
+    """Make the planner of a metric that is told by one block, for columns of some kinds."""
+
+    def plan_block(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
+        return _of(make(column, where), scan, value) if column.kind in kinds else None
+
+    return plan_block
 
 
-def _plan_deviation(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
-    if column.kind not in NUMBERS:
-        return None
-    return _of(blocks.moments(column, where), scan, lambda found: found.deviation)
-
-
-def _plan_sum(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
-    if column.kind not in NUMBERS:
-        return None
-    return _of(blocks.total(column, where), scan, lambda found: found)
-
-
-def _plan_extreme(
-    at: int,
-) -> Callable[[Column, Where | None, Args, Scan], Plan | None]:
-    def plan_extreme(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
-        if column.kind not in NUMBERS:
-            return None
-        block = blocks.extremes(column, where)
-        return _of(block, scan, lambda found: math.nan if found[at] is None else found[at])
-
-    return plan_extreme
+def _or_nan(value: Any) -> Any:
+    return math.nan if value is None else value
 
 
 def _plan_median(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
@@ -114,17 +104,11 @@ def plan_outlier_statistics(
         return Plan(estimate, [wanted.first], wanted.ask)
 
     def quartiles(found: pl.Series) -> OutlierStatistics:
-        series = blocks.to_pandas(found, column)
+        series = to_pandas(found, column)
         low, high = _to_float(series.quantile(0.25)), _to_float(series.quantile(0.75))
         return OutlierStatistics(low, high, _spread_between(low, high))
 
     return _of(blocks.gather(column, where), scan, quartiles)
-
-
-def _plan_present(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
-    if column.kind == "other":
-        return None
-    return _of(blocks.count_values(column, where), scan, lambda found: found)
 
 
 def _plan_proportion(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
@@ -133,14 +117,6 @@ def _plan_proportion(column: Column, where: Where | None, kwargs: Args, scan: Sc
     rows, there = blocks.count_rows(where), blocks.count_values(column, where)
     found = scan.found
     return Plan(lambda: found[there.key] / found[rows.key] if found[rows.key] else 0, [rows, there])
-
-
-def _plan_distinct_count(
-    column: Column, where: Where | None, kwargs: Args, scan: Scan
-) -> Plan | None:
-    if column.kind in ("other", "time"):
-        return None
-    return _of(blocks.distinct(column, where), scan, len)
 
 
 def _plan_unique_proportion(
@@ -156,9 +132,7 @@ def _plan_unique_proportion(
     )
 
 
-def _plan_of_distinct(
-    name: str,
-) -> Callable[[Column, Where | None, Args, Scan], Plan | None]:
+def _plan_of_distinct(name: str) -> Planner:
     """Let pandas compute a metric that depends on the distinct values alone."""
 
     def plan_of_distinct(
@@ -169,7 +143,7 @@ def _plan_of_distinct(
         block = blocks.distinct(column, where)
 
         def value(found: pl.Series) -> Any:
-            frame = blocks.to_pandas(found, column).to_frame()
+            frame = to_pandas(found, column).to_frame()
             asked = MetricConfiguration(name, {"column": column.name}, dict(kwargs))
             answer = compute(frame, [asked])[0]
             if isinstance(answer, StockError):
@@ -191,7 +165,7 @@ def _plan_distinct_values(
     found = scan.found
 
     def value() -> set[Any]:
-        values = set(blocks.to_pandas(found[different.key], column).unique())
+        values = set(to_pandas(found[different.key], column).unique())
         return values | {np.nan} if found[there.key] < found[rows.key] else values
 
     return Plan(value, [rows, there, different])
@@ -206,7 +180,7 @@ def _plan_value_counts(
         return None
 
     def value(found: pl.DataFrame) -> pd.Series[Any]:
-        index = pd.Index(blocks.to_pandas(found["value"], column), name="value")
+        index = pd.Index(to_pandas(found["value"], column), name="value")
         counts = pd.Series(found["n"].to_numpy().astype(np.int64), index=index, name="count")
         return counts.sort_index()
 
@@ -219,7 +193,7 @@ def _plan_mode(column: Column, where: Where | None, kwargs: Args, scan: Scan) ->
 
     def value(found: pl.DataFrame) -> list[Any]:
         top = found.filter(pl.col("n") == pl.col("n").max())["value"].sort()
-        return list(blocks.to_pandas(top, column).values)
+        return list(to_pandas(top, column).values)
 
     return _of(blocks.value_counts(column, where), scan, value)
 
@@ -257,10 +231,10 @@ def _plan_partition(column: Column, where: Where | None, kwargs: Args, scan: Sca
     values = blocks.gather(column, where)
 
     def value() -> Any:
-        low, high = (math.nan if end is None else end for end in scan.found[ends.key])
+        low, high = (_or_nan(end) for end in scan.found[ends.key])
         found: dict[str, Any] = {"column.min": low, "column.max": high}
         if bins == "auto":
-            series = blocks.to_pandas(scan.found[values.key], column)
+            series = to_pandas(scan.found[values.key], column)
             quantiles = series.quantile([0.0, 0.25, 0.75, 1.0], interpolation="nearest")
             found["column.quantile_values"] = quantiles.tolist()
             found["column_values.nonnull.count"] = scan.found[there.key]
@@ -269,20 +243,20 @@ def _plan_partition(column: Column, where: Where | None, kwargs: Args, scan: Sca
     return Plan(value, [ends, there, *([values] if bins == "auto" else [])])
 
 
-COLUMN: dict[str, Callable[[Column, Where | None, Args, Scan], Plan | None]] = {
-    "column.mean": _plan_mean,
-    "column.standard_deviation": _plan_deviation,
-    "column.sum": _plan_sum,
-    "column.min": _plan_extreme(0),
-    "column.max": _plan_extreme(1),
+COLUMN: dict[str, Planner] = {
+    "column.mean": _plan_block(blocks.moments, lambda found: found.mean),
+    "column.standard_deviation": _plan_block(blocks.moments, lambda found: found.deviation),
+    "column.sum": _plan_block(blocks.total, lambda found: found),
+    "column.min": _plan_block(blocks.extremes, lambda found: _or_nan(found[0])),
+    "column.max": _plan_block(blocks.extremes, lambda found: _or_nan(found[1])),
     "column.median": _plan_median,
     "column.quantile_values": _plan_quantiles,
     "column.outlier_statistics": plan_outlier_statistics,
-    "column.non_null_count": _plan_present,
-    "column_values.nonnull.count": _plan_present,
+    "column.non_null_count": _plan_block(blocks.count_values, lambda found: found, KNOWN),
+    "column_values.nonnull.count": _plan_block(blocks.count_values, lambda found: found, KNOWN),
     "column.non_null_proportion": _plan_proportion,
     "column.distinct_values": _plan_distinct_values,
-    "column.distinct_values.count": _plan_distinct_count,
+    "column.distinct_values.count": _plan_block(blocks.distinct, len, COUNTED),
     "column.distinct_values.not_in_set": _plan_of_distinct("column.distinct_values.not_in_set"),
     "column.distinct_values.not_in_set.count": _plan_of_distinct(
         "column.distinct_values.not_in_set.count"

@@ -27,7 +27,7 @@ from great_expectations.validator.exception_info import ExceptionInfo
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
 from pipeline.validation.metrics import plan
-from pipeline.validation.planning import Plan, read_domain
+from pipeline.validation.planning import Plan, find_index_columns, read_domain
 from pipeline.validation.scan import Scan
 from pipeline.validation.states import States
 from pipeline.validation.stock import StockError, compute
@@ -232,8 +232,7 @@ def _leave_to_pandas(table: Table, metrics: Mapping[Any, MetricConfiguration]) -
         if form.get("include_unexpected_rows") or not (names or domain.where):
             names = set(table.columns)
         names |= set(domain.where.columns) if domain.where else set()
-        folded = {str(name).casefold() for name in form.get("unexpected_index_column_names") or []}
-        names |= {name for name in table.columns if name.casefold() in folded}
+        names |= find_index_columns(form, table)
         groups[tuple(name for name in table.columns if name in names)].append(key)
     for wanted, keys in groups.items():
         values = compute(table.load_whole(wanted), [metrics[key] for key in keys])

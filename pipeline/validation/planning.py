@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,3 +71,9 @@ def read_domain(configuration: MetricConfiguration, table: Table) -> Domain:
         names = list(kwargs.get("column_list") or [])
     columns = tuple(table.columns[name] for name in names)
     return Domain(kwargs, columns, find_where(kwargs, table))
+
+
+def find_index_columns(form: Mapping[str, Any], table: Table) -> set[str]:
+    """Find the columns that a result format names rows by, in whatever case it writes them."""
+    folded = {str(name).casefold() for name in form.get("unexpected_index_column_names") or []}
+    return {name for name in table.columns if name.casefold() in folded}

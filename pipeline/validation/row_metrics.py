@@ -11,7 +11,7 @@ from great_expectations.expectations.metrics.util import compute_unexpected_pand
 
 from pipeline.validation import blocks, unexpected
 from pipeline.validation.column_metrics import plan_outlier_statistics
-from pipeline.validation.planning import NUMBERS, Domain, Plan
+from pipeline.validation.planning import NUMBERS, Domain, Plan, find_index_columns
 from pipeline.validation.scan import Block, Rows, Scan
 from pipeline.validation.stock import ROWWISE, judge_chunk
 from pipeline.validation.table import Column, Table
@@ -65,9 +65,8 @@ def _wish(rows: Rows, suffix: str, form: Mapping[str, Any], domain: Domain, tabl
         rows.wanted = MAX_RECORDS if complete else min(partial, MAX_RECORDS)
         rows.shown = set(table.columns)
     elif suffix == "unexpected_index_list":
-        named = form.get("unexpected_index_column_names") or []
-        folded = {str(name).casefold() for name in named}
-        rows.shown = names | {name for name in table.columns if name.casefold() in folded}
+        named = form.get("unexpected_index_column_names")
+        rows.shown = names | find_index_columns(form, table)
         rows.wanted = None if complete and (named or not _is_plain(table)) else partial
         rows.labels_wanted = complete
     elif suffix == "unexpected_index_query":

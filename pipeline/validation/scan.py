@@ -20,7 +20,7 @@ import polars as pl
 from pipeline.hashing import hash_key
 from pipeline.validation.conditions import Where
 from pipeline.validation.stock import StockError
-from pipeline.validation.table import Table, cast_frame
+from pipeline.validation.table import Table, cast_frame, to_pandas
 
 if TYPE_CHECKING:
     from pipeline.validation.states import States
@@ -212,7 +212,7 @@ class Scan:
         new_blocks = [block for block in blocks if names[block.key] not in known]
         # What depends on other partitions, or is large, is no state.
         stateless = [rows for rows in tasks if not self._can_keep(rows)]
-        apart = [rows for rows in tasks if not any(rows is one for one in stateless)]
+        apart = [rows for rows in tasks if self._can_keep(rows)]
         new_rows = {
             rows.key: replace(rows, frames=[], count=0, considered=0)
             for rows in apart
@@ -348,7 +348,8 @@ class _Chunk:
                 whole = self.columns[name]
                 part[name] = whole if places is None else whole.iloc[places]
             else:
-                part[name] = self._convert(name, places, index)
+                values = self.data[name] if places is None else self.data[name].gather(places)
+                part[name] = to_pandas(values, self.table.columns[name], index)
                 if places is None:
                     self.columns[name] = part[name]
         return pd.DataFrame(part, index=index)
@@ -360,19 +361,6 @@ class _Chunk:
         else:
             index = pd.RangeIndex(start, stop)
         return index if places is None else index.take(places)
-
-    def _convert(
-        self, name: str, places: np.ndarray[Any, Any] | None, index: pd.Index[Any]
-    ) -> pd.Series[Any]:
-        values = self.data[name]
-        if places is not None:
-            values = values.gather(places)
-        column = self.table.columns[name]
-        if column.kind == "text":
-            text: pd.Series[Any] = pd.Series(values.to_arrow(), index=index, dtype=column.dtype)
-            return text
-        series: pd.Series[Any] = pd.Series(values.to_numpy(), index=index).astype(column.dtype)
-        return series
 
 
 def _concat(frames: list[pd.DataFrame]) -> pd.DataFrame:

@@ -248,6 +248,17 @@ def _make_column(name: str, dtype: Any, has_nulls: bool) -> Column:
     return Column(name, dtype, _find_kind(name, dtype))
 
 
+def to_pandas(
+    values: pl.Series, column: Column, index: pd.Index[Any] | None = None
+) -> pd.Series[Any]:
+    """Give values of a column as pandas would hold them."""
+    if column.kind == "text":
+        text: pd.Series[Any] = pd.Series(values.to_arrow(), index, column.dtype, column.name)
+        return text
+    series: pd.Series[Any] = pd.Series(values.to_numpy(), index, name=column.name)
+    return series.astype(column.dtype)
+
+
 def cast_frame(frame: pd.DataFrame, columns: dict[str, Column]) -> pd.DataFrame:
     """Give a part of a table the dtypes of the whole; a part's categories are its own."""
     dtypes = {name: columns[name].dtype for name in frame.columns}

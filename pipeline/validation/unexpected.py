@@ -34,7 +34,12 @@ def _not_between(column: Column, kwargs: Mapping[str, Any]) -> pl.Expr | None:
         return None
     if not bounds or (len(bounds) == 2 and low > high):  # type: ignore[operator]  # two numbers
         return None
-    value = pl.col(column.name)
+    return _outside(pl.col(column.name), kwargs)
+
+
+def _outside(value: pl.Expr, kwargs: Mapping[str, Any]) -> pl.Expr:
+    """Write that a value is beyond the bounds that are given."""
+    low, high = kwargs.get("min_value"), kwargs.get("max_value")
     inside = []
     if low is not None:
         inside.append(value > low if kwargs.get("strict_min") else value >= low)
@@ -69,13 +74,7 @@ def _length_outside(column: Column, kwargs: Mapping[str, Any]) -> pl.Expr | None
     bounds = [bound for bound in (low, high) if bound is not None]
     if column.kind != "text" or not bounds or not all(_is_number(bound) for bound in bounds):
         return None
-    length = pl.col(column.name).str.len_chars().cast(pl.Float64)
-    inside = []
-    if low is not None:
-        inside.append(length > low if kwargs.get("strict_min") else length >= low)
-    if high is not None:
-        inside.append(length < high if kwargs.get("strict_max") else length <= high)
-    return ~pl.all_horizontal(inside)
+    return _outside(pl.col(column.name).str.len_chars().cast(pl.Float64), kwargs)
 
 
 def _is_number(value: Any) -> bool:
