@@ -29,11 +29,6 @@ class Flip:
     found: bool = False
 
 
-def can_verify(project: Project) -> bool:
-    """Tell whether the command `assay verify` is there."""
-    return "verify" in re.findall(r"\w+", project.call("--help")[1].partition("exit codes")[0])
-
-
 def flip_all(
     folder: Path, log: Log, rounds: int, seed: int, minutes: float, template: Path | None = None
 ) -> list[Flip]:
