@@ -191,8 +191,8 @@ def _run_states(place: Path, form: str) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     from pipeline.validation import validate
+    from pipeline.validation.opening import make_table
     from pipeline.validation.states import States
-    from pipeline.validation.table import make_table
     from pipeline.validation.validating import validate_all
 
     folder, states = place / "100 partitions", place / "states"
@@ -203,8 +203,8 @@ def _run_states(place: Path, form: str) -> None:
         started = time.perf_counter()
         known = States(kept)
         table = make_table(source, identify=known.identify)
-        known.keep_stamps()
         (found,) = validate_all(table, [suite], form, known)
+        known.tidy()
         read = len({chunk for chunk, _ in table.reads})
         return found, time.perf_counter() - started, read
 

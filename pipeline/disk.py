@@ -58,13 +58,13 @@ def disappear(path: Path) -> None:
     shutil.rmtree(going, ignore_errors=True)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a small text file in one piece, in place of an earlier one if there is one."""
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a small file in one piece, in place of an earlier one if there is one."""
     make_directory(path.parent)
     writer = f"{os.getpid()}-{threading.get_ident()}"
     temporary = path.with_name(f"{TEMPORARY}{path.name}-{writer}")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
         _fsync_file(temporary)
         os.replace(temporary, path)
     finally:

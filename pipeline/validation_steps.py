@@ -26,9 +26,9 @@ def validate(run: Run, when: When, rows: Address) -> Address:
         from pipeline.ingest import IngestFacts
         from pipeline.tables import list_parts
         from pipeline.validation.gate import split_applicable
+        from pipeline.validation.opening import make_table
         from pipeline.validation.running import run_suites
         from pipeline.validation.suites import read_suites
-        from pipeline.validation.table import make_table
 
         schema = run.address("ingest").facts(IngestFacts).schema
         suites = read_suites(run.store.suites, run.store.dataset)

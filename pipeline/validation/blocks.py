@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.validation.conditions import Where
-from pipeline.validation.scan import WHERE, Block
+from pipeline.validation.questions import WHERE, Block
 from pipeline.validation.table import Column
 
 

@@ -23,7 +23,8 @@ from great_expectations.validator.metric_configuration import MetricConfiguratio
 from pipeline.validation import blocks
 from pipeline.validation.conditions import Where, fits
 from pipeline.validation.planning import NUMBERS, Plan
-from pipeline.validation.scan import Block, Scan
+from pipeline.validation.questions import Block
+from pipeline.validation.scan import Scan
 from pipeline.validation.selection import Quantiles
 from pipeline.validation.stock import StockError, compute
 from pipeline.validation.table import Column, to_pandas

@@ -11,7 +11,7 @@ from great_expectations.expectations.metrics.util import get_dbms_compatible_met
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
 from pipeline.validation.conditions import Where, find_where
-from pipeline.validation.scan import Block
+from pipeline.validation.questions import Block
 from pipeline.validation.table import Column, Table
 
 NUMBERS = ("float", "int")

@@ -12,7 +12,8 @@ from great_expectations.expectations.metrics.util import compute_unexpected_pand
 from pipeline.validation import blocks, unexpected
 from pipeline.validation.column_metrics import plan_outlier_statistics
 from pipeline.validation.planning import NUMBERS, Domain, Plan, find_index_columns
-from pipeline.validation.scan import Block, Rows, Scan
+from pipeline.validation.questions import Block, Rows
+from pipeline.validation.scan import Scan
 from pipeline.validation.stock import ROWWISE, judge_chunk
 from pipeline.validation.table import Column, Table
 from pipeline.validation.tails import settle, tails

@@ -96,7 +96,8 @@ def run_suites(
     ConfigError
         If an expectation is unknown or its arguments are wrong.
     """
-    from pipeline.validation.table import Table, make_table
+    from pipeline.validation.opening import make_table
+    from pipeline.validation.table import Table
     from pipeline.validation.validating import validate_all
 
     built = [build_suite(name, suite) for name, suite in suites.items()]

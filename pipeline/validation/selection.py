@@ -19,7 +19,8 @@ import polars as pl
 
 from pipeline.validation.blocks import gather, name_block, reads, values_of
 from pipeline.validation.conditions import Where
-from pipeline.validation.scan import Block, Scan
+from pipeline.validation.questions import Block
+from pipeline.validation.scan import Scan
 from pipeline.validation.sketches import Sketch, sketch
 from pipeline.validation.table import Column
 

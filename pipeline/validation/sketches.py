@@ -10,6 +10,7 @@ storage", Theoretical Computer Science 12.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,62 +18,58 @@ import numpy as np
 
 from pipeline.validation.blocks import name_block, reads, values_of
 from pipeline.validation.conditions import Where
-from pipeline.validation.scan import Block
+from pipeline.validation.questions import Block
 from pipeline.validation.table import Column
 
-POINTS = 1025
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Some order statistics of a part, and their ranks."""
-
-    count: int
-    points: np.ndarray[Any, Any]
-    ranks: np.ndarray[Any, Any]
-
-    @property
-    def whole(self) -> bool:
-        """Whether these are all values."""
-        return len(self.points) == self.count
-
-    def count_up_to(self, value: Any) -> float:
-        """Estimate how many values are at most this one; exact where all are known."""
-        known = int(np.searchsorted(self.points, value, side="right"))
-        if known == 0:
-            return 0.0
-        if known == len(self.points):
-            return float(self.count)
-        least, most = self.ranks[known - 1] + 1, self.ranks[known]
-        return float(least if self.whole else (least + most) / 2)
+POINTS = 513
 
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """Order statistics of all parts."""
+    """Order statistics of all parts.
 
-    parts: tuple[Part, ...]
+    Attributes
+    ----------
+    count
+        How many values there are.
+    error
+        By what share of the values a rank may be off; 0 where all values are known.
+    points
+        The values that are known, in order.
+    reached
+        How many values are at most each of them, about.
+    """
 
-    @property
-    def count(self) -> int:
-        """How many values there are."""
-        return sum(part.count for part in self.parts)
-
-    @property
-    def error(self) -> float:
-        """By what share of the values a rank may be off; 0 where all values are known."""
-        gaps = sum(part.count / (len(part.points) - 1) for part in self.parts if not part.whole)
-        return gaps / self.count if self.count else 0.0
+    count: int
+    error: float
+    points: np.ndarray[Any, Any]
+    reached: np.ndarray[Any, Any]
 
     def find(self, rank: int) -> Any:
         """Give the value of a rank (0: the least); it may be off by ``error``."""
-        candidates = np.unique(np.concatenate([part.points for part in self.parts]))
-        low, high = 0, len(candidates) - 1
-        while low < high:
-            middle = (low + high) // 2
-            below = sum(part.count_up_to(candidates[middle]) for part in self.parts)
-            low, high = (low, middle) if below >= rank + 1 else (middle + 1, high)
-        return candidates[low].item()
+        return self.points[np.searchsorted(self.reached, rank + 1)].item()
+
+    def share_up_to(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Give the share of the values that are at most each of some values, about."""
+        reached = np.concatenate([[0.0], self.reached]) / max(1, self.count)
+        shares: np.ndarray[Any, Any] = reached[np.searchsorted(self.points, values, side="right")]
+        return shares
+
+
+def merge_sketches(parts: Sequence[tuple[int, np.ndarray[Any, Any]]]) -> Sketch:
+    """Put together how many values each part has, and its order statistics."""
+    steps, gaps = [], 0.0
+    for count, points in parts:
+        ranks = _choose_ranks(count)
+        above = np.append(ranks[1:], count)  # of the next that is known: between lies the truth
+        steps.append(np.diff((ranks + 1 + above) / 2, prepend=0.0))
+        gaps += count / (len(points) - 1) if len(points) < count else 0
+    whole = sum(count for count, _ in parts)
+    if not whole:
+        return Sketch(0, 0.0, np.empty(0), np.empty(0))
+    points = np.concatenate([points for _, points in parts])
+    order = np.argsort(points, kind="stable")
+    return Sketch(whole, gaps / whole, points[order], np.cumsum(np.concatenate(steps)[order]))
 
 
 def sketch(column: Column, where: Where | None) -> Block:
@@ -82,13 +79,9 @@ def sketch(column: Column, where: Where | None) -> Block:
         values = given[0].to_numpy()
         return len(values), values[_choose_ranks(len(values))]
 
-    def merge(parts: list[tuple[int, np.ndarray[Any, Any]]]) -> Sketch:
-        made = (Part(count, points, _choose_ranks(count)) for count, points in parts if count)
-        return Sketch(tuple(made))
-
     return Block(
         name_block("sketch", column, where), reads(column, where),
-        (values_of(column, where).drop_nulls().sort().implode(),), merge, shrink,
+        (values_of(column, where).drop_nulls().sort().implode(),), merge_sketches, shrink,
     )  # fmt: skip
 
 

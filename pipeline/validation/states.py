@@ -1,15 +1,18 @@
 """What each partition contributes to a suite's metrics: small, kept, never computed twice.
 
-A state is kept in a file of its own, named by the SHA-256 of the partition's content, as JSON whose
-arrays are Arrow in base64. States of other code or another version of Polars are not used.
+The states of a partition are one Arrow file, named by the SHA-256 of the partition's content: a row
+for each thing that was asked, its value as JSON, and the arrays in it as they lie in memory. They
+are decoded one by one as they are asked for. A checksum ends the file; what is damaged, or was made
+by other code or another version of Polars, is not used.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
+import hashlib
 import io
 import json
+import os
 import time
 from collections.abc import Mapping
 from functools import cache
@@ -19,6 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 
 from pipeline.disk import make_directory, write_whole
 from pipeline.hashing import hash_code, hash_file, hash_key, package_versions
@@ -27,15 +31,20 @@ from pipeline.validation.blocks import Moments
 
 STAMPS = "stamps.json"
 SETTLED = 2.0  # seconds
+UNUSED = 90 * 86_400.0  # seconds since a state was asked for
 MOST_STATES = 20_000  # of a partition: thresholds that were tried once are not kept for ever
+SUFFIX = ".arrow"
+SCHEMA = pa.schema(
+    [("key", pa.string()), ("value", pa.large_string()), ("arrays", pa.list_(pa.large_binary()))]
+)
 SCALARS = (str, bool, int, float, type(None))
 
 
 @cache
-def _find_maker() -> str:
+def _find_maker() -> bytes:
     """Name what makes states: this code, and the packages whose results they hold."""
     packages = package_versions("polars", "great-expectations")
-    return hash_key(hash_code("validation"), packages, table.CHUNK_ROWS)
+    return hash_key(hash_code("validation"), packages, table.CHUNK_ROWS).encode()
 
 
 class States:
@@ -45,6 +54,7 @@ class States:
         self.folder = folder
         make_directory(folder)
         self._changed = False
+        self._known: dict[str, Known] = {}
         self._stamps: dict[str, list[Any]] = {}
         with contextlib.suppress(OSError, ValueError):
             self._stamps = dict(json.loads((folder / STAMPS).read_text(encoding="utf-8")))
@@ -62,74 +72,136 @@ class States:
             self._changed = True
         return name
 
-    def keep_stamps(self) -> None:
-        """Write down what files looked like when they were hashed."""
+    def tidy(self) -> None:
+        """Write down what files looked like when they were hashed; delete what nobody asks for."""
         if self._changed:
             write_whole(self.folder / STAMPS, json.dumps(self._stamps))
             self._changed = False
+        for file in self.folder.glob(f"*{SUFFIX}"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - file.stat().st_mtime > UNUSED:
+                    file.unlink()
 
-    def load(self, partition: str) -> dict[str, Any]:
-        """Read what is known of a partition, by the key of what was asked."""
-        try:
-            kept = json.loads(self._place(partition).read_text(encoding="utf-8"))
-            if kept["maker"] != _find_maker():
-                return {}
-            return {key: _decode(value) for key, value in kept["states"].items()}
-        except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError):
-            return {}  # not there, or of no use: it is computed
+    def load(self, partition: str) -> Known:
+        """Open what is known of a partition, by the key of what was asked."""
+        if partition not in self._known:
+            self._known[partition] = Known(_read(self._place(partition)))
+        return self._known[partition]
 
-    def save(self, partition: str, states: Mapping[str, Any]) -> None:
-        """Write what is known of a partition: of very much, what came last."""
-        last = list(states.items())[-MOST_STATES:]
-        coded = {key: _encode(value) for key, value in last}
-        kept = {"maker": _find_maker(), "states": coded}
-        write_whole(self._place(partition), json.dumps(kept, separators=(",", ":")))
+    def save(self, partition: str, new: Mapping[str, Any]) -> None:
+        """Add to what is known of a partition; of very much, what came last is kept."""
+        coded: dict[str, list[Any]] = {"key": list(new), "value": [], "arrays": []}
+        for value in new.values():
+            arrays: list[bytes] = []
+            coded["value"].append(json.dumps(_encode(value, arrays), separators=(",", ":")))
+            coded["arrays"].append(arrays)
+        added = pa.Table.from_pydict(coded, SCHEMA)
+        before = self.load(partition).rows
+        rows = pa.concat_tables([before, added])
+        rows = rows.slice(max(0, rows.num_rows - MOST_STATES)).replace_schema_metadata(
+            {"maker": _find_maker()}
+        )
+        self._known[partition] = Known(rows)
+        sink = io.BytesIO()
+        with pa.ipc.new_file(sink, rows.schema) as writer:
+            writer.write_table(rows.combine_chunks())
+        content = sink.getvalue()
+        write_whole(self._place(partition), content + hashlib.sha256(content).digest())
 
     def size(self) -> int:
         """Tell how many bytes all states take."""
-        return sum(file.stat().st_size for file in self.folder.glob("*.json"))
+        return sum(file.stat().st_size for file in self.folder.glob(f"*{SUFFIX}"))
 
     def _place(self, partition: str) -> Path:
-        return self.folder / f"{partition}.json"
+        return self.folder / f"{partition}{SUFFIX}"
 
 
-def _encode(value: Any) -> Any:
+class Known:
+    """What is known of a partition; decoded when it is asked for."""
+
+    def __init__(self, rows: Any) -> None:
+        self.rows = rows
+        self._places = {key: place for place, key in enumerate(rows["key"].to_pylist())}
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._places
+
+    def __getitem__(self, key: str) -> Any:
+        place = self._places[key]
+        arrays = self.rows["arrays"][place].as_py()
+        return _decode(json.loads(self.rows["value"][place].as_py()), arrays)
+
+
+def _read(file: Path) -> Any:
+    """Read a file of states; none where it is not there, damaged, or made by other code."""
+    with contextlib.suppress(OSError, pa.ArrowInvalid):
+        content = file.read_bytes()
+        size = len(content) - hashlib.sha256().digest_size
+        if hashlib.sha256(content[:size]).digest() == content[size:]:
+            rows = pa.ipc.open_file(pa.py_buffer(content[:size])).read_all()
+            if rows.schema.equals(SCHEMA) and rows.schema.metadata[b"maker"] == _find_maker():
+                os.utime(file)  # it is in use
+                return rows
+    return SCHEMA.empty_table()
+
+
+def _encode(value: Any, arrays: list[bytes]) -> Any:
+    """Write a value as JSON that tells of arrays by their places."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, SCALARS):
         return value
     if isinstance(value, list | tuple):
-        return [_encode(item) for item in value]
+        return [_encode(item, arrays) for item in value]
     if isinstance(value, Moments):
         return {"moments": [value.count, value.mean, value.squares]}
-    if isinstance(value, np.ndarray):
-        return {"array": _pack(pl.DataFrame({"": value}))}
-    if isinstance(value, pl.Series):
-        return {"series": _pack(value.to_frame())}
-    if isinstance(value, pl.DataFrame):
-        return {"rows": _pack(value)}
-    if isinstance(value, pd.DataFrame):
-        index = pl.Series(" ", value.index.to_numpy())
-        columns = [pl.from_pandas(value[name]).alias(name) for name in value.columns]
-        return {"rows": _pack(pl.DataFrame([index, *columns]))}
-    raise TypeError(f"{type(value).__name__} is no state")
+    if isinstance(value, bytes):
+        kind: Any = ("bytes", value)
+    elif isinstance(value, np.ndarray):
+        kind = (value.dtype.str, value.tobytes())
+    elif isinstance(value, pl.Series):
+        kind = ("series", _write(value.to_frame()))
+    elif isinstance(value, pl.DataFrame):
+        kind = ("rows", _write(value))
+    else:
+        raise TypeError(f"{type(value).__name__} is no state")
+    arrays.append(kind[1])
+    return {kind[0]: len(arrays) - 1}
 
 
-def _decode(value: Any) -> Any:
+def _decode(value: Any, arrays: list[bytes]) -> Any:
     if isinstance(value, list):
-        return tuple(_decode(item) for item in value)
+        return tuple(_decode(item, arrays) for item in value)
     if not isinstance(value, dict):
         return value
     ((kind, inner),) = value.items()
     if kind == "moments":
         return Moments(*inner)
-    frame = pl.read_ipc(io.BytesIO(base64.b64decode(inner)))
-    if kind == "array":
-        return frame.to_series().to_numpy()
-    return frame.to_series() if kind == "series" else frame
+    content = arrays[inner]
+    if kind == "bytes":
+        return content
+    if kind in ("series", "rows"):
+        frame = pl.read_ipc_stream(io.BytesIO(content))
+        return frame.to_series() if kind == "series" else frame
+    return np.frombuffer(content, kind)
 
 
-def _pack(frame: pl.DataFrame) -> str:
+def pack(frame: pd.DataFrame, start: int) -> bytes:
+    """Pack rows of a partition, whose first row has a place of its own in the whole table."""
+    index = pl.Series(" ", frame.index.to_numpy() - start)
+    columns = [pl.from_pandas(frame[name]).alias(name) for name in frame.columns]
+    return _write(pl.DataFrame([index, *columns]))
+
+
+def unpack(packed: bytes, start: int) -> pd.DataFrame:
+    """Undo ``pack``."""
+    rows = pl.read_ipc_stream(io.BytesIO(packed))
+    frame = rows.drop(" ").to_pandas()
+    frame.index = pd.Index(rows[" "].to_numpy() + start)
+    return frame
+
+
+def _write(frame: pl.DataFrame) -> bytes:
     sink = io.BytesIO()
-    frame.write_ipc(sink, compression="zstd")
-    return base64.b64encode(sink.getvalue()).decode("ascii")
+    frame.write_ipc_stream(sink)
+    return sink.getvalue()

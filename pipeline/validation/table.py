@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -98,67 +96,6 @@ class Table:
         return frame
 
 
-Source = Path | str | Sequence[Path] | pl.LazyFrame | pl.DataFrame | pd.DataFrame
-
-
-def make_table(
-    source: Source,
-    columns: Sequence[str] | None = None,
-    *,
-    identify: Callable[[Path], str] | None = None,
-) -> Table:
-    """Make a table of a Parquet file, a folder or list of them, a Polars or a pandas frame.
-
-    Parameters
-    ----------
-    columns
-        The columns that it is to have; left out: all.
-    identify
-        Names the content of a Parquet file, each of which is then a partition.
-
-    Raises
-    ------
-    TypeError
-        If it is none of these.
-    OSError, ValueError
-        If a file can't be read.
-    """
-    if isinstance(source, pd.DataFrame):
-        return _from_pandas(source if columns is None else source[list(columns)])
-    if isinstance(source, pl.DataFrame):
-        source = source.lazy()
-    if isinstance(source, pl.LazyFrame):
-        return _from_lazy(source if columns is None else source.select(columns))
-    if isinstance(source, str) and "://" in source:  # in object storage
-        return make_table(pl.scan_parquet(source), columns)
-    if isinstance(source, str | Path):
-        if any("=" in file.parent.name for file in Path(source).glob("*/*")):  # Hive's partitions
-            return make_table(pd.read_parquet(source), columns)
-        return _from_parquet(_list_files(Path(source)), columns, identify)
-    if isinstance(source, Sequence):
-        return _from_parquet([str(file) for file in source], columns, identify)
-    raise TypeError(f"{type(source).__name__} is no table: give a path, a LazyFrame or a DataFrame")
-
-
-def _cut(rows: int, steps: Iterable[int] = ()) -> list[tuple[int, int]]:
-    """Cut rows into chunks that end where row groups end, if they are small enough."""
-    bounds: list[tuple[int, int]] = []
-    start = end = 0
-    for step in steps:
-        if end > start and end + step - start > CHUNK_ROWS:
-            bounds.append((start, end))
-            start = end
-        end += step
-        while end - start > 2 * CHUNK_ROWS:
-            bounds.append((start, start + CHUNK_ROWS))
-            start += CHUNK_ROWS
-    if end < rows:
-        bounds += [(at, min(at + CHUNK_ROWS, rows)) for at in range(end, rows, CHUNK_ROWS)]
-    elif end > start or not bounds:
-        bounds.append((start, end))
-    return bounds
-
-
 def _find_kind(name: str, dtype: Any) -> Kind:
     """Tell how Polars may compute with a column of pandas so that pandas' results come out."""
     if name.startswith(("^", "*", " ", "where ")):  # to Polars a pattern, or to us a note
@@ -177,7 +114,27 @@ def _find_kind(name: str, dtype: Any) -> Kind:
     return "other"
 
 
-def _from_pandas(frame: pd.DataFrame) -> Table:
+def cut(rows: int, steps: Iterable[int] = ()) -> list[tuple[int, int]]:
+    """Cut rows into chunks that end where row groups end, if they are small enough."""
+    bounds: list[tuple[int, int]] = []
+    start = end = 0
+    for step in steps:
+        if end > start and end + step - start > CHUNK_ROWS:
+            bounds.append((start, end))
+            start = end
+        end += step
+        while end - start > 2 * CHUNK_ROWS:
+            bounds.append((start, start + CHUNK_ROWS))
+            start += CHUNK_ROWS
+    if end < rows:
+        bounds += [(at, min(at + CHUNK_ROWS, rows)) for at in range(end, rows, CHUNK_ROWS)]
+    elif end > start or not bounds:
+        bounds.append((start, end))
+    return bounds
+
+
+def from_pandas(frame: pd.DataFrame) -> Table:
+    """Take a pandas frame as it is."""
     names = list(frame.columns)
     plain = len(set(names)) == len(names) and all(type(name) is str for name in names)
     columns = {
@@ -196,7 +153,7 @@ def _from_pandas(frame: pd.DataFrame) -> Table:
         return frame[list(wanted)].iloc[start:stop].copy(deep=False)
 
     index = None if ranged else frame.index
-    bounds = _cut(len(frame))
+    bounds = cut(len(frame))
     return Table(columns, len(frame), bounds, read, read_pandas, index, frame, plain=plain)
 
 
@@ -211,34 +168,7 @@ def _to_polars(series: pd.Series[Any], kind: Kind) -> pl.Series:
     return pl.from_pandas(series)
 
 
-def _from_lazy(frame: pl.LazyFrame) -> Table:
-    """Take a lazy frame as pandas would: ``frame.collect().to_pandas()``."""
-    schema = frame.collect_schema()
-    whole = [n for n, dtype in schema.items() if dtype.is_integer() or dtype == pl.Boolean]
-    facts = frame.select(pl.len().alias("rows"), pl.col(whole).null_count().name.prefix("null "))
-    counts = facts.collect(engine="streaming").row(0, named=True)
-    types = frame.head(0).collect().to_pandas().dtypes
-    columns = {}
-    for name in schema.names():
-        nulls = counts.get(f"null {name}", 0)
-        columns[name] = _make_column(name, types[name], bool(nulls))
-    rows = int(counts["rows"])
-
-    def read(start: int, stop: int, wanted: Sequence[str]) -> pl.DataFrame:
-        part = frame.select(wanted) if (start, stop) == (0, rows) else frame.select(wanted).slice(
-            start, stop - start
-        )  # fmt: skip
-        return _normalise(part, columns).collect()
-
-    def read_pandas(start: int, stop: int, wanted: Sequence[str]) -> pd.DataFrame:
-        return cast_frame(
-            frame.select(wanted).slice(start, stop - start).collect().to_pandas(), columns
-        )
-
-    return Table(columns, rows, [(0, rows)], read, read_pandas)
-
-
-def _make_column(name: str, dtype: Any, has_nulls: bool) -> Column:
+def make_column(name: str, dtype: Any, has_nulls: bool) -> Column:
     """Give a column the dtype that pandas would give it, now that its missing values are known."""
     if has_nulls and isinstance(dtype, np.dtype):
         if dtype.kind in "iu":
@@ -267,7 +197,8 @@ def cast_frame(frame: pd.DataFrame, columns: dict[str, Column]) -> pd.DataFrame:
     )
 
 
-def _normalise(frame: pl.LazyFrame, columns: dict[str, Column]) -> pl.LazyFrame:
+def normalise(frame: pl.LazyFrame, columns: dict[str, Column]) -> pl.LazyFrame:
+    """Give what Polars read the few types that it computes with here."""
     casts = []
     for name in frame.collect_schema().names():
         kind = columns[name].kind
@@ -276,139 +207,3 @@ def _normalise(frame: pl.LazyFrame, columns: dict[str, Column]) -> pl.LazyFrame:
         if kind == "float":
             casts[-1] = casts[-1].fill_nan(None)
     return frame.with_columns(casts)
-
-
-def _from_parquet(
-    files: list[str], wanted: Sequence[str] | None, identify: Callable[[Path], str] | None
-) -> Table:
-    """Take Parquet files as pandas would."""
-    import pyarrow.parquet as pq
-
-    if not files:
-        raise ValueError("0 Parquet files are given")
-    metas = [pq.read_metadata(file) for file in files]
-    types = _read_types(files[0], alone=len(files) == 1)
-    schema = metas[0].schema.to_arrow_schema()
-    if types is None or any(not m.schema.to_arrow_schema().equals(schema) for m in metas[1:]):
-        whole = pd.concat([pd.read_parquet(file) for file in files], ignore_index=types is not None)
-        return _from_pandas(whole if wanted is None else whole[list(wanted)])
-    types = types if wanted is None else {name: types[name] for name in wanted}
-    nulls = _count_nulls(metas, files, types)
-    columns = {name: _make_column(name, types[name], nulls.get(name, 0) > 0) for name in types}
-    rows = sum(m.num_rows for m in metas)
-    bounds, partitions = _cut_files(files, metas, identify)
-    scan = pl.scan_parquet(files, hive_partitioning=False)
-
-    def read(start: int, stop: int, names: Sequence[str]) -> pl.DataFrame:
-        part = scan.select(names).slice(start, stop - start)
-        return _normalise(part, columns).collect()
-
-    def read_pandas(start: int, stop: int, names: Sequence[str]) -> pd.DataFrame:
-        table = _read_rows(files, metas, start, stop, list(names))
-        sink = BytesIO()
-        pq.write_table(table, sink, compression="none")
-        return cast_frame(pd.read_parquet(sink), columns)
-
-    return Table(columns, rows, bounds, read, read_pandas, partitions=partitions)
-
-
-def _cut_files(
-    files: list[str], metas: list[Any], identify: Callable[[Path], str] | None
-) -> tuple[list[tuple[int, int]], dict[str, list[int]]]:
-    """Cut files into chunks; if each is to be a partition, none spans two."""
-    steps = [[m.row_group(i).num_rows for i in range(m.num_row_groups)] for m in metas]
-    if identify is None:
-        flat = [step for own in steps for step in own]
-        return _cut(sum(flat), flat), {}
-    bounds: list[tuple[int, int]] = []
-    partitions: dict[str, list[int]] = {}
-    start = 0
-    for number, (file, own) in enumerate(zip(files, steps, strict=True)):
-        cut = [(start + a, start + b) for a, b in _cut(sum(own), own)]
-        name = identify(Path(file))
-        if name in partitions:  # the same content twice: each has its own place
-            name = f"{name}-{number}"
-        partitions[name] = list(range(len(bounds), len(bounds) + len(cut)))
-        bounds += cut
-        start += sum(own)
-    return bounds, partitions
-
-
-def _list_files(path: Path) -> list[str]:
-    """List a file, or the files of a folder in the order of their names."""
-    files = [path]
-    if path.is_dir():
-        found = ((file.relative_to(path), file) for file in path.rglob("*.parquet"))
-        seen = {
-            part.as_posix(): file
-            for part, file in found
-            if not any(name.startswith(("_", ".")) for name in part.parts)
-        }
-        files = [seen[name] for name in sorted(seen)]
-    if not files:
-        raise ValueError(f"{path} holds 0 Parquet files")
-    return [str(file) for file in files]
-
-
-def _read_types(file: str, *, alone: bool) -> dict[str, Any] | None:
-    """Read pandas' dtypes of a file's columns; None where it labels columns or rows its own way."""
-    import pyarrow.parquet as pq
-
-    sink = BytesIO()
-    schema = pq.read_schema(file)
-    pq.write_table(schema.empty_table(), sink)
-    empty = pd.read_parquet(sink)
-    names = list(empty.columns)
-    texts = all(type(name) is str for name in names) and len(set(names)) == len(names)
-    if not isinstance(empty.index, pd.RangeIndex) or not texts:
-        return None
-    for index in (schema.pandas_metadata or {}).get("index_columns", []) if alone else []:
-        kept = [index.get(key) for key in ("start", "step", "name")]
-        if kept != [0, 1, None]:
-            return None
-    return dict(zip(names, empty.dtypes, strict=True))
-
-
-def _count_nulls(metas: list[Any], files: list[str], types: dict[str, Any]) -> dict[str, int]:
-    """Count missing integers and booleans: from the files' own statistics where they hold them."""
-    wanted = [n for n, t in types.items() if isinstance(t, np.dtype) and t.kind in "iub"]
-    counts = dict.fromkeys(wanted, 0)
-    unknown = set()
-    for meta in metas:
-        for group in range(meta.num_row_groups):
-            for at in range(meta.num_columns):
-                chunk = meta.row_group(group).column(at)
-                name = chunk.path_in_schema
-                if name in counts:
-                    found = chunk.statistics
-                    if found is None or not found.has_null_count:
-                        unknown.add(name)
-                    else:
-                        counts[name] += found.null_count
-    if unknown:
-        scan = pl.scan_parquet(files, hive_partitioning=False)
-        counts |= scan.select(pl.col(sorted(unknown)).null_count()).collect().row(0, named=True)
-    return counts
-
-
-def _read_rows(files: list[str], metas: list[Any], start: int, stop: int, names: list[str]) -> Any:
-    """Read rows of files as an Arrow table, no more row groups than hold them."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    parts, at = [], 0
-    for file, meta in zip(files, metas, strict=True):
-        groups = []
-        first = None
-        for group in range(meta.num_row_groups):
-            rows = meta.row_group(group).num_rows
-            if at < stop and at + rows > start:
-                first = at if first is None else first
-                groups.append(group)
-            at += rows
-        if groups and first is not None:
-            part = pq.ParquetFile(file).read_row_groups(groups, columns=names)
-            parts.append(part.slice(max(0, start - first), stop - max(start, first)))
-    if not parts:
-        return pq.read_schema(files[0]).empty_table().select(names)
-    return pa.concat_tables(parts)

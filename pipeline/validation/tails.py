@@ -16,7 +16,8 @@ import polars as pl
 
 from pipeline.validation.blocks import name_block, reads, select
 from pipeline.validation.conditions import Where
-from pipeline.validation.scan import Block, Rows, Scan
+from pipeline.validation.questions import Block, Rows
+from pipeline.validation.scan import Scan
 from pipeline.validation.table import Column
 
 SHARE = 0.005  # of a chunk's values, at each end
@@ -42,14 +43,10 @@ class Tails:
     rows: np.ndarray[Any, Any]
     kept: int
 
-    def find(self, column: Column, unexpected: pl.Expr) -> np.ndarray[Any, Any] | None:
-        """Find which of the values are unexpected; None if more may be than were kept."""
-        found = pl.DataFrame({column.name: self.values}).select(unexpected.alias("found"))
-        mask = found["found"].to_numpy()
-        if len(mask) == 1 and len(self.values) != 1:  # the same for all
-            mask = np.full(len(self.values), mask[0])
-        inner = mask[max(0, self.kept - 1) : self.kept + 1]
-        return None if len(self.values) < self.count and inner.any() else mask
+    def covers(self, unexpected: np.ndarray[Any, Any]) -> bool:
+        """Tell whether all unexpected values are among those kept, by which of these are."""
+        inner = unexpected[max(0, self.kept - 1) : self.kept + 1]
+        return len(self.values) == self.count or not inner.any()
 
 
 def tails(column: Column, where: Where | None) -> Block:
@@ -82,16 +79,22 @@ def settle(column: Column, block: Block, scan: Scan, rows: Rows) -> bool:
         return False
     assert rows.unexpected is not None
     parts: Sequence[Tails] = scan.found[block.key]
-    masks = [part.find(column, rows.unexpected) for part in parts]
-    found = [mask for mask in masks if mask is not None]
-    if len(found) < len(parts):
+    values = np.concatenate([part.values for part in parts])
+    found = pl.DataFrame({column.name: values}).select(
+        pl.repeat(True, len(values)).alias("") & rows.unexpected.alias("found")
+    )
+    ends = np.cumsum([len(part.values) for part in parts])[:-1]
+    masks = np.split(found.to_series().to_numpy(), ends)
+    if not all(part.covers(mask) for part, mask in zip(parts, masks, strict=True)):
         return False
-    for part, mask, (start, _) in zip(parts, found, scan.table.bounds, strict=True):
+    for part, mask, (start, _) in zip(parts, masks, scan.table.bounds, strict=True):
         rows.considered += part.count
         rows.count += int(mask.sum())
-        first = np.argsort(part.rows[mask], kind="stable")[: rows.missing()]
-        if len(first) and rows.shown:
-            values = pd.Series(part.values[mask][first]).astype(column.dtype)
-            frame = values.to_frame(column.name)
+        missing = rows.missing()
+        if not missing or not rows.shown:
+            continue
+        first = np.argsort(part.rows[mask], kind="stable")[:missing]
+        if len(first):
+            frame = pd.DataFrame({column.name: part.values[mask][first]}).astype(column.dtype)
             rows.frames.append(frame.set_axis(start + part.rows[mask][first].astype(np.int64)))
     return True

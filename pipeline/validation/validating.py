@@ -22,8 +22,9 @@ from great_expectations.validator.metric_configuration import MetricConfiguratio
 from great_expectations.validator.validation_statistics import calc_validation_statistics
 
 from pipeline.validation.engine import Failure, PolarsBatchData, PolarsExecutionEngine
+from pipeline.validation.opening import Source, make_table
 from pipeline.validation.states import States
-from pipeline.validation.table import Source, Table, make_table
+from pipeline.validation.table import Table
 
 BATCH = "assay"
 Form = str | Mapping[str, Any]
@@ -82,9 +83,10 @@ def validate(
     """
     kept = None if states is None else States(Path(states))
     table = make_table(source, identify=None if kept is None else kept.identify)
+    found = validate_all(table, [suite], result_format, kept)[0]
     if kept is not None:
-        kept.keep_stamps()
-    return validate_all(table, [suite], result_format, kept)[0]
+        kept.tidy()
+    return found
 
 
 def validate_all(

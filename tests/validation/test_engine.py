@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 from pipeline.validation import PolarsExecutionEngine, validate
 from pipeline.validation import table as tables
+from pipeline.validation.opening import make_table
 from pipeline.validation.running import build_suite, make_context
-from pipeline.validation.table import make_table
 from pipeline.validation.validating import validate_all
 from tests.validation.equality import compare, compare_random, explain
 

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from pipeline.hashing import hash_file
 from pipeline.validation import tails, validate
+from pipeline.validation.opening import make_table
 from pipeline.validation.running import build_suite
-from pipeline.validation.sketches import POINTS, Part, Sketch, _choose_ranks
+from pipeline.validation.sketches import POINTS, _choose_ranks, merge_sketches
 from pipeline.validation.states import States
-from pipeline.validation.table import make_table
 from pipeline.validation.validating import validate_all
 from tests.validation.equality import compare, differ, judge_by_ours
 from tests.validation.test_engine import expect
@@ -165,12 +165,23 @@ def test_a_changed_partition_and_a_changed_threshold_are_seen(folder: Path, tmp_
 
 
 def test_a_damaged_state_is_computed_again(folder: Path, tmp_path: Path) -> None:
-    """Half a file, another program's file: of no use, and no harm."""
+    """Half a file, one with a changed bit, another program's: of no use, and no harm."""
     kept = tmp_path / "states"
     first = validate(folder, make_suite(PLAIN), states=kept).result.results
-    files = sorted(kept.glob("*.json"))
-    files[0].write_text("{")
-    files[1].write_text(files[1].read_text().replace('"maker":"', '"maker":"x'))
+    files = sorted(kept.glob("*.arrow"))
+    content = bytearray(files[0].read_bytes())
+    files[0].write_bytes(content[: len(content) // 2])
+    content = bytearray(files[1].read_bytes())
+    content[len(content) // 2] ^= 1
+    files[1].write_bytes(content)
+    files[2].write_text("{}")
+    table = make_table(folder, identify=hash_file)
+    validate_all(table, [make_suite(PLAIN)], "SUMMARY", States(kept))
+    assert {chunk for chunk, _ in table.reads} == {
+        index
+        for index, file in enumerate(sorted(folder.glob("*.parquet")))
+        if hash_file(file) in {damaged.stem for damaged in files[:3]}
+    }
     again = validate(folder, make_suite(PLAIN), states=kept).result.results
     for ours, theirs in zip(again, first, strict=True):
         assert differ(ours.result, theirs.result) == "exact"
@@ -182,9 +193,7 @@ def test_a_sketch_keeps_its_word(counts: list[int], seed: int) -> None:
     """An estimated quantile's rank is off by no more than the error that is told."""
     rng = np.random.default_rng(seed)
     parts = [np.sort(rng.normal(rng.normal(), 1, count).round(2)) for count in counts]
-    made = Sketch(tuple(
-        Part(len(p), p[_choose_ranks(len(p))], _choose_ranks(len(p))) for p in parts
-    ))  # fmt: skip
+    made = merge_sketches([(len(p), p[_choose_ranks(len(p))]) for p in parts])
     whole = np.sort(np.concatenate(parts))
     for rank in {0, len(whole) // 4, len(whole) // 2, len(whole) - 1}:
         found = made.find(rank)
@@ -193,6 +202,9 @@ def test_a_sketch_keeps_its_word(counts: list[int], seed: int) -> None:
         assert first - slack <= rank <= last - 1 + slack
         if made.error == 0:
             assert found == whole[rank]
+    for value in (-1.0, 0.0, 2.0):
+        share = made.share_up_to(np.array([value]))[0]
+        assert abs(share - np.searchsorted(whole, value, "right") / len(whole)) <= made.error + 1e-9
 
 
 def test_an_unchanged_file_is_not_hashed_again(folder: Path, tmp_path: Path) -> None:
@@ -203,10 +215,25 @@ def test_an_unchanged_file_is_not_hashed_again(folder: Path, tmp_path: Path) -> 
     file = folder / "part-003.parquet"
     name = states.identify(file)
     assert name == hash_file(file)
-    states.keep_stamps()
+    states.tidy()
     stamp = file.stat()
     file.write_bytes(b"x" * stamp.st_size)  # which nobody sees who asks for size and time alone
     os.utime(file, ns=(stamp.st_mtime_ns, stamp.st_mtime_ns))
     assert States(tmp_path / "states").identify(file) == name
     os.utime(file, ns=(stamp.st_mtime_ns, stamp.st_mtime_ns + 1))
     assert States(tmp_path / "states").identify(file) == hash_file(file)
+
+
+def test_states_that_nobody_asks_for_go(folder: Path, tmp_path: Path) -> None:
+    """After ninety days; one that is used stays."""
+    kept = tmp_path / "states"
+    suite = make_suite(PLAIN)
+    validate(folder, suite, states=kept)
+    gone = hash_file(folder / "part-000.parquet")
+    (folder / "part-000.parquet").unlink()
+    for file in kept.glob("*.arrow"):
+        os.utime(file, (1_000_000_000, 1_000_000_000))
+    validate(folder, suite, states=kept)
+    left = {file.stem for file in kept.glob("*.arrow")}
+    assert left == {hash_file(file) for file in folder.glob("*.parquet")}
+    assert gone not in left
