@@ -12,6 +12,7 @@ import platform
 from benchmarks import (
     augmentation,
     flights,
+    history,
     hypothyroid,
     large_pictures,
     pictures,
@@ -23,6 +24,7 @@ ALL = {
     "hypothyroid": hypothyroid.measure,
     "validation": validation.measure,
     "flights": flights.measure,
+    "history": history.measure,
     "pictures": pictures.measure,
     "large_pictures": large_pictures.measure,
     "planted": planted.measure,

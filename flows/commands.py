@@ -55,6 +55,9 @@ def suggest(options: argparse.Namespace) -> int:
 
     with store.lock():
         done = suggest_again(store)
+    if done.refreshes:
+        known = f"{len(done.refreshes)} accepted refreshes, {done.refreshes[0]} to the current one"
+        print(f"  learned from the source's training rows and from {known}")
     for suite, count in done.expectations.items():
         own = done.own.get(suite)
         kept = f", and {own} of your own, kept" if own else ""

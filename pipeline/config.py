@@ -86,6 +86,28 @@ class ValidationConfig(Section):
     )
 
 
+Gravity = Literal["off", "info", "warning", "critical"]
+
+
+class DriftConfig(Section):
+    """Differences from the last accepted refresh; where those before differed more, that counts."""
+
+    features: Gravity = Field("warning", description="severity of a feature's drift")
+    label: Gravity = Field("warning", description="severity of the label's drift")
+    units: Gravity = Field("critical", description="severity of a change of unit")
+    ignore: Texts = Field((), description="columns that are not compared")
+    significance: float = Field(
+        0.01, gt=0, lt=1, description="chance of a false alarm in a refresh, over all columns"
+    )
+    wasserstein: float = Field(0.1, gt=0, description="in standard deviations, of numbers")
+    kolmogorov_smirnov: Share = Field(0.1, description="of numbers")
+    jensen_shannon: Share = Field(0.1, description="distance in base 2, of categories")
+    l_infinity: Share = Field(0.1, description="largest change of a share, of categories")
+    psi: float = Field(0.2, gt=0, description="population stability index, of categories")
+    new: Share = Field(0.01, description="share of rows with a category that was not there")
+    missing: Share = Field(0.05, description="change of the share of missing values")
+
+
 class SpellingConfig(Section):
     """Inconsistent spelling of categories."""
 
@@ -255,6 +277,7 @@ class DatasetConfig(Section):
     ingest: IngestConfig = IngestConfig()
     split: SplitConfig = SplitConfig()
     validation: ValidationConfig = ValidationConfig()
+    drift: DriftConfig = DriftConfig()
     cleaning: CleaningConfig = CleaningConfig()
     imputation: ImputationConfig = ImputationConfig()
     encoding: EncodingConfig = EncodingConfig()

@@ -109,6 +109,28 @@ class TrainFeatures:
     blocks: tuple[tuple[int, ...], ...]
 
 
+def add_unlabelled(train: TrainSet, unlabelled: pd.DataFrame, labelled: int) -> pd.DataFrame:
+    """Add rows without a label to training rows, in the proportion that the source has them.
+
+    Suites judge all rows of a source, and may be learned from all but validation and test rows.
+
+    Parameters
+    ----------
+    unlabelled
+        All rows without a label; chosen among by their ids.
+    labelled
+        How many rows of the source have one, whatever their split.
+    """
+    import pandas as pd
+
+    share = len(train.frame) / max(1, labelled)
+    chosen = unlabelled[draw_uniform(unlabelled[ROW_ID], "unlabelled", 0) < share]
+    names = [name for name in train.frame.columns if name in unlabelled.columns]
+    if chosen.empty:
+        return train.frame[names]
+    return pd.concat([train.frame[names], chosen[names]], ignore_index=True)
+
+
 def draw_uniform(row_ids: pd.Series, purpose: str, seed: int) -> np.ndarray:
     """Draw a number in [0, 1) for each row from its id, a purpose and the root seed.
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipeline.accepted import find_accepted, read_profiles
 from pipeline.cleaning import FittedCleaning, fit_cleaning
 from pipeline.config import DatasetConfig
-from pipeline.dataset import TrainSet
+from pipeline.dataset import TrainSet, add_unlabelled
 from pipeline.disk import TEMPORARY, explaining, make_directory
 from pipeline.errors import ConfigError
 from pipeline.hashing import hash_tree
@@ -22,7 +23,7 @@ from pipeline.sources import OUTSIDE
 from pipeline.split_facts import NearFacts
 from pipeline.splitting import Assignment
 from pipeline.store import Store
-from pipeline.validation.suggest import suggest_suites
+from pipeline.validation.suggest import Past, suggest_suites
 from pipeline.validation.suites import write_suites
 
 MOST_COPIED = 2 << 30  # bytes
@@ -42,6 +43,8 @@ class Initialised:
         Near-duplicates among pictures.
     own
         By suite, how many of its expectations a person wrote or edited.
+    refreshes
+        The accepted versions that the suites were learned from too.
     source
         Where it is read.
     copied
@@ -58,6 +61,7 @@ class Initialised:
     paths: list[Path]
     near: NearFacts | None = None
     own: dict[str, int] = field(default_factory=dict)
+    refreshes: list[str] = field(default_factory=list)
     source: Path = Path()
     copied: Path | None = None
 
@@ -65,15 +69,18 @@ class Initialised:
 def learn_suites(
     config: DatasetConfig,
     frame: pd.DataFrame,
+    unlabelled: pd.DataFrame,
     facts: IngestFacts,
     assignment: Assignment,
     store: Store,
 ) -> Initialised:
-    """Write suites learned on the training split; tell what else is seen there."""
+    """Write suites learned on the training split and past refreshes; tell what else is seen."""
     in_train = (assignment.frame["split"] == "train").to_numpy()
     train = TrainSet(frame[in_train].reset_index(drop=True), facts.schema)
     cleaning = fit_cleaning(train, config.cleaning, config.columns)
-    suites = suggest_suites(train, config, facts.unlabelled / max(1, facts.rows))
+    learnable = add_unlabelled(train, unlabelled, facts.labelled)
+    past = read_past(store)
+    suites = suggest_suites(train, config, learnable, past)
     own = write_suites(store.suites, suites)
     return Initialised(
         config,
@@ -86,7 +93,15 @@ def learn_suites(
         [store.config_path, store.suites],
         assignment.facts.near,
         own=own,
+        refreshes=list(past.profiles),
     )
+
+
+def read_past(store: Store) -> Past:
+    """Read what the refreshes that were accepted left behind."""
+    accepted = find_accepted(store)
+    raw = read_profiles(store, accepted, "raw")
+    return Past(read_profiles(store, accepted, "train"), [item.rows for item in raw.values()])
 
 
 def bring_in(source: Path, store: Store, *, force: bool) -> tuple[Path, Path | None]:

@@ -116,7 +116,9 @@ def _suggest(config: DatasetConfig, canonical: Canonical, store: Store) -> Initi
     schema = canonical.facts.schema
     kept = [name for name in schema.roles if name not in config.cleaning.drop_columns]
     assignment = split_rows(canonical.frame, schema.keep(kept), config.split, seed=config.seed)
-    return learn_suites(config, canonical.frame, canonical.facts, assignment, store)
+    return learn_suites(
+        config, canonical.frame, canonical.unlabelled, canonical.facts, assignment, store
+    )
 
 
 def name_dataset(source: Path) -> str:

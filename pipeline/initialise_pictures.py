@@ -131,7 +131,10 @@ def suggest_for_pictures(config: DatasetConfig, store: Store) -> Initialised:
     split = steps.split(run, rows)
     frame = read_frame(split.path / "assignment.parquet")
     assignment = Assignment(frame, split.facts(SplitFacts))
-    return learn_suites(config, read_all(rows.path), rows.facts(IngestFacts), assignment, store)
+    unlabelled = read_frame(rows.path / "unlabelled.parquet")
+    return learn_suites(
+        config, read_all(rows.path), unlabelled, rows.facts(IngestFacts), assignment, store
+    )
 
 
 def write_picture_declaration(config: DatasetConfig, facts: IngestFacts, source: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from pipeline.accepted import find_accepted
 from pipeline.config import DatasetConfig
 from pipeline.config_file import load_config
 from pipeline.errors import ConfigError
@@ -37,6 +38,8 @@ class Run:
         Between which bounds the suites expect the values of each column.
     named
         The columns that the suites are about.
+    history
+        The versions of the refreshes that were accepted before, oldest first.
     """
 
     store: Store
@@ -47,6 +50,7 @@ class Run:
     suites: dict[str, str]
     expected: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
     named: frozenset[str] = frozenset()
+    history: tuple[str, ...] = ()
     keys: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -144,9 +148,10 @@ def make_run(
     suites = hash_tree(store.suites) if store.suites.is_dir() else {}
     read = read_suites(store.suites, store.dataset) if suites else {}
     expected = find_expected_bounds(read)
-    keys = plan_keys(config, sources, suites, expected)
+    accepted = find_accepted(store, other_than=sources)
+    keys = plan_keys(config, sources, suites, expected, accepted)
     named = find_named_columns(read)
-    return Run(store, config, path, stamp, sources, suites, expected, named, keys)
+    return Run(store, config, path, stamp, sources, suites, expected, named, accepted, keys)
 
 
 def find_source(
@@ -169,6 +174,7 @@ def plan_keys(
     sources: Mapping[str, str],
     suites: Mapping[str, str],
     expected: Mapping[str, object],
+    accepted: Sequence[str] = (),
 ) -> dict[str, str]:
     """Work out the key of each stage: its code, its section, and the keys of its inputs."""
     plain = config.model_dump(mode="json")
@@ -195,7 +201,7 @@ def plan_keys(
         sources,
         shape,
     )
-    plan("validate_raw", "validation", "", "ingest", suites)
+    plan("validate_raw", "validation", "drift", "ingest", suites, accepted)
     plan(
         "split",
         pictures + "splitting split_facts",
@@ -204,6 +210,7 @@ def plan_keys(
         config.cleaning.drop_columns,
         near,
     )
+    plan("profile", "validation", "", "ingest split")
     plan("clean", "cleaning outliers spelling leaks", "cleaning columns", "ingest split", expected)
     plan("impute", "imputation preprocessor", "imputation seed", "clean")
     plan("validate_repaired", "validation", "", "impute", suites)
@@ -222,10 +229,11 @@ def plan_keys(
         "training augmentation seed",
         "split resample unrepaired",
     )
+    # What came before is no part of it: the same source and settings are the same version.
     plan(
         "report",
         pictures + "report publishing profile steps validation_steps",
-        "dataset validation",
-        "validate_raw validate_repaired train",
+        "dataset validation drift",
+        "validate_repaired train",
     )
     return keys

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline.accepted import PROFILES, find_lost_suites
 from pipeline.assembly import AssemblyFacts
 from pipeline.cleaning import CleaningFacts
 from pipeline.hashing import hash_file, package_versions
@@ -25,7 +26,7 @@ from pipeline.split_facts import SplitFacts
 from pipeline.store import STAMP, dump_json
 from pipeline.tables import read_all
 from pipeline.training.results import TrainingFacts
-from pipeline.validation_steps import When, judge_results
+from pipeline.validation_steps import When, judge_results, read_drift, take_profiles
 
 MANIFEST_VERSION = 2  # 1 had no checksum of the manifest
 RAW_STAGES = {"ingest", "validate_raw"}
@@ -63,6 +64,8 @@ def make_record(
         config=run.config.model_dump(mode="json"),
         ingest=ingest,
         raw=judge_results(run, "raw"),
+        drift=read_drift(run),
+        lost_suites=find_lost_suites(run.store, run.suites),
         profiles=_profile(run, ingest, cleaning, repaired=is_part("impute")),
         split=facts("split", SplitFacts),
         cleaning=cleaning,
@@ -89,6 +92,7 @@ def publish(run: Run, started: datetime, seconds: dict[str, float]) -> tuple[Pat
     """Assemble a version from the stages' outputs, with its report, and publish it whole."""
     version = run.store.name_version(run.key)
     record = make_record(run, started.isoformat(timespec="seconds"), seconds, version)
+    take_profiles(run)
     path = run.store.publish(version, lambda folder: _fill(run, record, folder))
     return path, record
 
@@ -136,6 +140,7 @@ def _fill(run: Run, record: RunRecord, folder: Path) -> None:
     for when in ("raw", "repaired"):
         results = run.address(f"validate_{when}").path / "results"
         shutil.copytree(results, folder / "validation" / when)
+    shutil.copytree(run.address("profile").path, folder / PROFILES)
     shutil.copyfile(run.address("clean").path / "quarantine.parquet", folder / "quarantine.parquet")
     _write_reports(run, record, folder)
     dump_json(folder / MANIFEST, _make_manifest(run, record, folder))

@@ -125,6 +125,7 @@ def test_preprocessor_gives_raw_rows_the_features_of_the_training(
         ("resampling.ratio=0.9", "resample"),
         ("training.epochs=2", "train"),
         ("validation.stop_on=warning", "report"),
+        ("drift.psi=0.3", "validate_raw"),
     ],
 )
 def test_a_changed_section_redoes_its_stage_and_those_behind(
@@ -134,12 +135,13 @@ def test_a_changed_section_redoes_its_stage_and_those_behind(
     behind = {
         "ingest": set(ORDER),
         "split": set(ORDER) - {"ingest", "validate_raw"},
-        "clean": set(ORDER) - {"ingest", "validate_raw", "split"},
-        "impute": set(ORDER) - {"ingest", "validate_raw", "split", "clean"},
+        "clean": set(ORDER) - {"ingest", "validate_raw", "split", "profile"},
+        "impute": set(ORDER) - {"ingest", "validate_raw", "split", "profile", "clean"},
         "encode": {"encode", "resample", "unrepaired", "train", "report"},
         "resample": {"resample", "train", "report"},
         "train": {"train", "report"},
         "report": {"report"},
+        "validate_raw": {"validate_raw", "report"},
     }
     copy_sample(home, "hypothyroid")
     path = home / "data/hypothyroid/dataset.yaml"
@@ -149,7 +151,7 @@ def test_a_changed_section_redoes_its_stage_and_those_behind(
 
 ORDER = (
     "ingest", "validate_raw", "split", "clean", "impute", "validate_repaired", "encode", "resample",
-    "unrepaired", "train", "report",
+    "unrepaired", "train", "profile", "report",
 )  # fmt: skip
 
 

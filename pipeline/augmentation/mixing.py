@@ -87,7 +87,7 @@ def _draw_beta(draws: Draws, alpha: float) -> np.ndarray:
     """Draw from Beta(alpha, alpha) by its inverse distribution function: one number, one draw."""
     if alpha <= 0:
         return np.ones(len(draws.keys))
-    from scipy.special import betaincinv  # type: ignore[import-untyped] # it ships no types
+    from scipy.special import betaincinv
 
     return np.asarray(betaincinv(alpha, alpha, draws.uniform("share")))
 

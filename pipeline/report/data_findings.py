@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pipeline.dataset import FEATURE_ROLES
 from pipeline.report.finding import Finding, Severity
 from pipeline.report.wording import cut, join_words, quote, write_count, write_share
+from pipeline.validation.suites import DRIFT
 
 if TYPE_CHECKING:
     from pipeline.report.record import RunRecord
@@ -34,14 +35,24 @@ def find_gate_reasons(record: RunRecord) -> Iterator[Finding]:
         if facts.verdict.when == "repaired":
             when = "after repair"
             cure = "Correct the source, or repair more of it (cleaning, imputation)."
+        drifted = [f"{c.column}: {c.rule}; " for c in facts.checks if c.suite == DRIFT]
         for reason in facts.verdict.reasons[:5]:
+            otherwise = (
+                f"If the data is right and the rule is wrong, edit the rule in "
+                f"expectations/{cut(record.dataset)}/, or let assay suggest "
+                f"{cut(record.dataset)} learn them anew."
+            )
+            if reason.startswith(tuple(drifted)):
+                otherwise = (
+                    "If the data is right, publish it with --set drift.units=warning (and "
+                    "drift.features or drift.label, where they stop it): the next refresh is "
+                    "compared with this one."
+                )
             yield Finding(
                 "critical",
                 cut(reason.rstrip("."), 200),
                 f"This stopped the run: the check failed {when}.",
-                f"{cure} If the data is right and the rule is wrong, edit the rule in "
-                f"expectations/{cut(record.dataset)}/, or let assay suggest "
-                f"{cut(record.dataset)} learn them anew.",
+                f"{cure} {otherwise}",
             )
         more = len(facts.verdict.reasons) - 5
         if more > 0:
@@ -161,11 +172,25 @@ def find_imbalance(record: RunRecord) -> Iterator[Finding]:
         )
 
 
+def find_lost_suites(record: RunRecord) -> Iterator[Finding]:
+    """Tell of suites that are gone: what they guarded is guarded no more."""
+    if record.lost_suites:
+        named = join_words([quote(name, 40) for name in record.lost_suites])
+        count = write_count(len(record.lost_suites), "suite is", "suites are")
+        yield Finding(
+            "warning",
+            f"{count} gone that judged the current version: {named}",
+            "What was expected there is not judged any more.",
+            f"Put the file back into expectations/{cut(record.dataset)}/, or suggest it anew: "
+            f"assay suggest {cut(record.dataset)}.",
+        )
+
+
 def find_failures(record: RunRecord) -> Iterator[Finding]:
     """Tell which checks still fail after repair, and which could not be judged."""
     facts = record.repaired or record.raw
-    failed = [c for c in facts.checks if c.status == "failed" and not c.repaired_by]
-    left = [c for c in facts.checks if c.status == "failed"] if record.repaired else failed
+    failed = [c for c in facts.checks if c.status == "failed" and c.suite != DRIFT]
+    left = failed if record.repaired else [c for c in failed if not c.repaired_by]
     # A gate's own reasons are told by themselves.
     if left and facts.verdict.passed:
         serious = any(check.severity == "critical" for check in left)

@@ -147,6 +147,13 @@ def _gather(record: RunRecord) -> dict[str, Any]:
         "config": _write_config(record.config),
     }
     context |= _gather_repairs(record) | _gather_assets()
+    if record.drift is not None:
+        from pipeline.config import DriftConfig
+        from pipeline.report.drift_findings import draw_drift, list_drift
+
+        chance = record.config.get("drift", {}).get("significance")
+        context |= {"drift_rows": list_drift(record), "drift_portraits": draw_drift(record)}
+        context["drift_chance"] = DriftConfig().significance if chance is None else chance
     return context | (_gather_training(record.training) if record.training else {})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.cleaning import CleaningFacts
@@ -12,6 +12,7 @@ from pipeline.profile import ColumnProfile
 from pipeline.resampling import ResamplingFacts
 from pipeline.split_facts import SplitFacts
 from pipeline.training.results import TrainingFacts
+from pipeline.validation.drift_results import DriftFacts
 from pipeline.validation.results import ValidationFacts
 
 
@@ -31,6 +32,8 @@ class RunRecord:
         SHA-256 of each source file by name; likewise ``suites``.
     config
         The resolved configuration.
+    lost_suites
+        Suites that the current version was judged by and that this run did not find.
     leftover
         Validation and test rows set aside because after repair they equal a row of another split.
     """
@@ -54,3 +57,5 @@ class RunRecord:
     leftover: dict[str, int] | None = None
     resampling: ResamplingFacts | None = None
     training: TrainingFacts | None = None
+    drift: DriftFacts | None = None
+    lost_suites: list[str] = field(default_factory=list)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pipeline.report import data_findings as data
+from pipeline.report import drift_findings as drift
 from pipeline.report import network_findings as network
 from pipeline.report import picture_findings as pictures
 from pipeline.report.finding import ORDER, Finding
@@ -26,6 +27,7 @@ State = Literal["published", "stopped", "validated"]
 RULES: tuple[Callable[[RunRecord], Iterator[Finding]], ...] = (
     data.find_gate_reasons,
     data.find_leaks,
+    drift.find_drift,
     network.compare_majority,
     network.compare_repair,
     network.compare_peer,
@@ -38,6 +40,7 @@ RULES: tuple[Callable[[RunRecord], Iterator[Finding]], ...] = (
     data.find_gaps,
     network.judge_certainty,
     data.find_notes,
+    data.find_lost_suites,
     data.find_failures,
     data.find_repairs,
     data.find_lost_rows,

@@ -12,6 +12,7 @@ import polars as pl
 
 from pipeline.validation.conditions import Where
 from pipeline.validation.questions import WHERE, Block
+from pipeline.validation.sketches import choose_ranks, merge_sketches
 from pipeline.validation.table import Column
 
 
@@ -27,6 +28,12 @@ def values_of(column: Column, where: Where | None) -> pl.Expr:
     condition = select(where)
     value = pl.col(column.name)
     return value if condition is None else value.filter(condition)
+
+
+def finite_values(column: Column, where: Where | None) -> pl.Expr:
+    """Write the numbers of the rows in question that are there and are not infinite."""
+    values = values_of(column, where).drop_nulls()
+    return values.filter(values.is_finite()) if column.kind == "float" else values
 
 
 def name_block(kind: str, column: Column | None, where: Where | None) -> str:
@@ -90,10 +97,15 @@ def merge_moments(parts: Sequence[Moments]) -> Moments:
     return whole
 
 
-def moments(column: Column, where: Where | None) -> Block:
+def moments(column: Column, where: Where | None, *, finite: bool = False) -> Block:
     """Compute mean and standard deviation, of one chunk to the very digits of pandas.
 
     Polars' own are not used: its variance loses digits where the mean is far from 0.
+
+    Parameters
+    ----------
+    finite
+        Whether infinite numbers are left out.
     """
 
     def shrink(given: tuple[Any, ...]) -> Moments:
@@ -108,9 +120,10 @@ def moments(column: Column, where: Where | None) -> Block:
             distances = np.where(missing, 0.0, values - mean)
             return Moments(count, mean, float(distances @ distances))
 
+    values = finite_values(column, where) if finite else values_of(column, where)
     return Block(
-        name_block("moments", column, where), reads(column, where),
-        (values_of(column, where).implode(),), merge_moments, shrink,
+        name_block("finite moments" if finite else "moments", column, where),
+        reads(column, where), (values.implode(),), merge_moments, shrink,
     )  # fmt: skip
 
 
@@ -153,6 +166,20 @@ def gather(column: Column, where: Where | None) -> Block:
         name_block("values", column, where), reads(column, where),
         (values_of(column, where).drop_nulls().implode(),),
         lambda parts: pl.concat([part[0] for part in parts]), small=False,
+    )  # fmt: skip
+
+
+def sketch(column: Column, where: Where | None, *, finite: bool = False) -> Block:
+    """Keep order statistics of what is there; ``finite``: but for infinite numbers."""
+
+    def shrink(given: tuple[Any, ...]) -> tuple[int, np.ndarray[Any, Any]]:
+        values = given[0].to_numpy()
+        return len(values), values[choose_ranks(len(values))]
+
+    values = finite_values(column, where) if finite else values_of(column, where).drop_nulls()
+    return Block(
+        name_block("finite sketch" if finite else "sketch", column, where),
+        reads(column, where), (values.sort().implode(),), merge_sketches, shrink,
     )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from great_expectations.validator.metric_configuration import MetricConfiguratio
 
 from pipeline.validation import blocks
 from pipeline.validation.conditions import Where, fits
+from pipeline.validation.distributions import count_categories, of_categories, of_numbers
 from pipeline.validation.planning import NUMBERS, Plan
 from pipeline.validation.questions import Block
 from pipeline.validation.scan import Scan
@@ -33,6 +34,7 @@ Args = Mapping[str, Any]
 Planner = Callable[[Column, Where | None, Args, Scan], Plan | None]
 COUNTED = (*NUMBERS, "bool", "text")  # whose distinct values Polars finds as pandas does
 KNOWN = (*COUNTED, "time")
+DISTRIBUTION = "column.distribution"
 
 
 def _of(block: Block, scan: Scan, value: Callable[[Any], Any]) -> Plan:
@@ -244,7 +246,27 @@ def _plan_partition(column: Column, where: Where | None, kwargs: Args, scan: Sca
     return Plan(value, [ends, there, *([values] if bins == "auto" else [])])
 
 
+def plan_distribution(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
+    """Plan what is kept of a column to be compared with later."""
+    rows, found = blocks.count_rows(where), scan.found
+    if column.kind in NUMBERS:
+        values = blocks.sketch(column, where, finite=True)
+        moments = blocks.moments(column, where, finite=True)
+        return Plan(
+            lambda: of_numbers(found[values.key], found[moments.key], found[rows.key]),
+            [rows, values, moments],
+        )
+    if column.kind in ("text", "bool"):
+        counts = blocks.value_counts(column, where)
+        return Plan(
+            lambda: of_categories(count_categories(found[counts.key]), found[rows.key]),
+            [rows, counts],
+        )
+    return None
+
+
 COLUMN: dict[str, Planner] = {
+    DISTRIBUTION: plan_distribution,
     "column.mean": _plan_block(blocks.moments, lambda found: found.mean),
     "column.standard_deviation": _plan_block(blocks.moments, lambda found: found.deviation),
     "column.sum": _plan_block(blocks.total, lambda found: found),

@@ -26,6 +26,7 @@ from great_expectations.expectations.registry import _registered_metrics
 from great_expectations.validator.exception_info import ExceptionInfo
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
+from pipeline.validation import drift_expectations  # noqa: F401  (its metric is registered)
 from pipeline.validation.metrics import plan
 from pipeline.validation.opening import make_table
 from pipeline.validation.planning import Plan, find_index_columns, read_domain

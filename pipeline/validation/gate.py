@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pipeline.config import DatasetConfig
 from pipeline.dataset import Schema
+from pipeline.validation.drift_results import DRIFT_TYPE, UNIT_TYPE, describe_drift
 from pipeline.validation.results import SEVERITIES, Check, Severity, Status, Verdict
 
 NUMBER_RULES = ("between", "outliers", "z_scores", "value_lengths")
@@ -128,6 +129,8 @@ def _read_check(
     error = _find_error(result.get("exception_info") or {})
     if error:
         status = "error"
+        if column is not None and column not in schema.roles:
+            error = "the column is absent"
     unexpected = found.get("unexpected_count")
     percent = found.get("unexpected_percent")
     share = None if percent is None else float(percent) / 100
@@ -138,7 +141,7 @@ def _read_check(
         severity=_severity_of(expectation),
         status=status,
         rule=describe_rule(type_, kwargs),
-        observed=error or _describe_result(type_, found, column, schema, success=result["success"]),
+        observed=error or _describe_result(type_, kwargs, found, schema, success=result["success"]),
         unexpected=None if unexpected is None else int(unexpected),
         share=share,
         examples=_read_examples(found),
@@ -187,14 +190,27 @@ def describe_rule(type_: str, kwargs: Mapping[str, Any]) -> str:
             f"class shares near those learned (KL divergence below {kwargs.get('threshold')})"
         ),
         "expect_compound_columns_to_be_unique": "no two rows alike",
+        DRIFT_TYPE: "distributed as in the last accepted refresh",
+        UNIT_TYPE: "in the unit of the last accepted refresh",
     }
     plain = type_.removeprefix("expect_").replace("_", " ")
     return wordings.get(type_, plain)
 
 
 def _describe_result(
-    type_: str, found: Mapping[str, Any], column: str | None, schema: Schema, *, success: bool
+    type_: str,
+    kwargs: Mapping[str, Any],
+    found: Mapping[str, Any],
+    schema: Schema,
+    *,
+    success: bool,
 ) -> str:
+    if type_ == DRIFT_TYPE:
+        return describe_drift(kwargs, found)
+    if type_ == UNIT_TYPE:
+        return _describe_unit(found)
+    if type_ == "expect_table_columns_to_match_set":
+        return _describe_columns(found)
     count, share = found.get("unexpected_count"), found.get("unexpected_percent")
     if count is not None and share is not None:
         nouns = {"not_be_null": "missing", "not_be_in_set": "are among these"}
@@ -207,12 +223,29 @@ def _describe_result(
         if type_.startswith("expect_column_kl_divergence") and not success:
             return "a class that was not known, or one that is gone"
         if type_ == "expect_column_to_exist":
-            return "present" if column in schema.roles else "absent"
+            return "present" if kwargs["column"] in schema.roles else "absent"
         missing = found.get("partial_missing_list") or found.get("details", {}).get("missing")
         return f"absent: {_list(missing)}" if missing else "as expected"
     if isinstance(observed, float):
         return f"{observed:.4g}"
     return _list(observed) if isinstance(observed, list) else str(observed)
+
+
+def _describe_unit(found: Mapping[str, Any]) -> str:
+    factor = found.get("observed_value") or 1.0
+    if factor == 1.0:
+        return "as expected"
+    words = found["details"]["words"]
+    return f"the numbers are {factor:.4g} times what they were: {words}"
+
+
+def _describe_columns(found: Mapping[str, Any]) -> str:
+    """Name the columns that are gone or new."""
+    differing = (found.get("details") or {}).get("mismatched") or {}
+    gone, new = differing.get("missing"), differing.get("unexpected")
+    parts = [f"gone: {_list(gone)}"] if gone else []
+    parts += [f"new: {_list(new)}"] if new else []
+    return "; ".join(parts) or "as expected"
 
 
 def _read_examples(found: Mapping[str, Any]) -> list[str]:

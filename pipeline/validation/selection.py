@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipeline.validation.blocks import gather, name_block, reads, values_of
+from pipeline.validation.blocks import gather, name_block, reads, sketch, values_of
 from pipeline.validation.conditions import Where
 from pipeline.validation.questions import Block
 from pipeline.validation.scan import Scan
-from pipeline.validation.sketches import Sketch, sketch
+from pipeline.validation.sketches import Sketch
 from pipeline.validation.table import Column
 
 SAMPLE = 1 << 15  # values of a column that the first pass keeps, at least

@@ -16,11 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.validation.blocks import name_block, reads, values_of
-from pipeline.validation.conditions import Where
-from pipeline.validation.questions import Block
-from pipeline.validation.table import Column
-
 POINTS = 513
 
 
@@ -49,6 +44,11 @@ class Sketch:
         """Give the value of a rank (0: the least); it may be off by ``error``."""
         return self.points[np.searchsorted(self.reached, rank + 1)].item()
 
+    def thin(self, points: int) -> np.ndarray[Any, Any]:
+        """Give the values of so many evenly spaced ranks, or all where there are fewer."""
+        ranks = choose_ranks(self.count, points)
+        return self.points[np.searchsorted(self.reached, ranks + 1)]
+
     def share_up_to(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Give the share of the values that are at most each of some values, about."""
         reached = np.concatenate([[0.0], self.reached]) / max(1, self.count)
@@ -60,7 +60,7 @@ def merge_sketches(parts: Sequence[tuple[int, np.ndarray[Any, Any]]]) -> Sketch:
     """Put together how many values each part has, and its order statistics."""
     steps, gaps = [], 0.0
     for count, points in parts:
-        ranks = _choose_ranks(count)
+        ranks = choose_ranks(count, len(points))
         above = np.append(ranks[1:], count)  # of the next that is known: between lies the truth
         steps.append(np.diff((ranks + 1 + above) / 2, prepend=0.0))
         gaps += count / (len(points) - 1) if len(points) < count else 0
@@ -72,20 +72,8 @@ def merge_sketches(parts: Sequence[tuple[int, np.ndarray[Any, Any]]]) -> Sketch:
     return Sketch(whole, gaps / whole, points[order], np.cumsum(np.concatenate(steps)[order]))
 
 
-def sketch(column: Column, where: Where | None) -> Block:
-    """Keep order statistics of what is there."""
-
-    def shrink(given: tuple[Any, ...]) -> tuple[int, np.ndarray[Any, Any]]:
-        values = given[0].to_numpy()
-        return len(values), values[_choose_ranks(len(values))]
-
-    return Block(
-        name_block("sketch", column, where), reads(column, where),
-        (values_of(column, where).drop_nulls().sort().implode(),), merge_sketches, shrink,
-    )  # fmt: skip
-
-
-def _choose_ranks(count: int) -> np.ndarray[Any, Any]:
-    if count <= POINTS:
+def choose_ranks(count: int, points: int = POINTS) -> np.ndarray[Any, Any]:
+    """Choose evenly spaced ranks of sorted values, at most so many; the ends are among them."""
+    if count <= points:
         return np.arange(count)
-    return np.linspace(0, count - 1, POINTS).round().astype(np.int64)
+    return np.linspace(0, count - 1, points).round().astype(np.int64)

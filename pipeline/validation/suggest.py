@@ -1,8 +1,13 @@
-"""Suites suggested from training rows, with tolerances that a person can read and edit."""
+"""Suites suggested from training rows, with tolerances that a person can read and edit.
+
+From one refresh they are cautious; from three and more they come from the spread between them.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,39 +17,81 @@ from pipeline.config import ColumnConfig, DatasetConfig
 from pipeline.dataset import PIXEL_HASH, ROW_ID, TrainSet
 from pipeline.hashing import hash_key
 from pipeline.outliers import learn_bound
+from pipeline.validation.distributions import POINTS, Distribution, Profile
 from pipeline.validation.suites import MARK, Expectation, sign
+from pipeline.validation.tolerances import LEAST_REFRESHES, find_reach
 
 MAX_MISSING = 0.20
 MAX_OUTSIDE = 0.005
+WORST = 3.0  # times a share of gaps that was accepted, the worst if several were
 MIN_CLASS_SHARE = 0.10
 MAX_SET = 50
+MAX_DIVERGENCE = 0.1  # of the classes' shares from those expected, in nats
+MIN_DIVERGENCE = 0.02  # below it is little that a network would notice
 # What a picture looks like, whatever its size.
 LOOKS = ("brightness", "contrast", "sharpness", "entropy")
 
 
-def suggest_suites(
-    train: TrainSet, config: DatasetConfig, unlabelled: float = 0.0
-) -> dict[str, list[Expectation]]:
-    """Suggest the four suites from training rows.
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the refreshes that were accepted before left behind.
 
-    A tolerance is what training shows, plus three standard errors, rounded up to a whole per cent;
-    it never allows more than 20 % missing, 0.5 % far-out numbers.
+    Attributes
+    ----------
+    profiles
+        By version, oldest first, of the rows that suites may be learned from.
+    rows
+        How many rows the source of each had.
+    """
+
+    profiles: dict[str, Profile] = field(default_factory=dict)
+    rows: list[int] = field(default_factory=list)
+
+    @property
+    def named(self) -> str:
+        """Name them in a sentence."""
+        return f"in {len(self.profiles)} accepted refreshes"
+
+    def of(self, column: str) -> list[Distribution]:
+        """Give the distributions of a column, oldest first."""
+        found = (profile.columns.get(column) for profile in self.profiles.values())
+        return [item for item in found if item is not None and item.rows]
+
+
+def suggest_suites(
+    train: TrainSet,
+    config: DatasetConfig,
+    learnable: pd.DataFrame | None = None,
+    past: Past | None = None,
+) -> dict[str, list[Expectation]]:
+    """Suggest the four suites from training rows, and from the refreshes before them.
+
+    From one refresh, a share of gaps that is tolerated is three times what it shows, plus three
+    standard errors, rounded up to a whole per cent. From three refreshes and more, it is what the
+    next one reaches with a probability of 99 %, see ``tolerances.find_reach``. More than 20 %
+    missing, or 0.5 % far-out numbers, is tolerated only where that much was accepted.
 
     Parameters
     ----------
-    unlabelled
-        The share of the source's rows that have no label, and so are in no split.
+    learnable
+        The training rows and rows without a label, in their right proportion; left out: the
+        training rows.
     """
+    past = past or Past()
     suites = {
-        "schema": _suggest_schema(train, config),
-        "missing_values": _suggest_missing(train, unlabelled),
-        "outliers": _suggest_outliers(train, config),
-        "class_distribution": _suggest_classes(train),
+        "schema": _suggest_schema(train, config, past),
+        "missing_values": _suggest_missing(
+            train, train.frame if learnable is None else learnable, past
+        ),
+        "outliers": _suggest_outliers(train, config, past),
+        "class_distribution": _suggest_classes(train, past),
     }
     ids = sorted(train.frame[ROW_ID].astype(str)) if ROW_ID in train.frame else []
-    learned_from = {
+    learned_from: dict[str, Any] = {
         "source": config.source, "training_rows": len(train.frame), "rows": hash_key(ids)[:16],
     }  # fmt: skip
+    if past.profiles:
+        learned_from["refreshes"] = list(past.profiles)
     for suite in suites.values():
         for expectation in suite:
             sign(expectation, learned_from)
@@ -58,7 +105,7 @@ def _expect(type_: str, severity: str, why: str, /, **kwargs: Any) -> Expectatio
     }  # fmt: skip
 
 
-def _suggest_schema(train: TrainSet, config: DatasetConfig) -> list[Expectation]:
+def _suggest_schema(train: TrainSet, config: DatasetConfig, past: Past) -> list[Expectation]:
     frame, schema = train.frame, train.schema
     result = [
         _expect("column_to_exist", "critical", "the source has it", column=name)
@@ -74,9 +121,13 @@ def _suggest_schema(train: TrainSet, config: DatasetConfig) -> list[Expectation]
         )
     )
     rows = len(frame) / (1 - config.split.test - config.split.validation)
-    least = _round_down(rows / 2)
+    bounds = {"min_value": _round_down(rows / 2)}
     why = f"half of the {rows:,.0f} rows that were there"
-    result.append(_expect("table_row_count_to_be_between", "warning", why, min_value=least))
+    reach = find_reach(past.rows)
+    if reach is not None:
+        bounds = {"min_value": _round_down(max(0, reach[0])), "max_value": _round_up(reach[1])}
+        why = f"{min(past.rows):,} to {max(past.rows):,} rows {past.named}"
+    result.append(_expect("table_row_count_to_be_between", "warning", why, **bounds))
     result += [
         _expect(
             "column_values_to_be_of_type",
@@ -88,18 +139,21 @@ def _suggest_schema(train: TrainSet, config: DatasetConfig) -> list[Expectation]
         for name in schema.select("numeric")
     ]
     for name in schema.select("categorical", "boolean"):
-        values = sorted(str(text) for text in frame[name].dropna().unique())
+        seen = past.of(name)
+        values = {str(text) for text in frame[name].dropna().unique()}
+        values |= {text for item in seen for text in item.counts}
         if 0 < len(values) <= MAX_SET:
+            why, mostly = f"the {len(values)} values of the training rows", 0.98
+            reach = find_reach(_find_unseen(seen))
+            if reach is not None:
+                why = f"the {len(values)} values that were there {past.named}"
+                mostly = _allow(min(reach[1] + 0.001, 0.02))
             result.append(
                 _expect(
-                    "column_values_to_be_in_set",
-                    "warning",
-                    f"the {len(values)} values of the training rows",
-                    column=name,
-                    value_set=values,
-                    mostly=0.98,
+                    "column_values_to_be_in_set", "warning", why,
+                    column=name, value_set=sorted(values), mostly=mostly,
                 )
-            )
+            )  # fmt: skip
     kept = [name for name in schema.features if name not in config.cleaning.drop_columns]
     if config.modality == "image":
         kept = [PIXEL_HASH]
@@ -113,25 +167,25 @@ def _suggest_schema(train: TrainSet, config: DatasetConfig) -> list[Expectation]
     return result
 
 
-def _suggest_missing(train: TrainSet, unlabelled: float) -> list[Expectation]:
-    frame, schema = train.frame, train.schema
-    shares = {schema.target: unlabelled}
-    shares |= {name: float(frame[name].isna().mean()) for name in schema.features}
+def _suggest_missing(train: TrainSet, rows: pd.DataFrame, past: Past) -> list[Expectation]:
     result = []
-    for name, share in shares.items():
-        where = "the source's" if name == schema.target else "the training"
-        why = (
-            f"{100 * share:.4g} % of {where} rows lack it; three standard errors more are tolerated"
-        )
-        cap = 1.0 if name == schema.target else MAX_MISSING
-        mostly = _tolerate(share, len(frame), cap)
+    for name in (train.schema.target, *train.schema.features):
+        share = float(rows[name].isna().mean())
+        cap = 1.0 if name == train.schema.target else MAX_MISSING
+        why = f"{100 * share:.4g} % of the rows lack it; three times that is tolerated, and chance"
+        mostly = _tolerate(WORST * share, len(rows), cap)
+        shares = [item.missing_share for item in past.of(name)]
+        reach = find_reach(shares)
+        if reach is not None:
+            why = f"{100 * min(shares):.3g} to {100 * max(shares):.3g} % lacked it {past.named}"
+            mostly = _allow(max(0.01, min(reach[1], max(cap, *shares), WORST * max(shares))))
         result.append(
             _expect("column_values_to_not_be_null", "critical", why, column=name, mostly=mostly)
         )
     return result
 
 
-def _suggest_outliers(train: TrainSet, config: DatasetConfig) -> list[Expectation]:
+def _suggest_outliers(train: TrainSet, config: DatasetConfig, past: Past) -> list[Expectation]:
     result = []
     # A number out of bounds is clipped. A single picture can't be, so none stops a run; but where
     # the median lies beyond the quartiles that were learned, the source has become another one.
@@ -144,23 +198,43 @@ def _suggest_outliers(train: TrainSet, config: DatasetConfig) -> list[Expectatio
         if bound is None or name in config.cleaning.drop_columns:
             continue
         mostly = _tolerate(bound.training_outside / len(values), len(values), MAX_OUTSIDE)
+        why = (
+            f"the bounds of cleaning; {bound.training_outside:,} of {len(values):,} training "
+            "values lie beyond"
+        )
+        beyond = [1 - d.share_within(bound.low, bound.high) for d in past.of(name) if d.points]
+        reach = find_reach(beyond)
+        if reach is not None:
+            why = (
+                f"the bounds of cleaning; {100 * min(beyond):.2g} to {100 * max(beyond):.2g} % of "
+                f"the values lay beyond {past.named}"
+            )
+            mostly = _allow(max(0.002, min(reach[1], max(MAX_OUTSIDE, 1.5 * max(beyond)))))
         result.append(
             _expect(
-                "column_values_to_be_between", severity,
-                f"the bounds of cleaning; {bound.training_outside:,} of {len(values):,} training "
-                "values lie beyond",
+                "column_values_to_be_between", severity, why,
                 column=name, mostly=mostly,
                 min_value=_round_outward(bound.low, up=False),
                 max_value=_round_outward(bound.high, up=True),
             )
         )  # fmt: skip
         low, high = (float(values.quantile(q)) for q in (0.25, 0.75))
+        why = "the quartiles of the training values"
+        medians = [item.quantile(0.5) for item in past.of(name) if item.points]
+        reach = find_reach(medians)
+        if reach is not None and high > low:
+            why = f"{min(medians):.4g} to {max(medians):.4g} {past.named}"
+            # Equal medians of some refreshes don't take away that each is an estimate.
+            slack = 1.5 / math.sqrt(len(values)) + 1 / POINTS
+            near = [float(values.quantile(min(1, max(0, 0.5 + s)))) for s in (-slack, slack)]
+            low = min(max(low, reach[0]), near[0], *medians)
+            high = max(min(high, reach[1]), near[1], *medians)
         if high > low:
             result.append(
                 _expect(
                     "column_median_to_be_between",
                     "critical" if pictures and name in LOOKS else "warning",
-                    "the quartiles of the training values",
+                    why,
                     column=name,
                     min_value=_round_outward(low, up=False),
                     max_value=_round_outward(high, up=True),
@@ -169,9 +243,17 @@ def _suggest_outliers(train: TrainSet, config: DatasetConfig) -> list[Expectatio
     return result
 
 
-def _suggest_classes(train: TrainSet) -> list[Expectation]:
+def _suggest_classes(train: TrainSet, past: Past) -> list[Expectation]:
     target = train.schema.target
     shares = train.frame[target].value_counts(normalize=True).sort_index()
+    threshold, why = MAX_DIVERGENCE, "the shares of the classes among the training rows"
+    seen = [pd.Series(item.counts) / item.count for item in past.of(target) if item.count]
+    if len(seen) >= LEAST_REFRESHES:
+        table = pd.DataFrame(seen).fillna(0.0)
+        shares = table.mean().sort_index()
+        reach = find_reach([_diverge(row, shares) for _, row in table.iterrows()])
+        threshold = round(min(MAX_DIVERGENCE, max(MIN_DIVERGENCE, reach[1] if reach else 0.0)), 4)
+        why = f"the mean shares of the classes {past.named}"
     classes = [str(name) for name in shares.index]
     common = [name for name in classes if shares[name] * len(train.frame) >= 10]
     result = [
@@ -184,8 +266,8 @@ def _suggest_classes(train: TrainSet) -> list[Expectation]:
             "the classes with ten training rows or more", column=target, value_set=common,
         ),
         _expect(
-            "column_kl_divergence_to_be_less_than", "warning",
-            "the shares of the classes among the training rows", column=target, threshold=0.1,
+            "column_kl_divergence_to_be_less_than", "warning", why,
+            column=target, threshold=threshold,
             partition_object={"values": classes, "weights": _round_weights(shares)},
         ),
     ]  # fmt: skip
@@ -199,6 +281,29 @@ def _suggest_classes(train: TrainSet) -> list[Expectation]:
         )
     )  # fmt: skip
     return result
+
+
+def _diverge(shares: pd.Series[float], expected: pd.Series[float]) -> float:
+    """Give the Kullback-Leibler divergence as Great Expectations does, in nats."""
+    there = shares[shares > 0]
+    return float((there * np.log(there / expected[there.index])).sum())
+
+
+def _find_unseen(refreshes: Sequence[Distribution]) -> list[float]:
+    """Give the share of each refresh's values that none before it had."""
+    known: set[str] = set()
+    shares = []
+    for number, item in enumerate(refreshes):
+        unseen = sum(rows for text, rows in item.counts.items() if text not in known)
+        if number and item.count:
+            shares.append(unseen / item.count)
+        known |= set(item.counts)
+    return shares
+
+
+def _allow(share: float) -> float:
+    """Turn a tolerated share into ``mostly``, to a tenth of a per cent in favour of the data."""
+    return round(1 - math.ceil(1000 * share - 1e-9) / 1000, 3)
 
 
 def _tolerate(share: float, rows: int, cap: float) -> float:
@@ -215,6 +320,11 @@ def _round_outward(value: float, *, up: bool) -> float:
     unit = 10.0 ** (math.floor(math.log10(abs(value))) - 2)
     whole = math.ceil(value / unit - 1e-9) if up else math.floor(value / unit + 1e-9)
     return float(f"{whole * unit:.12g}")
+
+
+def _round_up(value: float) -> int:
+    unit = 10 ** max(0, int(math.log10(max(value, 1))) - 1)
+    return int(math.ceil(value / unit) * unit)
 
 
 def _round_down(value: float) -> int:

@@ -20,6 +20,7 @@ MAX_SUITE_BYTES = 50_000_000
 MAX_DIGITS = 300
 MARK = "assay"  # the key of our notes in what Great Expectations calls meta
 SUITES = ("schema", "missing_values", "outliers", "class_distribution")
+DRIFT = "drift"  # the suite that each refresh makes anew; no file may have its name
 Expectation = dict[str, Any]
 
 
@@ -119,6 +120,13 @@ def read_suites(folder: Path, dataset: str) -> dict[str, dict[str, Any]]:
         )  # fmt: skip
     suites = {}
     for file in files:
+        if file.stem == DRIFT:
+            raise ConfigError(
+                "validation",
+                f"expectations/{dataset} holds a suite {file.name}, which is the name of the one "
+                "that compares a refresh with the last accepted one",
+                "Give the file another name",
+            )
         try:
             suites[file.stem] = _read_suite(file)
         except (ValueError, RecursionError) as error:

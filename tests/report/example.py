@@ -26,6 +26,8 @@ from pipeline.training.results import (
     Score,
     TrainingFacts,
 )
+from pipeline.validation.distributions import Distribution
+from pipeline.validation.drift_results import ColumnDrift, DriftFacts
 from pipeline.validation.results import Check, Severity, Status, ValidationFacts, Verdict
 
 NUMBERS = {
@@ -652,6 +654,32 @@ def make_stopped() -> RunRecord:
     )
 
 
+def make_drift(names: list[str], text: str) -> DriftFacts:
+    """Make a comparison of columns with the last refresh: numbers, categories, a change of unit."""
+    columns = []
+    for number, name in enumerate(names):
+        shift = 1.5 * (number % 2)
+        points = [float(value) for value in range(200)]
+        before = Distribution("numbers", 1000, 10, 100.0, 60.0, points)
+        now = replace(before, missing=90, mean=100 + shift, points=[p + shift for p in points])
+        if number % 3 == 1:
+            before = Distribution("categories", 1000, 0, counts={"a": 700, "b": 300}, distinct=2)
+            now = Distribution("categories", 900, 0, counts={text: 600, "b": 300}, distinct=2)
+        measure = "jensen_shannon" if number % 3 == 1 else "wasserstein"
+        columns.append(
+            ColumnDrift(
+                name, "warning", {measure: 0.05 + shift, "missing": 0.08},
+                {measure: 0.1, "missing": 0.05}, {measure: 1e-9, "missing": 1e-9},
+                [measure, "missing"] if shift else [], measure, before, now,
+                new=[(text, 600)] if number % 3 == 1 else [], gone=[("a", 700)],
+                retyped=text if number % 7 == 5 else "",
+                unit="miles to kilometres" if number % 5 == 3 else "",
+                factor=1.609344 if number % 5 == 3 else 1.0,
+            )
+        )  # fmt: skip
+    return DriftFacts(text, 5, columns)
+
+
 def make_hostile(columns: int = 200, classes: int = 50) -> RunRecord:
     """Build a record all of whose names and values try to break out of the page."""
     base = make_multiclass()
@@ -746,6 +774,8 @@ def make_hostile(columns: int = 200, classes: int = 50) -> RunRecord:
             dict.fromkeys(names, 5),
         ),
         leftover={HOSTILE: 3},
+        drift=make_drift(names, HOSTILE),
+        lost_suites=[HOSTILE],
         resampling=ResamplingFacts(HOSTILE, counts, counts, counts, counts, {}, [HOSTILE]),
         training=replace(
             base.training,

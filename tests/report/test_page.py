@@ -21,6 +21,7 @@ from pipeline.report.svg import tag
 from pipeline.report.text import render_text
 from tests.report.example import (
     HOSTILE,
+    make_drift,
     make_hostile,
     make_multiclass,
     make_published,
@@ -233,3 +234,15 @@ def test_text_is_short_and_plain(make: object) -> None:
     assert all(
         character.isprintable() or character == "\xa0" for line in lines for character in line
     )
+
+
+def test_drift_is_drawn_and_listed_the_farthest_first() -> None:
+    """Columns that drifted have a chart; the others are folded away; no drift, no section."""
+    names = ["steady", "drifted", "also steady", "length"]
+    page = render_html(replace(make_published(), drift=make_drift(names, "v1")))
+    section = page[page.index('<section id="drift"') : page.index('<section id="data"')]
+    assert section.count("<figure>") == 2
+    assert "2 columns are as before" in section
+    assert section.index("drifted</bdi>") < section.index("steady</bdi>")
+    assert "miles to kilometres" in section
+    assert '<section id="drift"' not in render_html(make_published())

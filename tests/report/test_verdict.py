@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.leaks import Leak
+from pipeline.report.drift_findings import find_drift
 from pipeline.report.finding import ORDER
 from pipeline.report.network_findings import find_recall_interval
 from pipeline.report.page import render_html
@@ -25,7 +26,14 @@ from pipeline.report.wording import (
     write_signed,
 )
 from pipeline.training.results import Difference, Interval
-from tests.report.example import make_hostile, make_multiclass, make_published, make_stopped
+from pipeline.validation.results import Check
+from tests.report.example import (
+    make_drift,
+    make_hostile,
+    make_multiclass,
+    make_published,
+    make_stopped,
+)
 
 FINITE = st.floats(-1, 1, allow_nan=False)
 
@@ -278,3 +286,44 @@ def test_cut_bounds_the_length(text: str, length: int) -> None:
     assert len(cut(text, length)) <= length
     if len(text) <= length and not {"\n", "\r", "\t"} & set(text):
         assert cut(text, length) == text
+
+
+def test_drift_is_told_the_label_and_units_first() -> None:
+    """With what it was and is; a change of unit is critical; nothing where nothing fired."""
+    names = ["steady", "drifted", "also steady", "length", "still", "weight", "calm", "class"]
+    record = replace(make_published(), drift=make_drift(names, "v1"))
+    found = list(find_drift(record))
+    assert found[0].severity == "critical"
+    assert found[0].title == "'length' is 1.609 times what it was since version v1"
+    assert found[1].title.startswith("'class' has drifted")
+    assert found[1].severity == "warning"
+    assert [finding.title for finding in found[3:]] == ["1 more column has drifted"]
+    steady = replace(record, drift=make_drift(["steady"], "v1"))
+    assert list(find_drift(steady)) == []
+    assert list(find_drift(replace(record, drift=None))) == []
+
+
+def test_a_unit_that_stopped_the_run_is_told_once() -> None:
+    """As the gate's reason, with the way to let it through."""
+    record = make_published()
+    check = Check(
+        "drift", "expect_column_unit_to_be_unchanged", "length", "critical", "failed",
+        "in the unit of the last accepted refresh", "the numbers are 1.609 times what they were",
+    )  # fmt: skip
+    reason = f"length: {check.rule}; found {check.observed}"
+    raw = replace(
+        record.raw,
+        checks=[check],
+        verdict=replace(record.raw.verdict, passed=False, reasons=[reason]),
+    )
+    drift = make_drift(["a", "b", "c", "length"], "v1")
+    stopped = replace(record, version=None, raw=raw, repaired=None, training=None, drift=drift)
+    told = [f for f in summarise(stopped).findings if "length" in f.title]
+    assert len(told) == 1
+    assert "--set drift.units=warning" in told[0].action
+
+
+def test_a_suite_that_is_gone_is_told() -> None:
+    """What it guarded is guarded no more."""
+    record = replace(make_published(), lost_suites=["outliers.json"])
+    assert find(summarise(record), "1 suite is gone that judged the current version") == ["warning"]

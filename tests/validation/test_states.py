@@ -18,7 +18,7 @@ from pipeline.hashing import hash_file
 from pipeline.validation import tails, validate
 from pipeline.validation.opening import make_table
 from pipeline.validation.running import build_suite
-from pipeline.validation.sketches import POINTS, _choose_ranks, merge_sketches
+from pipeline.validation.sketches import POINTS, choose_ranks, merge_sketches
 from pipeline.validation.states import States
 from pipeline.validation.validating import validate_all
 from tests.validation.equality import compare, differ, judge_by_ours
@@ -193,7 +193,7 @@ def test_a_sketch_keeps_its_word(counts: list[int], seed: int) -> None:
     """An estimated quantile's rank is off by no more than the error that is told."""
     rng = np.random.default_rng(seed)
     parts = [np.sort(rng.normal(rng.normal(), 1, count).round(2)) for count in counts]
-    made = merge_sketches([(len(p), p[_choose_ranks(len(p))]) for p in parts])
+    made = merge_sketches([(len(p), p[choose_ranks(len(p))]) for p in parts])
     whole = np.sort(np.concatenate(parts))
     for rank in {0, len(whole) // 4, len(whole) // 2, len(whole) - 1}:
         found = made.find(rank)

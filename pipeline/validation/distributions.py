@@ -1,0 +1,185 @@
+"""How a column's values are distributed: what a refresh leaves behind to be compared with.
+
+A ``Distribution`` is small: order statistics of numbers, the counts of categories. A ``Profile``
+holds that of each column; one is kept with each published version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from pipeline.store import dump_json, load_facts
+from pipeline.validation.sketches import Sketch, choose_ranks, merge_sketches
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+
+    from pipeline.validation.blocks import Moments
+    from pipeline.validation.table import Table
+
+POINTS = 201  # order statistics of a column of numbers: every half per cent
+MOST_CATEGORIES = 1000
+
+Kind = Literal["numbers", "categories", "dates"]
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """How the values of one column are distributed.
+
+    Attributes
+    ----------
+    rows, missing
+        How many rows there are, and how many have no value.
+    mean, deviation
+        Of numbers; the standard deviation has ``n - 1`` in its denominator.
+    points
+        The numbers at evenly spaced ranks, from the least to the greatest; all, where they are few.
+    counts
+        How often each category occurs, the most frequent first; at most 1,000 of them.
+    distinct
+        How many categories there are.
+    """
+
+    kind: Kind
+    rows: int
+    missing: int
+    mean: float = 0.0
+    deviation: float = 0.0
+    points: list[float] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    distinct: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many values there are."""
+        return self.rows - self.missing
+
+    @property
+    def missing_share(self) -> float:
+        """Share of the rows without a value; 0 where there are no rows."""
+        return self.missing / self.rows if self.rows else 0.0
+
+    @property
+    def sketch(self) -> Sketch:
+        """The order statistics with their ranks."""
+        return merge_sketches([(self.count, np.array(self.points))] if self.points else [])
+
+    def share_within(self, low: float, high: float) -> float:
+        """Estimate the share of the numbers between two bounds, both included.
+
+        Between two order statistics the numbers are taken as evenly spread.
+        """
+        levels = (np.arange(len(self.points)) + 0.5) / len(self.points)
+        below = np.interp(np.nextafter(low, -np.inf), self.points, levels, left=0.0, right=1.0)
+        return float(np.interp(high, self.points, levels, left=0.0, right=1.0) - below)
+
+    def quantile(self, share: float) -> float:
+        """Give the number that this share (0 to 1) of the numbers lies below, about."""
+        return self.points[round(share * (len(self.points) - 1))]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The distributions of a table's columns.
+
+    Attributes
+    ----------
+    rows
+        Number of rows.
+    roles
+        What each column is, see ``config.Role``.
+    """
+
+    rows: int
+    roles: dict[str, str]
+    columns: dict[str, Distribution]
+
+
+def of_numbers(found: Sketch, moments: Moments, rows: int) -> Distribution:
+    """Make the distribution of finite numbers; infinite ones count as missing."""
+    if not found.count:
+        return Distribution("numbers", rows, rows)
+    deviation = moments.deviation if found.count > 1 else 0.0
+    points = found.thin(POINTS).astype(float).tolist()
+    return Distribution("numbers", rows, rows - found.count, moments.mean, deviation, points)
+
+
+def of_categories(counts: Mapping[str, int], rows: int) -> Distribution:
+    """Make the distribution of categories."""
+    order = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    missing = rows - sum(counts.values())
+    kept = dict(order[:MOST_CATEGORIES])
+    return Distribution("categories", rows, missing, counts=kept, distinct=len(order))
+
+
+def count_categories(found: pl.DataFrame) -> dict[str, int]:
+    """Turn value counts into a mapping; a category is its text."""
+    return {str(value): int(n) for value, n in found.select("value", "n").iter_rows()}
+
+
+def of_series(values: pd.Series[Any]) -> Distribution:
+    """Make the distribution of a pandas series."""
+    import pandas as pd
+
+    from pipeline.validation.blocks import Moments
+
+    there = values.dropna()
+    if pd.api.types.is_datetime64_any_dtype(there):
+        return Distribution("dates", len(values), len(values) - len(there))
+    if pd.api.types.is_numeric_dtype(there) and not pd.api.types.is_bool_dtype(there):
+        numbers = there.to_numpy(dtype=np.float64)
+        numbers = np.sort(numbers[np.isfinite(numbers)])
+        points = numbers[choose_ranks(len(numbers))]
+        moments = Moments(0, np.nan, 0.0)
+        if len(numbers):
+            distances = numbers - numbers.mean()
+            moments = Moments(len(numbers), float(numbers.mean()), float(distances @ distances))
+        return of_numbers(merge_sketches([(len(numbers), points)]), moments, len(values))
+    counts = there.astype(str).value_counts()
+    return of_categories({str(name): int(n) for name, n in counts.items()}, len(values))
+
+
+def take_profile(table: Table, roles: Mapping[str, str]) -> Profile:
+    """Profile the columns of a table that can be compared, in one pass.
+
+    Parameters
+    ----------
+    roles
+        What each column is; identifiers and free texts have no distribution.
+    """
+    from pipeline.validation.column_metrics import plan_distribution
+    from pipeline.validation.scan import Scan
+
+    scan = Scan(table)
+    named = {name: role for name, role in roles.items() if name in table.columns}
+    plans, columns = {}, {}
+    for name, role in named.items():
+        if role in ("identifier", "text"):
+            continue
+        made = plan_distribution(table.columns[name], None, {}, scan)
+        if made is None:
+            columns[name] = of_series(table.load_whole([name])[name])
+            continue
+        plans[name] = made
+        for block in made.first:
+            scan.ask(block)
+    scan.run()
+    columns |= {name: made.value() for name, made in plans.items()}
+    return Profile(table.rows, named, columns)
+
+
+def write_profile(path: Path, profile: Profile) -> None:
+    """Write a profile as JSON."""
+    dump_json(path, profile)
+
+
+def read_profile(path: Path) -> Profile:
+    """Read what ``write_profile`` wrote."""
+    return load_facts(path, Profile)

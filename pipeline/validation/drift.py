@@ -1,0 +1,206 @@
+"""How far a column's distribution is from what it was: effect sizes, and tests of them.
+
+Sources: the two-sample test of Kolmogorov and Smirnov; Ramdas, García Trillos and Cuturi (2017),
+"On Wasserstein two-sample testing and related families of nonparametric tests", Entropy 19; Lin
+(1991), "Divergence measures based on the Shannon entropy", IEEE Transactions on Information Theory
+37; Siddiqi (2006), "Credit risk scorecards", for the population stability index.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pipeline.validation.distributions import Distribution
+
+RARE = 0.01  # categories with a smaller share on both sides are compared as one
+LEAST = 1e-4  # the share that the population stability index takes for 0
+NAMED = 5
+# What a change of unit multiplies by.
+UNITS = {
+    10.0: "centimetres to millimetres, or a slipped decimal point",
+    100.0: "metres to centimetres, or a share to per cent",
+    1000.0: "kilograms to grams, or seconds to milliseconds",
+    2.54: "inches to centimetres",
+    1.609344: "miles to kilometres",
+    1 / 0.3048: "metres to feet",
+    1 / 0.45359237: "kilograms to pounds",
+    60.0: "minutes to seconds, or hours to minutes",
+    3600.0: "hours to seconds",
+}
+UNIT_REACH = 0.05  # by which the ratio may miss a factor, of the factor, beside chance
+UNIT_FIT = 1 / 3  # of the distance that is left once the factor is taken out
+
+MEASURES = {
+    "wasserstein": "Wasserstein distance, in standard deviations of the last accepted refresh",
+    "kolmogorov_smirnov": "Kolmogorov-Smirnov statistic",
+    "l_infinity": "largest change of a category's share (L∞)",
+    "jensen_shannon": "Jensen-Shannon distance, base 2",
+    "psi": "population stability index",
+    "new": "share of rows with a category that was not there",
+    "missing": "change of the share of missing values",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How far a column is from what it was.
+
+    Attributes
+    ----------
+    measures
+        Effect sizes by name, see ``MEASURES``.
+    p_values
+        How probable a difference at least as large is between two samples of one population.
+    retyped
+        In words, where the column's values are of another kind now; nothing else is then measured.
+    new, gone
+        Categories that were not there, or are no more, with their rows; the most frequent five.
+    """
+
+    measures: dict[str, float] = field(default_factory=dict)
+    p_values: dict[str, float] = field(default_factory=dict)
+    retyped: str = ""
+    new: list[tuple[str, int]] = field(default_factory=list)
+    gone: list[tuple[str, int]] = field(default_factory=list)
+
+    def find_fired(self, thresholds: Mapping[str, float], significance: float) -> list[str]:
+        """Name the measures that exceed their threshold and that chance does not explain."""
+        return [
+            name
+            for name, value in self.measures.items()
+            if name in thresholds
+            and value > thresholds[name]
+            and self.p_values.get(name, 0.0) < significance
+        ]
+
+
+def measure(before: Distribution, now: Distribution) -> Drift:
+    """Measure how far a distribution is from an earlier one of the same column."""
+    if before.count and now.count and before.kind != now.kind:
+        return Drift(retyped=f"{before.kind} before, {now.kind} now")
+    measures = {"missing": abs(now.missing_share - before.missing_share)}
+    p_values = {"missing": _test_counts([[before.missing, before.count], [now.missing, now.count]])}
+    new: list[tuple[str, int]] = []
+    gone: list[tuple[str, int]] = []
+    if before.count and now.count and before.kind == "numbers":
+        distance, reach = _compare_numbers(before, now)
+        measures |= distance
+        p_values |= dict.fromkeys(distance, reach)
+    elif before.count and now.count and before.kind == "categories":
+        table = _line_up(before, now)
+        shares = table / table.sum(axis=1, keepdims=True)
+        distance = _compare_shares(*shares)
+        measures |= distance
+        p_values |= dict.fromkeys(distance, _test_counts(table))
+        if before.distinct == len(before.counts):  # all were kept
+            new = [item for item in now.counts.items() if item[0] not in before.counts]
+            rows = sum(count for _, count in new)
+            measures["new"] = rows / now.count
+            p_values["new"] = _test_counts([[0, before.count], [rows, now.count - rows]])
+        if now.distinct == len(now.counts):
+            gone = [item for item in before.counts.items() if item[0] not in now.counts]
+    return Drift(measures, p_values, "", new[:NAMED], gone[:NAMED])
+
+
+def find_unit(before: Distribution, now: Distribution) -> tuple[float, str] | None:
+    """Find the factor of a change of unit, and what may have made it, where there was one.
+
+    The middle numbers must have grown or shrunk by the factor, and the distributions must be alike
+    once it is taken out, by a third of the Kolmogorov-Smirnov distance at most.
+    """
+    if before.kind != "numbers" or now.kind != "numbers" or not (before.count and now.count):
+        return None
+    levels = [level / 20 for level in range(2, 19)]
+    pairs = [(before.quantile(level), now.quantile(level)) for level in levels]
+    ratios = [b / a for a, b in pairs if a and b and (a > 0) == (b > 0)]
+    if len(ratios) < len(levels) / 2:
+        return None
+    ratio = float(np.median(ratios))
+    reach = UNIT_REACH + 1 / math.sqrt(min(before.count, now.count))
+    left = {
+        (scale, words + way): _find_distance(before, now, scale)
+        for factor, words in UNITS.items()
+        for scale, way in ((factor, ""), (1 / factor, ", the other way round"))
+        if abs(ratio / scale - 1) <= reach
+    }
+    best = min(left, key=left.__getitem__, default=None)
+    if best is None or left[best] > UNIT_FIT * _find_distance(before, now, 1.0):
+        return None
+    return best
+
+
+def _find_distance(before: Distribution, now: Distribution, scale: float) -> float:
+    """Find the Kolmogorov-Smirnov distance once the earlier numbers are multiplied by a factor."""
+    old, new = before.sketch, now.sketch
+    # What is equal up to the last digits after a multiplication is taken as equal.
+    steps = np.concatenate([old.points * scale, new.points])
+    steps = steps + 1e-9 * np.abs(steps)
+    gaps = old.share_up_to(steps / scale) - new.share_up_to(steps)
+    return float(np.abs(gaps).max())
+
+
+def _compare_numbers(before: Distribution, now: Distribution) -> tuple[dict[str, float], float]:
+    """Measure two sets of numbers, and test their Kolmogorov-Smirnov distance.
+
+    The test takes the distance as small as the sketches' errors allow it to be.
+    """
+    from scipy.stats import kstwobign
+
+    old, new = before.sketch, now.sketch
+    steps = np.unique(np.concatenate([old.points, new.points]))
+    gaps = np.abs(old.share_up_to(steps) - new.share_up_to(steps))
+    distance = float(gaps.max())
+    found = {"kolmogorov_smirnov": distance}
+    if before.deviation > 0:
+        found["wasserstein"] = float((gaps[:-1] * np.diff(steps)).sum() / before.deviation)
+    size = before.count * now.count / (before.count + now.count)
+    sure = max(0.0, distance - old.error - new.error)
+    return found, float(kstwobign.sf(math.sqrt(size) * sure))
+
+
+def _line_up(before: Distribution, now: Distribution) -> np.ndarray:
+    """Count the categories of both, those that are rare in both as one; shape ``(2, k)``."""
+    rest = [before.count - sum(before.counts.values()), now.count - sum(now.counts.values())]
+    columns = []
+    for name in dict.fromkeys([*before.counts, *now.counts]):
+        pair = [before.counts.get(name, 0), now.counts.get(name, 0)]
+        if max(pair[0] / before.count, pair[1] / now.count) >= RARE:
+            columns.append(pair)
+        else:
+            rest = [a + b for a, b in zip(rest, pair, strict=True)]
+    if any(rest):
+        columns.append(rest)
+    return np.array(columns, dtype=np.float64).T
+
+
+def _compare_shares(old: np.ndarray, new: np.ndarray) -> dict[str, float]:
+    middle = (old + new) / 2
+    divergence = (_diverge(old, middle) + _diverge(new, middle)) / 2
+    a, b = np.maximum(old, LEAST), np.maximum(new, LEAST)
+    return {
+        "l_infinity": float(np.abs(old - new).max()),
+        "jensen_shannon": math.sqrt(max(0.0, divergence)),
+        "psi": float(((b - a) * np.log(b / a)).sum()),
+    }
+
+
+def _diverge(shares: np.ndarray, other: np.ndarray) -> float:
+    """Give the Kullback-Leibler divergence in bits."""
+    there = shares > 0
+    return float((shares[there] * np.log2(shares[there] / other[there])).sum())
+
+
+def _test_counts(table: np.ndarray | list[list[int]]) -> float:
+    """Give Pearson's chi-squared test of two rows of counts; 1 where there is nothing to test."""
+    from scipy.stats import chi2
+
+    counts = np.array(table, dtype=np.float64)
+    counts = counts[:, counts.sum(axis=0) > 0]
+    if counts.shape[1] < 2 or (counts.sum(axis=1) == 0).any():
+        return 1.0
+    expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / counts.sum()
+    return float(chi2.sf(((counts - expected) ** 2 / expected).sum(), counts.shape[1] - 1))

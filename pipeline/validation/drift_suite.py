@@ -1,0 +1,104 @@
+"""The suite that compares a refresh with those that were accepted before it.
+
+Nothing here imports Great Expectations.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
+from itertools import pairwise
+from typing import Any
+
+from pipeline.config import DriftConfig
+from pipeline.validation.distributions import Profile
+from pipeline.validation.drift import MEASURES, measure
+from pipeline.validation.suites import DRIFT, MARK, Expectation
+from pipeline.validation.tolerances import find_reach
+
+MOST_RAISED = 2.0  # times the largest step that was accepted
+COMPARED = ("numeric", "categorical", "boolean", "constant", "target")
+
+
+def make_drift_suite(
+    accepted: Mapping[str, Profile], present: Collection[str], target: str, config: DriftConfig
+) -> dict[str, Any]:
+    """Make the suite from the profiles of accepted refreshes.
+
+    A measure's threshold is what the configuration says, or more where the accepted refreshes
+    differed more from one to the next: what the next step reaches with a probability of 99 %, but
+    at most twice the largest one that was accepted. The significance is shared out among all tests
+    (Bonferroni).
+
+    Parameters
+    ----------
+    accepted
+        Profiles by version, oldest first; the last one is compared with. At least one.
+    present
+        The columns that the refresh has.
+    """
+    last, reference = list(accepted.items())[-1]
+    names = [
+        name
+        for name, role in reference.roles.items()
+        if role in COMPARED and name in present and name in reference.columns
+        and name not in config.ignore
+    ]  # fmt: skip
+    learned_from = {"refreshes": list(accepted), "compared_with": last}
+    tests = sum(2 + (reference.columns[name].kind == "categories") for name in names)
+    suite = [
+        _expect(
+            "table_columns_to_match_set", "warning", "the columns of the last accepted refresh",
+            learned_from, column_set=list(reference.roles), exact_match=True,
+        )
+    ]  # fmt: skip
+    for name in names:
+        before = reference.columns[name]
+        severity = config.label if name == target else config.features
+        if severity != "off":
+            why = f"near its distribution in {last}"
+            if len(accepted) > 2:
+                why += f", as far as {len(accepted)} accepted refreshes were from each other"
+            suite.append(
+                _expect(
+                    "column_drift_to_be_less_than", severity, why, learned_from,
+                    column=name, reference=asdict(before),
+                    thresholds=_learn_thresholds(name, accepted, config),
+                    significance=config.significance / tests,
+                )
+            )  # fmt: skip
+        if config.units != "off" and before.kind == "numbers" and before.count:
+            suite.append(
+                _expect(
+                    "column_unit_to_be_unchanged", config.units, f"the unit that it had in {last}",
+                    learned_from, column=name, reference=asdict(before),
+                )
+            )  # fmt: skip
+    return {"name": DRIFT, "expectations": suite, "meta": {}}
+
+
+def _learn_thresholds(
+    name: str, accepted: Mapping[str, Profile], config: DriftConfig
+) -> dict[str, float]:
+    columns = [profile.columns[name] for profile in accepted.values() if name in profile.columns]
+    steps = [measure(before, now).measures for before, now in pairwise(columns)]
+    thresholds = {}
+    for kind in MEASURES:
+        thresholds[kind] = float(getattr(config, kind))
+        seen = [step[kind] for step in steps if kind in step]
+        reach = find_reach(seen)
+        if reach is not None:  # of few steps it may be very wide
+            learned = min(reach[1], MOST_RAISED * max(seen))
+            thresholds[kind] = max(thresholds[kind], math.ceil(1e4 * learned) / 1e4)
+    return thresholds
+
+
+def _expect(
+    type_: str, severity: str, why: str, learned_from: Mapping[str, Sequence[str] | str], /,
+    **kwargs: Any,
+) -> Expectation:  # fmt: skip
+    return {
+        "type": f"expect_{type_}", "kwargs": kwargs, "severity": severity,
+        "meta": {MARK: {"why": why, "from": dict(learned_from)}},
+    }  # fmt: skip
