@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from pipeline.validation.cardinality import Distinct, estimate, make_registers
 from pipeline.validation.conditions import Where
 from pipeline.validation.questions import WHERE, Block
-from pipeline.validation.sketches import choose_ranks, merge_sketches
+from pipeline.validation.sketches import POINTS, choose_ranks, merge_sketches
 from pipeline.validation.table import Column
 
 
@@ -169,16 +170,24 @@ def gather(column: Column, where: Where | None) -> Block:
     )  # fmt: skip
 
 
-def sketch(column: Column, where: Where | None, *, finite: bool = False) -> Block:
-    """Keep order statistics of what is there; ``finite``: but for infinite numbers."""
+def sketch(
+    column: Column, where: Where | None, points: int = POINTS, *, finite: bool = False
+) -> Block:
+    """Keep order statistics of what is there, so many of each chunk.
+
+    Parameters
+    ----------
+    finite
+        Whether infinite numbers are left out.
+    """
 
     def shrink(given: tuple[Any, ...]) -> tuple[int, np.ndarray[Any, Any]]:
         values = given[0].to_numpy()
-        return len(values), values[choose_ranks(len(values))]
+        return len(values), values[choose_ranks(len(values), points)]
 
     values = finite_values(column, where) if finite else values_of(column, where).drop_nulls()
     return Block(
-        name_block("finite sketch" if finite else "sketch", column, where),
+        name_block(f"{'finite ' if finite else ''}sketch {points}", column, where),
         reads(column, where), (values.sort().implode(),), merge_sketches, shrink,
     )  # fmt: skip
 
@@ -202,6 +211,32 @@ def distinct(column: Column, where: Where | None) -> Block:
         name_block("distinct", column, where), reads(column, where),
         (values_of(column, where).drop_nulls().unique().implode(),),
         lambda parts: pl.concat([part[0] for part in parts]).unique(),
+    )  # fmt: skip
+
+
+def count_distinct(column: Column, where: Where | None, most: int | None) -> Block:
+    """Count the distinct values that are there; of chunks with very many, estimate it.
+
+    Parameters
+    ----------
+    most
+        Of how many distinct values in a chunk all are held; None: of any number.
+    """
+
+    def shrink(given: tuple[Any, ...]) -> pl.Series | np.ndarray[Any, Any]:
+        values: pl.Series = given[0]
+        return values if most is None or len(values) <= most else make_registers(values)
+
+    def merge(parts: list[pl.Series | np.ndarray[Any, Any]]) -> Distinct:
+        held = [part for part in parts if isinstance(part, pl.Series)]
+        if len(held) == len(parts):
+            return Distinct(pl.concat(held).n_unique(), exact=True)
+        registers = [p if isinstance(p, np.ndarray) else make_registers(p) for p in parts]
+        return Distinct(estimate(np.maximum.reduce(registers)), exact=False)
+
+    return Block(
+        name_block(f"distinct {most}", column, where), reads(column, where),
+        (values_of(column, where).drop_nulls().unique().implode(),), merge, shrink,
     )  # fmt: skip
 
 

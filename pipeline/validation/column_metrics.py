@@ -21,10 +21,11 @@ from great_expectations.expectations.metrics.column_aggregate_metrics.column_par
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
 from pipeline.validation import blocks
+from pipeline.validation.cardinality import ERROR, Distinct
 from pipeline.validation.conditions import Where, fits
 from pipeline.validation.distributions import count_categories, of_categories, of_numbers
 from pipeline.validation.planning import NUMBERS, Plan
-from pipeline.validation.questions import Block
+from pipeline.validation.questions import EXACT_ROWS, MOST_KEPT, Block
 from pipeline.validation.scan import Scan
 from pipeline.validation.selection import Quantiles
 from pipeline.validation.stock import StockError, compute
@@ -97,8 +98,8 @@ def plan_outlier_statistics(
 
         return _of(blocks.moments(column, where), scan, symmetric)
 
-    if scan.states is not None:
-        wanted = Quantiles(column, where, scan, [0.25, 0.75], "linear")
+    if scan.estimates:
+        wanted = Quantiles(column, where, scan, [0.25, 0.75], "linear", estimated=True)
 
         def estimate() -> OutlierStatistics:
             low, high = (_to_float(value) for value in wanted.values())
@@ -127,12 +128,31 @@ def _plan_unique_proportion(
 ) -> Plan | None:
     if column.kind in ("other", "time"):
         return None
-    there, different = blocks.count_values(column, where), blocks.distinct(column, where)
+    there, distinct = blocks.count_values(column, where), _plan_distinct_count(column, where, scan)
     found = scan.found
-    return Plan(
-        lambda: len(found[different.key]) / found[there.key] if found[there.key] else 0,
-        [there, different],
-    )
+
+    def value() -> float:
+        count = found[there.key]
+        return min(1.0, distinct.value() / count) if count else 0
+
+    return Plan(value, [there, *distinct.first])
+
+
+def _plan_distinct_count(column: Column, where: Where | None, scan: Scan) -> Plan:
+    most = None
+    if scan.estimates:
+        most = MOST_KEPT if scan.states is not None else EXACT_ROWS // len(scan.table.bounds)
+    block = blocks.count_distinct(column, where, most)
+
+    def value() -> int:
+        found: Distinct = scan.found[block.key]
+        if not found.exact:
+            scan.notes[f"distinct values of {column.name}"] = (
+                f"estimated, with a standard error of {100 * ERROR:.2g} %"
+            )
+        return found.count
+
+    return Plan(value, [block])
 
 
 def _plan_of_distinct(name: str) -> Planner:
@@ -231,19 +251,20 @@ def _plan_partition(column: Column, where: Where | None, kwargs: Args, scan: Sca
     if column.kind not in NUMBERS or bins not in ("uniform", "auto"):
         return None
     ends, there = blocks.extremes(column, where), blocks.count_values(column, where)
-    values = blocks.gather(column, where)
+    shares = [0.0, 0.25, 0.75, 1.0]
+    wanted = Quantiles(column, where, scan, shares, "nearest", estimated=scan.estimates)
 
     def value() -> Any:
         low, high = (_or_nan(end) for end in scan.found[ends.key])
         found: dict[str, Any] = {"column.min": low, "column.max": high}
         if bins == "auto":
-            series = to_pandas(scan.found[values.key], column)
-            quantiles = series.quantile([0.0, 0.25, 0.75, 1.0], interpolation="nearest")
-            found["column.quantile_values"] = quantiles.tolist()
+            found["column.quantile_values"] = wanted.values()
             found["column_values.nonnull.count"] = scan.found[there.key]
         return _get_column_partition_using_metrics(bins=bins, n_bins=n_bins, _metrics=found)
 
-    return Plan(value, [ends, there, *([values] if bins == "auto" else [])])
+    if bins == "auto":
+        return Plan(value, [ends, there, wanted.first], wanted.ask)
+    return Plan(value, [ends, there])
 
 
 def plan_distribution(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
@@ -279,7 +300,9 @@ COLUMN: dict[str, Planner] = {
     "column_values.nonnull.count": _plan_block(blocks.count_values, lambda found: found, KNOWN),
     "column.non_null_proportion": _plan_proportion,
     "column.distinct_values": _plan_distinct_values,
-    "column.distinct_values.count": _plan_block(blocks.distinct, len, COUNTED),
+    "column.distinct_values.count": lambda column, where, kwargs, scan: (
+        _plan_distinct_count(column, where, scan) if column.kind in COUNTED else None
+    ),
     "column.distinct_values.not_in_set": _plan_of_distinct("column.distinct_values.not_in_set"),
     "column.distinct_values.not_in_set.count": _plan_of_distinct(
         "column.distinct_values.not_in_set.count"

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 import polars as pl
 
 from pipeline.validation.parquet import from_parquet, list_files
-from pipeline.validation.table import Table, cast_frame, from_pandas, make_column, normalise
+from pipeline.validation.table import (
+    CHUNK_ROWS,
+    Table,
+    cast_frame,
+    cut,
+    from_pandas,
+    make_column,
+    normalise,
+)
 
 Source = Path | str | Sequence[Path] | pl.LazyFrame | pl.DataFrame | pd.DataFrame
 
@@ -65,16 +73,46 @@ def _from_lazy(frame: pl.LazyFrame) -> Table:
         nulls = counts.get(f"null {name}", 0)
         columns[name] = make_column(name, types[name], bool(nulls))
     rows = int(counts["rows"])
+    bounds = cut(rows)
+    batches = _Batches(frame, rows)
 
     def read(start: int, stop: int, wanted: Sequence[str]) -> pl.DataFrame:
-        part = frame.select(wanted) if (start, stop) == (0, rows) else frame.select(wanted).slice(
-            start, stop - start
-        )  # fmt: skip
-        return normalise(part, columns).collect()
+        part = frame.select(wanted) if len(bounds) == 1 else batches.read(start, stop, wanted)
+        return normalise(part.lazy(), columns).collect()
 
     def read_pandas(start: int, stop: int, wanted: Sequence[str]) -> pd.DataFrame:
         return cast_frame(
             frame.select(wanted).slice(start, stop - start).collect().to_pandas(), columns
         )
 
-    return Table(columns, rows, [(0, rows)], read, read_pandas)
+    return Table(columns, rows, bounds, read, read_pandas)
+
+
+class _Batches:
+    """Reads a lazy frame from its first row to its last, in one run of its query a pass."""
+
+    def __init__(self, frame: pl.LazyFrame, rows: int) -> None:
+        self.frame = frame
+        self.rows = rows
+        self.wanted: list[str] = []
+        self.at = rows
+        self.rest = pl.DataFrame()
+        self.batches: Iterator[pl.DataFrame] = iter(())
+
+    def read(self, start: int, stop: int, wanted: Sequence[str]) -> pl.DataFrame:
+        """Read some rows; the query is run again if they are not the next ones."""
+        if not wanted:
+            return pl.DataFrame()
+        if start != self.at or list(wanted) != self.wanted:
+            query = self.frame.select(wanted).slice(start, self.rows - start)
+            self.wanted, self.at = list(wanted), start
+            self.rest = query.head(0).collect()
+            self.batches = iter(query.collect_batches(chunk_size=CHUNK_ROWS))
+        parts, height = [self.rest], self.rest.height
+        while height < stop - start:
+            parts.append(next(self.batches))
+            height += parts[-1].height
+        whole = pl.concat(parts)
+        self.at = stop
+        self.rest = whole.slice(stop - start)
+        return whole.head(stop - start)

@@ -18,6 +18,8 @@ import polars as pl
 from pipeline.validation.stock import StockError
 from pipeline.validation.table import Table
 
+EXACT_ROWS = 1 << 22  # of a table whose columns are held whole where that is needed; else sketches
+MOST_KEPT = 10_000  # values in a partition's state
 WHERE = "where "  # the name of a row condition's column that pandas decided
 
 

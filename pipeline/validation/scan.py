@@ -16,11 +16,9 @@ import polars as pl
 from pipeline.hashing import hash_key
 from pipeline.validation.chunks import Chunk, run_chunk
 from pipeline.validation.conditions import Where
-from pipeline.validation.questions import Block, Rows
+from pipeline.validation.questions import EXACT_ROWS, MOST_KEPT, Block, Rows
 from pipeline.validation.states import States, pack, unpack
 from pipeline.validation.table import Table, cast_frame
-
-MOST_KEPT = 10_000  # values in a partition's state
 
 
 @dataclass(slots=True)
@@ -37,6 +35,11 @@ class Scan:
     held: pl.DataFrame | None = None
     states: States | None = None
     notes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def estimates(self) -> bool:
+        """Whether what would need whole columns, or rows that are not read, is estimated."""
+        return self.states is not None or self.table.rows > EXACT_ROWS
 
     def ask(self, block: Block) -> None:
         """Ask for a block in the next pass."""
@@ -182,4 +185,6 @@ class Scan:
 def _is_small(part: Any) -> bool:
     if isinstance(part, list | tuple):
         return all(_is_small(item) for item in part)
-    return not isinstance(part, pl.Series | np.ndarray) or len(part) <= MOST_KEPT
+    if isinstance(part, np.ndarray):
+        return part.nbytes <= 8 * MOST_KEPT
+    return not isinstance(part, pl.Series) or len(part) <= MOST_KEPT

@@ -24,6 +24,7 @@ from pipeline.validation.scan import Scan
 from pipeline.validation.sketches import Sketch
 from pipeline.validation.table import Column
 
+FINE = 1 << 13  # order statistics of a chunk, where none is written down
 SAMPLE = 1 << 15  # values of a column that the first pass keeps, at least
 SPREAD = 5.0  # standard errors of a sampled rank on either side
 
@@ -110,19 +111,22 @@ def bracket(column: Column, where: Where | None, seen: Sample, rank: int) -> Blo
 
 @dataclass(slots=True)
 class Quantiles:
-    """Quantiles of a column as pandas gives them, from two passes."""
+    """Quantiles of a column as pandas gives them, from two passes, or estimated from one."""
 
     column: Column
     where: Where | None
     scan: Scan
     shares: Sequence[float]
     interpolation: str
+    estimated: bool = False
 
     @property
     def first(self) -> Block:
         """What is needed of the first pass."""
         if self.scan.states is not None:
             return sketch(self.column, self.where)
+        if self.estimated:
+            return sketch(self.column, self.where, FINE)
         return sample(self.column, self.where, self.scan.table.rows)
 
     def _seen(self) -> Sample | Sketch:

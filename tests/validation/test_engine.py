@@ -19,12 +19,13 @@ from great_expectations.datasource.fluent.interfaces import Datasource
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.validation import PolarsExecutionEngine, validate
+from pipeline.validation import PolarsExecutionEngine, column_metrics, scan, selection, validate
 from pipeline.validation import table as tables
+from pipeline.validation.cardinality import ERROR, estimate, make_registers
 from pipeline.validation.opening import make_table
 from pipeline.validation.running import build_suite, make_context
 from pipeline.validation.validating import validate_all
-from tests.validation.equality import compare, compare_random, explain
+from tests.validation.equality import compare, compare_random, differ, explain
 
 ROOT = Path(__file__).parents[2]
 
@@ -363,3 +364,70 @@ def test_folders_are_read_as_pandas_reads_them(tmp_path: Path) -> None:
         frame = pd.read_parquet(tmp_path / name)
         found = list(compare(frame, expectations, "COMPLETE", tmp_path / name))
         assert {item.verdict for item in found} == {"exact"}, name
+
+
+def test_a_lazy_frame_is_read_by_chunks_in_one_run_of_its_query_a_pass(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    """Also one that filters; the results are those of the frame that it collects to."""
+    monkeypatch.setattr(tables, "CHUNK_ROWS", 300)
+    make_frame(4000).to_parquet(tmp_path / "rows.parquet", row_group_size=250)
+    lazy = pl.scan_parquet(tmp_path / "rows.parquet").filter(pl.col("f0") < 1.5)
+    table = make_table(lazy)
+    assert len(table.bounds) > 5
+    (found,) = validate_all(table, [build_suite("s", {"expectations": MANY})])
+    assert found.passes == 2
+    assert [chunk for chunk, _ in table.reads] == 2 * list(range(len(table.bounds)))
+    frame = lazy.collect().to_pandas()
+    for item in compare(frame, MANY, "SUMMARY"):
+        assert item.verdict in ("exact", "close")
+    (whole,) = validate_all(make_table(frame), [build_suite("s", {"expectations": MANY})])
+    for ours, other in zip(found.result.results, whole.result.results, strict=True):
+        assert differ(ours.result, other.result) in ("exact", "close")
+    later = table.load(3, ["f1"])  # and not only from the first to the last
+    assert later["f1"].to_list() == frame["f1"].iloc[900:1200].replace({np.nan: None}).tolist()
+
+
+def test_very_many_rows_are_judged_by_estimates_that_say_so(monkeypatch: Any) -> None:
+    """Quartiles and distinct values beyond the budget: within their error, and in the notes."""
+    frame = make_frame(20_000)
+    suite = [
+        expect("column_values_to_not_be_outliers", column="f0", method="iqr"),
+        expect("column_unique_value_count_to_be_between", column="f1", min_value=1),
+        expect("column_proportion_of_unique_values_to_be_between", column="f1", min_value=0.9),
+        expect("column_unique_value_count_to_be_between", column="label", min_value=2, max_value=2),
+        expect("column_median_to_be_between", column="f2", min_value=-1, max_value=1),
+        expect("column_kl_divergence_to_be_less_than", column="f3", threshold=1),
+    ]
+    exact = validate(frame, build_suite("s", {"expectations": suite}))
+    assert exact.notes == {}
+    monkeypatch.setattr(scan, "EXACT_ROWS", 1000)
+    monkeypatch.setattr(column_metrics, "EXACT_ROWS", 1000)
+    monkeypatch.setattr(tables, "CHUNK_ROWS", 2000)
+    monkeypatch.setattr(selection, "FINE", 500)
+    rough = validate(frame, build_suite("s", {"expectations": suite}))
+    assert rough.passes <= 3  # a divergence without a partition looks for its bins first
+    assert set(rough.notes) == {"quantiles of f0", "quantiles of f3", "distinct values of f1"}
+    ours, theirs = ([r.result for r in found.result.results] for found in (rough, exact))
+    assert ours[0]["unexpected_percent"] == pytest.approx(theirs[0]["unexpected_percent"], abs=0.05)
+    assert ours[1]["observed_value"] == pytest.approx(theirs[1]["observed_value"], rel=0.04)
+    assert ours[2]["observed_value"] == pytest.approx(theirs[2]["observed_value"], rel=0.04)
+    assert ours[3]["observed_value"] == theirs[3]["observed_value"] == 2
+    assert ours[4] == theirs[4]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 60_000), st.integers(1, 5), st.integers(0, 2**32))
+def test_distinct_values_are_estimated_within_their_error(
+    count: int, parts: int, seed: int
+) -> None:
+    """Whatever is repeated, in whatever parts; registers of parts merge to those of the whole."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=count)
+    rows = pl.Series(
+        np.concatenate([values, rng.choice(values, count // 2)] if count else [values])
+    )
+    registers = [make_registers(rows.gather_every(parts, at)) for at in range(parts)]
+    merged = np.maximum.reduce(registers)
+    assert (merged == make_registers(rows)).all()
+    assert estimate(merged) == pytest.approx(count, rel=6 * ERROR, abs=2)

@@ -237,3 +237,22 @@ def test_states_that_nobody_asks_for_go(folder: Path, tmp_path: Path) -> None:
     left = {file.stem for file in kept.glob("*.arrow")}
     assert left == {hash_file(file) for file in folder.glob("*.parquet")}
     assert gone not in left
+
+
+def test_many_distinct_values_are_kept_as_an_estimate(tmp_path: Path) -> None:
+    """A partition with more of them than a state holds is not read again to count them."""
+    kept, parts = tmp_path / "states", tmp_path / "parts"
+    parts.mkdir()
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=45_000)
+    for number in range(3):
+        part = values[number * 15_000 : (number + 1) * 15_000]
+        pd.DataFrame({"f0": part}).to_parquet(parts / f"{number}.parquet")
+    suite = make_suite([expect("column_unique_value_count_to_be_between", column="f0")])
+    validate(parts, suite, states=kept)
+    table = make_table(parts, identify=hash_file)
+    (found,) = validate_all(table, [suite], "SUMMARY", States(kept))
+    assert table.reads == []
+    assert list(found.notes) == ["distinct values of f0"]
+    count = found.result.results[0].result["observed_value"]
+    assert count == pytest.approx(45_000, rel=0.04)
