@@ -5,7 +5,7 @@ A pass reads each chunk once, whatever the number of blocks and rows that are as
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -73,8 +73,15 @@ class Scan:
             for chunk in range(len(self.table.bounds)):
                 self._run_chunk(chunk, blocks, tasks, parts)
         else:
-            for partition, chunks in self.table.partitions.items():
-                self._run_partition(partition, chunks, blocks, tasks, parts)
+            names = {block.key: self._name_state(block.key, block.columns) for block in blocks}
+            names |= {
+                rows.key: self._name_state(
+                    f"{rows.key}|{rows.wanted}|{sorted(rows.shown)}|{rows.given}", rows.columns
+                )
+                for rows in tasks
+            }
+            for partition in self.table.partitions:
+                self._run_partition(partition, blocks, tasks, names, parts)
         for block in blocks:
             self.found[block.key] = block.merge(parts[block.key])
         self.done |= {rows.key for rows in tasks}
@@ -95,21 +102,14 @@ class Scan:
     def _run_partition(
         self,
         partition: str,
-        chunks: Sequence[int],
         blocks: list[Block],
         tasks: list[Rows],
+        names: Mapping[str, str],
         parts: dict[str, list[Any]],
     ) -> None:
         """Take what is known of a partition; read it only for what is not, and keep that."""
         assert self.states is not None
-        known = self.states.load(partition)
-        names = {block.key: self._name_state(block.key, block.columns) for block in blocks}
-        names |= {
-            rows.key: self._name_state(
-                f"{rows.key}|{rows.wanted}|{sorted(rows.shown)}|{rows.given}", rows.columns
-            )
-            for rows in tasks
-        }
+        known, chunks = self.states.load(partition), self.table.partitions[partition]
         start = self.table.bounds[chunks[0]][0]
         new_blocks = [block for block in blocks if names[block.key] not in known]
         # What depends on other partitions, or is large, is no state.

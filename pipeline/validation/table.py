@@ -191,10 +191,13 @@ def to_pandas(
 
 def cast_frame(frame: pd.DataFrame, columns: dict[str, Column]) -> pd.DataFrame:
     """Give a part of a table the dtypes of the whole; a part's categories are its own."""
-    dtypes = {name: columns[name].dtype for name in frame.columns}
-    return frame.astype(
-        {n: dtype for n, dtype in dtypes.items() if not isinstance(dtype, pd.CategoricalDtype)}
-    )
+    given = {str(name): (dtype, columns[str(name)].dtype) for name, dtype in frame.dtypes.items()}
+    dtypes = {
+        name: wanted
+        for name, (found, wanted) in given.items()
+        if found != wanted and not isinstance(wanted, pd.CategoricalDtype)
+    }
+    return frame.astype(dtypes) if dtypes else frame
 
 
 def normalise(frame: pl.LazyFrame, columns: dict[str, Column]) -> pl.LazyFrame:
