@@ -12,7 +12,7 @@ from markupsafe import Markup
 from pipeline.report.charts import draw_categories, draw_histogram
 from pipeline.report.finding import Finding, Severity
 from pipeline.report.wording import cut, join_words, quote, write_count, write_share
-from pipeline.validation.drift import MEASURES
+from pipeline.validation.drift import MEASURES, NAMES
 
 if TYPE_CHECKING:
     from pipeline.report.record import RunRecord
@@ -25,11 +25,6 @@ MOST_CATEGORIES = 6
 TAILS = 0.005  # left out at both ends of a chart
 SHOWN = 1000  # a chart's bars are in this many parts of the rows
 OF_VALUES = ("wasserstein", "kolmogorov_smirnov", "l_infinity", "jensen_shannon", "psi")
-NAMES = {
-    "wasserstein": "Wasserstein", "kolmogorov_smirnov": "Kolmogorov-Smirnov", "l_infinity": "L∞",
-    "jensen_shannon": "Jensen-Shannon", "psi": "PSI", "new": "new categories",
-    "missing": "missing values",
-}  # fmt: skip
 
 
 def find_drift(record: RunRecord) -> Iterator[Finding]:
@@ -87,18 +82,14 @@ def _compare(column: ColumnDrift) -> str:
         elif before.counts:
             name = max({**before.counts, **now.counts}, key=lambda n: abs(_change(column, n)))
             parts.append(
-                f"{quote(name, 24)} {write_share(_share(before, name))} before, "
-                f"{write_share(_share(now, name))} now"
+                f"{quote(name, 24)} {write_share(before.share_of(name))} before, "
+                f"{write_share(now.share_of(name))} now"
             )
     return "; ".join(parts)
 
 
-def _share(of: Distribution, name: str) -> float:
-    return of.counts.get(name, 0) / of.count if of.count else 0.0
-
-
 def _change(column: ColumnDrift, name: str) -> float:
-    return _share(column.now, name) - _share(column.before, name)
+    return column.now.share_of(name) - column.before.share_of(name)
 
 
 def _reach(column: ColumnDrift) -> float:
@@ -199,8 +190,8 @@ def _draw(column: ColumnDrift) -> Markup | None:
         names = sorted({**before.counts, **now.counts}, key=lambda n: -abs(_change(column, n)))
         return draw_categories(
             names[:MOST_CATEGORIES],
-            [round(SHOWN * _share(before, name)) for name in names[:MOST_CATEGORIES]],
-            [round(SHOWN * _share(now, name)) for name in names[:MOST_CATEGORIES]],
+            [round(SHOWN * before.share_of(name)) for name in names[:MOST_CATEGORIES]],
+            [round(SHOWN * now.share_of(name)) for name in names[:MOST_CATEGORIES]],
             title=title,
         )
     return None

@@ -71,6 +71,10 @@ class Distribution:
         """The order statistics with their ranks."""
         return merge_sketches([(self.count, np.array(self.points))] if self.points else [])
 
+    def share_of(self, category: str) -> float:
+        """Give the share of the values that are of a category."""
+        return self.counts.get(category, 0) / self.count if self.count else 0.0
+
     def share_within(self, low: float, high: float) -> float:
         """Estimate the share of the numbers between two bounds, both included.
 

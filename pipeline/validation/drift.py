@@ -34,6 +34,15 @@ UNITS = {
 UNIT_REACH = 0.05  # by which the ratio may miss a factor, of the factor, beside chance
 UNIT_FIT = 1 / 3  # of the distance that is left once the factor is taken out
 
+NAMES = {
+    "wasserstein": "Wasserstein",
+    "kolmogorov_smirnov": "Kolmogorov-Smirnov",
+    "l_infinity": "L∞",
+    "jensen_shannon": "Jensen-Shannon",
+    "psi": "PSI",
+    "new": "new categories",
+    "missing": "missing values",
+}
 MEASURES = {
     "wasserstein": "Wasserstein distance, in standard deviations of the last accepted refresh",
     "kolmogorov_smirnov": "Kolmogorov-Smirnov statistic",

@@ -7,19 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.validation.distributions import Distribution
+from pipeline.validation.drift import NAMES
 from pipeline.validation.results import Severity
 
 DRIFT_TYPE = "expect_column_drift_to_be_less_than"
 UNIT_TYPE = "expect_column_unit_to_be_unchanged"
-SHORT = {
-    "wasserstein": "Wasserstein distance",
-    "kolmogorov_smirnov": "Kolmogorov-Smirnov",
-    "l_infinity": "a share changed by",
-    "jensen_shannon": "Jensen-Shannon distance",
-    "psi": "PSI",
-    "new": "new categories",
-    "missing": "missing values changed by",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,14 +152,10 @@ def _describe(
     if name == "l_infinity":
         category = max(
             dict.fromkeys([*before.counts, *now.counts]),
-            key=lambda c: abs(_share(before, c) - _share(now, c)),
+            key=lambda c: abs(before.share_of(c) - now.share_of(c)),
         )
         return (
-            f"{category} {100 * _share(before, category):.3g} % → "
-            f"{100 * _share(now, category):.3g} %"
+            f"{category} {100 * before.share_of(category):.3g} % → "
+            f"{100 * now.share_of(category):.3g} %"
         )
-    return f"{SHORT[name]} {value:.3g} (drift above {threshold:.3g})"
-
-
-def _share(of: Distribution, category: str) -> float:
-    return of.counts.get(category, 0) / of.count if of.count else 0.0
+    return f"{NAMES[name]} {value:.3g} (drift above {threshold:.3g})"

@@ -125,7 +125,9 @@ def _suggest_schema(train: TrainSet, config: DatasetConfig, past: Past) -> list[
     why = f"half of the {rows:,.0f} rows that were there"
     reach = find_reach(past.rows)
     if reach is not None:
-        bounds = {"min_value": _round_down(max(0, reach[0])), "max_value": _round_up(reach[1])}
+        # A source that had the same number of rows each time may still get a few more.
+        low, high = min(reach[0], 0.9 * min(past.rows)), max(reach[1], 1.1 * max(past.rows))
+        bounds = {"min_value": _round_down(max(0, low)), "max_value": _round_up(high)}
         why = f"{min(past.rows):,} to {max(past.rows):,} rows {past.named}"
     result.append(_expect("table_row_count_to_be_between", "warning", why, **bounds))
     result += [
@@ -178,7 +180,10 @@ def _suggest_missing(train: TrainSet, rows: pd.DataFrame, past: Past) -> list[Ex
         reach = find_reach(shares)
         if reach is not None:
             why = f"{100 * min(shares):.3g} to {100 * max(shares):.3g} % lacked it {past.named}"
-            mostly = _allow(max(0.01, min(reach[1], max(cap, *shares), WORST * max(shares))))
+            allowed = min(reach[1], max(cap, *shares), WORST * max(shares))
+            if name == train.schema.target:  # that many gaps stop a run, and nothing repairs them
+                allowed = max(allowed, 1.5 * max(shares))
+            mostly = _allow(max(0.01, allowed))
         result.append(
             _expect("column_values_to_not_be_null", "critical", why, column=name, mostly=mostly)
         )
@@ -220,9 +225,10 @@ def _suggest_outliers(train: TrainSet, config: DatasetConfig, past: Past) -> lis
         )  # fmt: skip
         low, high = (float(values.quantile(q)) for q in (0.25, 0.75))
         why = "the quartiles of the training values"
+        gravity = "critical" if pictures and name in LOOKS else "warning"
         medians = [item.quantile(0.5) for item in past.of(name) if item.points]
         reach = find_reach(medians)
-        if reach is not None and high > low:
+        if reach is not None and high > low and gravity == "warning":
             why = f"{min(medians):.4g} to {max(medians):.4g} {past.named}"
             # Equal medians of some refreshes don't take away that each is an estimate.
             slack = 1.5 / math.sqrt(len(values)) + 1 / POINTS
@@ -233,7 +239,7 @@ def _suggest_outliers(train: TrainSet, config: DatasetConfig, past: Past) -> lis
             result.append(
                 _expect(
                     "column_median_to_be_between",
-                    "critical" if pictures and name in LOOKS else "warning",
+                    gravity,
                     why,
                     column=name,
                     min_value=_round_outward(low, up=False),
