@@ -25,6 +25,7 @@ from pipeline.splitting import Assignment
 from pipeline.store import Store
 from pipeline.validation.suggest import Past, suggest_suites
 from pipeline.validation.suites import write_suites
+from pipeline.validation.tolerances import LEAST_REFRESHES
 
 MOST_COPIED = 2 << 30  # bytes
 # What YAML refuses outside of an escape, or takes as the end of a line.
@@ -98,8 +99,10 @@ def learn_suites(
 
 
 def read_past(store: Store) -> Past:
-    """Read what the refreshes that were accepted left behind."""
+    """Read what the refreshes that were accepted left behind, if there were enough to learn from."""
     accepted = find_accepted(store)
+    if len(accepted) < LEAST_REFRESHES:
+        return Past()
     raw = read_profiles(store, accepted, "raw")
     return Past(read_profiles(store, accepted, "train"), [item.rows for item in raw.values()])
 
