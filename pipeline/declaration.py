@@ -99,7 +99,7 @@ def learn_suites(
 
 
 def read_past(store: Store) -> Past:
-    """Read what the refreshes that were accepted left behind, if there were enough to learn from."""
+    """Read what the accepted refreshes left behind, if there were enough of them to learn from."""
     accepted = find_accepted(store)
     if len(accepted) < LEAST_REFRESHES:
         return Past()
