@@ -1,7 +1,8 @@
 """The refreshes that were accepted: what each left behind for those after it.
 
-Accepted is what was published, up to the version that is current: a version that was rolled back
-from is not among them. Versions of the same source, one after the other, are one refresh.
+Accepted are the version that is current, the one that was current when it was published, and so on:
+a version that was rolled back from is not among them. Versions of the same source, one after the
+other, are one refresh.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from pipeline.errors import DataContractError
+from pipeline.hashing import hash_file
 from pipeline.store import Store, read_manifest
 
 if TYPE_CHECKING:
@@ -27,21 +30,19 @@ def find_accepted(store: Store, other_than: Mapping[str, str] | None = None) -> 
     other_than
         The SHA-256 of a source's files by name: refreshes of this very source are left out.
     """
-    current = store.current() or ""
     found: list[tuple[str, dict[str, str]]] = []
-    for name in store.versions():
-        if name > current or not _place(store, name, "raw").is_file():
-            continue
+    name = store.current()
+    while name is not None and (store.published / name).is_dir():
         try:
-            sources = read_manifest(store.published / name)["sources"]
+            manifest = read_manifest(store.published / name)
+            sources, before = manifest["sources"], manifest.get("follows")
         except (OSError, ValueError, KeyError):  # damaged; `assay verify` says so
-            continue
-        if sources == other_than:
-            continue
-        if found and found[-1][1] == sources:
-            found.pop()
-        found.append((name, sources))
-    return tuple(name for name, _ in found)
+            break
+        known = _place(store, name, "raw").is_file() and sources != other_than
+        if known and not (found and found[-1][1] == sources):
+            found.append((name, sources))
+        name = before if before is not None and before < name else None
+    return tuple(name for name, _ in reversed(found))
 
 
 def find_lost_suites(store: Store, suites: Iterable[str]) -> list[str]:
@@ -54,16 +55,47 @@ def find_lost_suites(store: Store, suites: Iterable[str]) -> list[str]:
 
 
 def read_profiles(store: Store, versions: Sequence[str], rows: Rows) -> dict[str, Profile]:
-    """Read the profiles of versions: of all raw rows, or of those that suites may learn from."""
+    """Read the profiles of versions: of all raw rows, or of those that suites may learn from.
+
+    Raises
+    ------
+    DataContractError
+        If one is not as it was published.
+    """
     from pipeline.validation.distributions import read_profile
 
-    profiles = {}
-    for name in versions:
-        try:
-            profiles[name] = read_profile(_place(store, name, rows))
-        except (OSError, ValueError):  # damaged, or retired meanwhile
-            continue
-    return profiles
+    return {
+        name: read_profile(_place(store, name, rows))
+        for name in versions
+        if hash_profile(store, name, rows)
+    }
+
+
+def hash_profile(store: Store, version: str, rows: Rows) -> str:
+    """Give the SHA-256 of a profile; empty if its version was retired meanwhile.
+
+    Raises
+    ------
+    DataContractError
+        If it is not as it was published.
+    """
+    place = _place(store, version, rows)
+    try:
+        published = read_manifest(store.published / version)["files"][f"{PROFILES}/{rows}.json"]
+        found = hash_file(place)
+    except FileNotFoundError:
+        return ""
+    except (ValueError, KeyError):
+        published, found = "", "unreadable"
+    if found != published:
+        raise DataContractError(
+            "validation",
+            f"the profile of version {version}, {PROFILES}/{rows}.json, is not as it was "
+            "published, and nothing can be compared with it",
+            f"See `assay verify {store.dataset} {version}`; make another version current by "
+            f"`assay rollback`",
+        )
+    return found
 
 
 def _place(store: Store, version: str, rows: Rows) -> Path:

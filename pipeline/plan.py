@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pipeline.accepted import find_accepted
+from pipeline.accepted import find_accepted, hash_profile
 from pipeline.config import DatasetConfig
 from pipeline.config_file import load_config
 from pipeline.errors import ConfigError
@@ -149,7 +149,8 @@ def make_run(
     read = read_suites(store.suites, store.dataset) if suites else {}
     expected = find_expected_bounds(read)
     accepted = find_accepted(store, other_than=sources)
-    keys = plan_keys(config, sources, suites, expected, accepted)
+    profiles = [(name, hash_profile(store, name, "raw")) for name in accepted]
+    keys = plan_keys(config, sources, suites, expected, profiles)
     named = find_named_columns(read)
     return Run(store, config, path, stamp, sources, suites, expected, named, accepted, keys)
 
@@ -174,7 +175,7 @@ def plan_keys(
     sources: Mapping[str, str],
     suites: Mapping[str, str],
     expected: Mapping[str, object],
-    accepted: Sequence[str] = (),
+    profiles: Sequence[tuple[str, str]] = (),
 ) -> dict[str, str]:
     """Work out the key of each stage: its code, its section, and the keys of its inputs."""
     plain = config.model_dump(mode="json")
@@ -201,7 +202,7 @@ def plan_keys(
         sources,
         shape,
     )
-    plan("validate_raw", "validation", "drift", "ingest", suites, accepted)
+    plan("validate_raw", "validation", "drift", "ingest", suites, profiles)
     plan(
         "split",
         pictures + "splitting split_facts",

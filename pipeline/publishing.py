@@ -152,6 +152,7 @@ def _make_manifest(run: Run, record: RunRecord, folder: Path) -> dict[str, Any]:
     return {
         "schema_version": MANIFEST_VERSION,
         "dataset": record.dataset,
+        "follows": run.store.current(),
         "version": record.version,
         "started": record.started,
         "sources": record.sources,

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
-from pipeline.accepted import PROFILES, find_accepted, find_lost_suites, read_profiles
+import pytest
+
+from pipeline.accepted import (
+    PROFILES,
+    find_accepted,
+    find_lost_suites,
+    hash_profile,
+    read_profiles,
+)
+from pipeline.errors import DataContractError
+from pipeline.hashing import hash_file
 from pipeline.store import Store
 from pipeline.validation.distributions import Profile, write_profile
 
@@ -14,14 +26,16 @@ def publish(store: Store, version: str, source: str, rows: int = 10) -> None:
     """Publish a version that holds what is asked for here."""
 
     def fill(folder: Path) -> None:
-        manifest = {
-            "sources": {"rows.csv": source},
-            "suites": {"schema.json": "1", "own.json": "2"},
-        }
-        (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
         (folder / PROFILES).mkdir()
-        for kind in ("raw", "train"):
-            write_profile(folder / PROFILES / f"{kind}.json", Profile(rows, {}, {}))
+        names = [f"{PROFILES}/{kind}.json" for kind in ("raw", "train")]
+        for name in names:
+            write_profile(folder / name, Profile(rows, {}, {}))
+        manifest = {
+            "sources": {"rows.csv": source}, "follows": store.current(),
+            "suites": {"schema.json": "1", "own.json": "2"},
+            "files": {name: hash_file(folder / name) for name in names},
+        }  # fmt: skip
+        (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 
     store.publish(version, fill)
 
@@ -38,7 +52,7 @@ def test_each_source_counts_once_and_the_latest_of_it(tmp_path: Path) -> None:
 
 
 def test_what_was_rolled_back_from_was_not_accepted(tmp_path: Path) -> None:
-    """Versions after the current one don't count, until they are current again."""
+    """Not now, and not when something was published since; unless it is current again."""
     store = Store(tmp_path, "d")
     for version in ("v1", "v2", "v3"):
         publish(store, version, version)
@@ -46,19 +60,33 @@ def test_what_was_rolled_back_from_was_not_accepted(tmp_path: Path) -> None:
     assert find_accepted(store) == ("v1", "v2")
     store.make_current("v3")
     assert find_accepted(store) == ("v1", "v2", "v3")
+    store.make_current("v1")
+    publish(store, "v4", "v4")
+    assert find_accepted(store) == ("v1", "v4")
 
 
-def test_damaged_and_older_versions_are_passed_over(tmp_path: Path) -> None:
-    """One without profiles, one whose manifest or profile can't be read."""
+def test_versions_without_profiles_are_passed_over(tmp_path: Path) -> None:
+    """And a chain ends where a version was retired."""
     store = Store(tmp_path, "d")
     for version in ("v1", "v2", "v3", "v4"):
         publish(store, version, version, rows=int(version[1]))
-    (store.published / "v1" / PROFILES / "raw.json").unlink()
-    (store.published / "v2" / "manifest.json").write_text("{", encoding="utf-8")
-    (store.published / "v3" / PROFILES / "train.json").write_text("[", encoding="utf-8")
-    assert find_accepted(store) == ("v3", "v4")
-    assert list(read_profiles(store, ("v3", "v4"), "raw")) == ["v3", "v4"]
-    assert {n: p.rows for n, p in read_profiles(store, ("v3", "v4"), "train").items()} == {"v4": 4}
+    (store.published / "v3" / PROFILES / "raw.json").unlink()
+    assert find_accepted(store) == ("v1", "v2", "v4")
+    shutil.rmtree(store.published / "v2")
+    assert find_accepted(store) == ("v4",)
+    assert {n: p.rows for n, p in read_profiles(store, ("v2", "v4"), "raw").items()} == {"v4": 4}
+
+
+def test_a_damaged_profile_is_refused(tmp_path: Path) -> None:
+    """Nothing is compared with another refresh in its place, and nothing passes unseen."""
+    store = Store(tmp_path, "d")
+    publish(store, "v1", "a")
+    place = store.published / "v1" / PROFILES / "raw.json"
+    place.write_text(place.read_text(encoding="utf-8").replace("10", "11"), encoding="utf-8")
+    for read in (read_profiles, hash_profile):
+        versions: Any = ("v1",) if read is read_profiles else "v1"
+        with pytest.raises(DataContractError, match=r"profile of version v1.*assay verify d v1"):
+            read(store, versions, "raw")
 
 
 def test_a_suite_that_is_gone_is_noticed(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pipeline.dataset import FEATURE_ROLES
 from pipeline.report.finding import Finding, Severity
 from pipeline.report.wording import cut, join_words, quote, write_count, write_share
+from pipeline.validation.results import ABSENT
 from pipeline.validation.suites import DRIFT
 
 if TYPE_CHECKING:
@@ -207,10 +208,11 @@ def find_failures(record: RunRecord) -> Iterator[Finding]:
             + (f"; {len(named) - MOST} more." if len(named) > MOST else "."),
             "See Validation for what each of them found.",
         )
-    known = {column.name for column in record.ingest.columns}
     # A column that is gone is told by itself: the rules about it are no worse for that.
     errors = [
-        c for c in facts.checks if c.status == "error" and (not c.column or c.column in known)
+        check
+        for check in facts.checks
+        if check.status == "error" and not check.observed.startswith(ABSENT)
     ]
     if errors:
         named = [quote(check.column or check.type, 24) for check in errors]

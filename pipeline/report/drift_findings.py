@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 
 from pipeline.report.charts import draw_categories, draw_histogram
-from pipeline.report.finding import Finding, Severity
+from pipeline.report.finding import ORDER, Finding, Severity
 from pipeline.report.wording import cut, join_words, quote, write_count, write_share
 from pipeline.validation.drift import MEASURES, NAMES
 
@@ -41,16 +41,15 @@ def find_drift(record: RunRecord) -> Iterator[Finding]:
             if f"{column.column}: in the unit" in reasons:  # the gate says so
                 continue
             yield Finding(
-                "critical",
+                column.unit_severity,
                 f"{quote(column.column)} is {column.factor:.4g} times what it was {since}",
                 f"As by a change of unit: {column.unit}.",
                 "Ask whoever makes the source. Bring the numbers back to one unit before training.",
             )
             continue
         what = "The label" if column.column == target else "A feature"
-        severity: Severity = "info" if column.severity == "info" else "warning"
         yield Finding(
-            severity,
+            _grade(column),
             f"{quote(column.column)} has drifted: {_compare(column)}",
             f"{what} differs {since} in "
             f"{join_words([NAMES.get(name, name) for name in column.fired])}, by more than its "
@@ -62,7 +61,15 @@ def find_drift(record: RunRecord) -> Iterator[Finding]:
         names = join_words([quote(column.column, 24) for column in drifted[MOST:]])
         more = len(drifted) - MOST
         title = f"{write_count(more, 'more column has', 'more columns have')} drifted"
-        yield Finding("warning", title, f"They are {names}.", "See Drift.")
+        severity = min((_grade(column) for column in drifted[MOST:]), key=ORDER.__getitem__)
+        yield Finding(severity, title, f"They are {names}.", "See Drift.")
+
+
+def _grade(column: ColumnDrift) -> Severity:
+    """Grade a finding: what did not stop the run is a warning at most, but for units."""
+    if column.unit:
+        return column.unit_severity
+    return "info" if column.severity == "info" else "warning"
 
 
 def _compare(column: ColumnDrift) -> str:
@@ -156,6 +163,8 @@ def _note(column: ColumnDrift) -> str:
     if column.retyped:
         return column.retyped
     parts = []
+    if column.before.counts and not column.before.complete:
+        parts.append(f"the most frequent of {write_count(column.before.distinct)} categories")
     for word, items in (("new", column.new), ("gone", column.gone)):
         if items:
             named = join_words([quote(name, 20) for name, _ in items])

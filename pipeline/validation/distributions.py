@@ -62,6 +62,11 @@ class Distribution:
         return self.rows - self.missing
 
     @property
+    def complete(self) -> bool:
+        """Whether all categories are among the counts."""
+        return self.distinct == len(self.counts)
+
+    @property
     def missing_share(self) -> float:
         """Share of the rows without a value; 0 where there are no rows."""
         return self.missing / self.rows if self.rows else 0.0
@@ -80,9 +85,18 @@ class Distribution:
 
         Between two order statistics the numbers are taken as evenly spread.
         """
-        levels = (np.arange(len(self.points)) + 0.5) / len(self.points)
-        below = np.interp(np.nextafter(low, -np.inf), self.points, levels, left=0.0, right=1.0)
-        return float(np.interp(high, self.points, levels, left=0.0, right=1.0) - below)
+        below, within = self._share_up_to(np.nextafter(low, -np.inf)), self._share_up_to(high)
+        return within - below
+
+    def _share_up_to(self, value: float) -> float:
+        size = len(self.points)
+        if not size or value < self.points[0]:
+            return 0.0
+        if value >= self.points[-1]:
+            return 1.0
+        if size == self.count:  # all numbers are known
+            return float(np.searchsorted(self.points, value, side="right")) / size
+        return float(np.interp(value, self.points, (np.arange(size) + 0.5) / size))
 
     def quantile(self, share: float) -> float:
         """Give the number that this share (0 to 1) of the numbers lies below, about."""

@@ -31,7 +31,7 @@ UNITS = {
     60.0: "minutes to seconds, or hours to minutes",
     3600.0: "hours to seconds",
 }
-UNIT_REACH = 0.05  # by which the ratio may miss a factor, of the factor, beside chance
+UNIT_REACH = 0.01  # by which the ratio may miss a factor, of the factor, beside chance
 UNIT_FIT = 1 / 3  # of the distance that is left once the factor is taken out
 
 NAMES = {
@@ -96,50 +96,72 @@ def measure(before: Distribution, now: Distribution) -> Drift:
     new: list[tuple[str, int]] = []
     gone: list[tuple[str, int]] = []
     if before.count and now.count and before.kind == "numbers":
-        distance, reach = _compare_numbers(before, now)
+        distance, chances = _compare_numbers(before, now)
         measures |= distance
-        p_values |= dict.fromkeys(distance, reach)
+        p_values |= chances
     elif before.count and now.count and before.kind == "categories":
         table = _line_up(before, now)
         shares = table / table.sum(axis=1, keepdims=True)
         distance = _compare_shares(*shares)
         measures |= distance
         p_values |= dict.fromkeys(distance, _test_counts(table))
-        if before.distinct == len(before.counts):  # all were kept
+        if before.complete:
             new = [item for item in now.counts.items() if item[0] not in before.counts]
-            rows = sum(count for _, count in new)
-            measures["new"] = rows / now.count
-            p_values["new"] = _test_counts([[0, before.count], [rows, now.count - rows]])
-        if now.distinct == len(now.counts):
+            measures["new"] = sum(count for _, count in new) / now.count
+            p_values["new"] = _test_new(before, now)
+        if now.complete:
             gone = [item for item in before.counts.items() if item[0] not in now.counts]
     return Drift(measures, p_values, "", new[:NAMED], gone[:NAMED])
 
 
-def find_unit(before: Distribution, now: Distribution) -> tuple[float, str] | None:
+def find_unit(
+    before: Distribution, now: Distribution, significance: float
+) -> tuple[float, str] | None:
     """Find the factor of a change of unit, and what may have made it, where there was one.
 
-    The middle numbers must have grown or shrunk by the factor, and the distributions must be alike
-    once it is taken out, by a third of the Kolmogorov-Smirnov distance at most.
+    The numbers must differ by more than chance; the middle ones must have grown or shrunk by the
+    factor, as far as so many rows can tell; and the distributions must be alike once it is taken
+    out, by a third of the Kolmogorov-Smirnov distance at most. Zeros, which have no unit, are left
+    out.
+
+    Returns
+    -------
+    tuple
+        How many times the middle numbers are what they were, and in words which factor that is
+        near to.
     """
     if before.kind != "numbers" or now.kind != "numbers" or not (before.count and now.count):
         return None
-    levels = [level / 20 for level in range(2, 19)]
-    pairs = [(before.quantile(level), now.quantile(level)) for level in levels]
+    if _compare_numbers(before, now)[1]["kolmogorov_smirnov"] >= significance:
+        return None
+    old, new = (np.array([p for p in of.points if p]) for of in (before, now))
+    if not len(old) or not len(new):
+        return None
+    levels = np.linspace(0.1, 0.9, 17)
+    pairs = zip(np.quantile(old, levels), np.quantile(new, levels), strict=True)
     ratios = [b / a for a, b in pairs if a and b and (a > 0) == (b > 0)]
     if len(ratios) < len(levels) / 2:
         return None
     ratio = float(np.median(ratios))
-    reach = UNIT_REACH + 1 / math.sqrt(min(before.count, now.count))
+    reach = UNIT_REACH + 3 * math.hypot(_find_error(old, before.count), _find_error(new, now.count))
     left = {
         (scale, words + way): _find_distance(before, now, scale)
         for factor, words in UNITS.items()
         for scale, way in ((factor, ""), (1 / factor, ", the other way round"))
-        if abs(ratio / scale - 1) <= reach
+        if abs(math.log(ratio / scale)) <= reach
     }
     best = min(left, key=left.__getitem__, default=None)
     if best is None or left[best] > UNIT_FIT * _find_distance(before, now, 1.0):
         return None
-    return best
+    scale, words = best
+    return ratio, f"{words} ({scale:.4g})"
+
+
+def _find_error(points: np.ndarray, count: int) -> float:
+    """Estimate the standard error of the logarithm of the middle number."""
+    share = 0.5 / math.sqrt(count)
+    low, high = np.abs(np.quantile(points, [max(0.0, 0.5 - share), min(1.0, 0.5 + share)]))
+    return abs(math.log(high / low)) / 2 if low and high else math.inf
 
 
 def _find_distance(before: Distribution, now: Distribution, scale: float) -> float:
@@ -152,23 +174,33 @@ def _find_distance(before: Distribution, now: Distribution, scale: float) -> flo
     return float(np.abs(gaps).max())
 
 
-def _compare_numbers(before: Distribution, now: Distribution) -> tuple[dict[str, float], float]:
-    """Measure two sets of numbers, and test their Kolmogorov-Smirnov distance.
+def _compare_numbers(
+    before: Distribution, now: Distribution
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Measure how far two sets of numbers are apart, and how probable that is by chance.
 
-    The test takes the distance as small as the sketches' errors allow it to be.
+    The test of Kolmogorov and Smirnov takes its distance as small as the sketches' errors allow it
+    to be. A Wasserstein distance is beyond chance if that one is, or if the means are (Welch),
+    which a few gross values move and no middle.
     """
-    from scipy.stats import kstwobign
+    from scipy.stats import kstwobign, norm
 
     old, new = before.sketch, now.sketch
     steps = np.unique(np.concatenate([old.points, new.points]))
     gaps = np.abs(old.share_up_to(steps) - new.share_up_to(steps))
     distance = float(gaps.max())
-    found = {"kolmogorov_smirnov": distance}
-    if before.deviation > 0:
-        found["wasserstein"] = float((gaps[:-1] * np.diff(steps)).sum() / before.deviation)
     size = before.count * now.count / (before.count + now.count)
     sure = max(0.0, distance - old.error - new.error)
-    return found, float(kstwobign.sf(math.sqrt(size) * sure))
+    chance = float(kstwobign.sf(math.sqrt(size) * sure))
+    found, chances = {"kolmogorov_smirnov": distance}, {"kolmogorov_smirnov": chance}
+    if 0 < before.deviation < math.inf and now.deviation < math.inf:
+        found["wasserstein"] = float((gaps[:-1] * np.diff(steps)).sum() / before.deviation)
+        error = math.hypot(
+            before.deviation / math.sqrt(before.count), now.deviation / math.sqrt(now.count)
+        )
+        means = 2 * float(norm.sf(abs(before.mean - now.mean) / error))
+        chances["wasserstein"] = min(1.0, 2 * min(chance, means))
+    return found, chances
 
 
 def _line_up(before: Distribution, now: Distribution) -> np.ndarray:
@@ -184,6 +216,26 @@ def _line_up(before: Distribution, now: Distribution) -> np.ndarray:
     if any(rest):
         columns.append(rest)
     return np.array(columns, dtype=np.float64).T
+
+
+def _test_new(before: Distribution, now: Distribution) -> float:
+    """Bound how probable so many rows of new categories are in two samples of one population.
+
+    Each category that both samples hold together so many times is in the later one alone with the
+    probability that all these rows fell there. Chernoff's bound of the sum over all categories.
+    """
+    share = now.count / (before.count + now.count)
+    names = dict.fromkeys([*before.counts, *now.counts])
+    counts = np.array([before.counts.get(n, 0) + now.counts.get(n, 0) for n in names], float)
+    rows = sum(n for name, n in now.counts.items() if name not in before.counts)
+    if not rows:
+        return 1.0
+    alone = counts * math.log(share)  # logarithms of probabilities
+    bound = 0.0
+    for weight in np.linspace(0.0, -4 * math.log(share) + 1, 200)[1:]:
+        terms = np.logaddexp(np.log1p(-np.exp(alone)), alone + weight * counts)
+        bound = min(bound, float(terms.sum() - weight * rows))
+    return math.exp(bound)
 
 
 def _compare_shares(old: np.ndarray, new: np.ndarray) -> dict[str, float]:

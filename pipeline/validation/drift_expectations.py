@@ -97,12 +97,15 @@ class ExpectColumnUnitToBeUnchanged(ColumnAggregateExpectation):
         The column.
     reference
         The earlier distribution, as ``dataclasses.asdict`` writes it.
+    significance
+        The p-value that the difference must stay below to be more than chance.
     """
 
     reference: dict[str, Any]
+    significance: float = 0.01
 
     metric_dependencies: ClassVar[tuple[str, ...]] = (DISTRIBUTION,)
-    success_keys: ClassVar[tuple[str, ...]] = ("reference",)
+    success_keys: ClassVar[tuple[str, ...]] = ("reference", "significance")
     library_metadata: ClassVar[dict[str, Any]] = {"tags": ["drift"]}
 
     def _validate(
@@ -112,7 +115,7 @@ class ExpectColumnUnitToBeUnchanged(ColumnAggregateExpectation):
         execution_engine: Any = None,
     ) -> dict[str, Any]:
         now: Distribution = metrics[DISTRIBUTION]
-        found = find_unit(Distribution(**self.reference), now)
+        found = find_unit(Distribution(**self.reference), now, self.significance)
         factor, words = found or (1.0, "")
         return {
             "success": found is None,

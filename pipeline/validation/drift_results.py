@@ -45,6 +45,7 @@ class ColumnDrift:
     gone: list[tuple[str, int]] = field(default_factory=list)
     retyped: str = ""
     unit: str = ""
+    unit_severity: Severity = "critical"
     factor: float = 1.0
 
 
@@ -74,7 +75,7 @@ def read_drift(suite: Mapping[str, Any]) -> DriftFacts | None:
         Its result, in Great Expectations' own JSON.
     """
     units = {
-        _column(result): result["result"]
+        _column(result): result
         for result in suite["results"]
         if result["expectation_config"]["type"] == UNIT_TYPE and not result["success"]
     }
@@ -87,6 +88,7 @@ def read_drift(suite: Mapping[str, Any]) -> DriftFacts | None:
             continue
         kwargs, name = configuration["kwargs"], _column(result)
         unit = units.get(name, {})
+        found_unit = unit.get("result", {})
         columns.append(
             ColumnDrift(
                 name,
@@ -101,8 +103,9 @@ def read_drift(suite: Mapping[str, Any]) -> DriftFacts | None:
                 [tuple(item) for item in details["new"]],
                 [tuple(item) for item in details["gone"]],
                 details["retyped"],
-                unit.get("details", {}).get("words", ""),
-                unit.get("observed_value", 1.0),
+                found_unit.get("details", {}).get("words", ""),
+                unit.get("expectation_config", {}).get("severity", "critical"),
+                found_unit.get("observed_value", 1.0),
             )
         )
     if not learned_from:
@@ -130,6 +133,8 @@ def describe_drift(kwargs: Mapping[str, Any], found: Mapping[str, Any]) -> str:
         shown.append("which chance may explain")
     if fired and before.kind == now.kind == "numbers":
         shown.append(f"mean {before.mean:.4g} → {now.mean:.4g}")
+    if not before.complete and before.counts:
+        shown.append(f"of {before.distinct:,} categories the most frequent were compared")
     return "; ".join(shown) or "nothing to compare"
 
 

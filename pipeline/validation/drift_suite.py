@@ -46,7 +46,8 @@ def make_drift_suite(
         and name not in config.ignore
     ]  # fmt: skip
     learned_from = {"refreshes": list(accepted), "compared_with": last}
-    tests = sum(2 + (reference.columns[name].kind == "categories") for name in names)
+    # Its distribution and its gaps; of numbers also the mean, or the unit; new categories.
+    significance = config.significance / max(1, 3 * len(names))
     suite = [
         _expect(
             "table_columns_to_match_set", "warning", "the columns of the last accepted refresh",
@@ -65,14 +66,14 @@ def make_drift_suite(
                     "column_drift_to_be_less_than", severity, why, learned_from,
                     column=name, reference=asdict(before),
                     thresholds=_learn_thresholds(name, accepted, config),
-                    significance=config.significance / tests,
+                    significance=significance,
                 )
             )  # fmt: skip
         if config.units != "off" and before.kind == "numbers" and before.count:
             suite.append(
                 _expect(
                     "column_unit_to_be_unchanged", config.units, f"the unit that it had in {last}",
-                    learned_from, column=name, reference=asdict(before),
+                    learned_from, column=name, reference=asdict(before), significance=significance,
                 )
             )  # fmt: skip
     return {"name": DRIFT, "expectations": suite, "meta": {}}

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pipeline.config import DatasetConfig
 from pipeline.dataset import Schema
 from pipeline.validation.drift_results import DRIFT_TYPE, UNIT_TYPE, describe_drift
-from pipeline.validation.results import SEVERITIES, Check, Severity, Status, Verdict
+from pipeline.validation.results import ABSENT, SEVERITIES, Check, Severity, Status, Verdict
 
 NUMBER_RULES = ("between", "outliers", "z_scores", "value_lengths")
 # Pictures that can't be read are set aside up to this share; beyond it the source itself is wrong.
@@ -129,8 +129,9 @@ def _read_check(
     error = _find_error(result.get("exception_info") or {})
     if error:
         status = "error"
-        if column is not None and column not in schema.roles:
-            error = "the column is absent"
+        absent = [name for name in _name_columns(kwargs) if name not in schema.roles]
+        if absent:
+            error = ABSENT if column is not None else f"{ABSENT}: {_list(absent)}"
     unexpected = found.get("unexpected_count")
     percent = found.get("unexpected_percent")
     share = None if percent is None else float(percent) / 100

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import polars as pl
+from polars.selectors import by_name
 
 from pipeline.validation.parquet import from_parquet, list_files
 from pipeline.validation.table import (
@@ -65,7 +66,8 @@ def _from_lazy(frame: pl.LazyFrame) -> Table:
     """Take a lazy frame as pandas would: ``frame.collect().to_pandas()``."""
     schema = frame.collect_schema()
     whole = [n for n, dtype in schema.items() if dtype.is_integer() or dtype == pl.Boolean]
-    facts = frame.select(pl.len().alias("rows"), pl.col(whole).null_count().name.prefix("null "))
+    gaps = by_name(*whole).null_count().name.prefix("null ")
+    facts = frame.select(pl.len().alias("rows"), gaps)
     counts = facts.collect(engine="streaming").row(0, named=True)
     types = frame.head(0).collect().to_pandas().dtypes
     columns = {}
@@ -73,17 +75,21 @@ def _from_lazy(frame: pl.LazyFrame) -> Table:
         nulls = counts.get(f"null {name}", 0)
         columns[name] = make_column(name, types[name], bool(nulls))
     rows = int(counts["rows"])
+    apart = any(column.kind == "other" for column in columns.values())
+    if apart and not frame.explain().startswith("Parquet SCAN"):
+        # Such columns are read apart, and a query may give its rows in another order each time.
+        frame = frame.collect().lazy()
     bounds = cut(rows)
     batches = _Batches(frame, rows)
 
     def read(start: int, stop: int, wanted: Sequence[str]) -> pl.DataFrame:
-        part = frame.select(wanted) if len(bounds) == 1 else batches.read(start, stop, wanted)
-        return normalise(part.lazy(), columns).collect()
+        if len(bounds) == 1:
+            return normalise(frame.select(by_name(*wanted)), columns).collect()
+        return normalise(batches.read(start, stop, wanted).lazy(), columns).collect()
 
     def read_pandas(start: int, stop: int, wanted: Sequence[str]) -> pd.DataFrame:
-        return cast_frame(
-            frame.select(wanted).slice(start, stop - start).collect().to_pandas(), columns
-        )
+        part = frame.select(by_name(*wanted)).slice(start, stop - start).collect().to_pandas()
+        return cast_frame(part[list(wanted)], columns)
 
     return Table(columns, rows, bounds, read, read_pandas)
 
@@ -104,14 +110,17 @@ class _Batches:
         if not wanted:
             return pl.DataFrame()
         if start != self.at or list(wanted) != self.wanted:
-            query = self.frame.select(wanted).slice(start, self.rows - start)
+            query = self.frame.select(by_name(*wanted)).slice(start, self.rows - start)
             self.wanted, self.at = list(wanted), start
             self.rest = query.head(0).collect()
             self.batches = iter(query.collect_batches(chunk_size=CHUNK_ROWS))
         parts, height = [self.rest], self.rest.height
         while height < stop - start:
-            parts.append(next(self.batches))
-            height += parts[-1].height
+            part = next(self.batches, None)
+            if part is None:
+                raise ValueError("the query gave fewer rows than it did before")
+            parts.append(part)
+            height += part.height
         whole = pl.concat(parts)
         self.at = stop
         self.rest = whole.slice(stop - start)

@@ -7,6 +7,7 @@ from typing import Literal
 
 Severity = Literal["critical", "warning", "info"]
 Status = Literal["passed", "failed", "error", "not applicable"]
+ABSENT = "the column is absent"  # how the words begin of a check that could not be made for that
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 
 

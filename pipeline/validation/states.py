@@ -90,14 +90,15 @@ class States:
 
     def save(self, partition: str, new: Mapping[str, Any]) -> None:
         """Add to what is known of a partition; of very much, what came last is kept."""
-        coded: dict[str, list[Any]] = {"key": list(new), "value": [], "arrays": []}
-        for value in new.values():
+        before = Known(_read(self._place(partition)))  # another process may have added to it
+        fresh = {key: value for key, value in new.items() if key not in before}
+        coded: dict[str, list[Any]] = {"key": list(fresh), "value": [], "arrays": []}
+        for value in fresh.values():
             arrays: list[bytes] = []
             coded["value"].append(json.dumps(_encode(value, arrays), separators=(",", ":")))
             coded["arrays"].append(arrays)
         added = pa.Table.from_pydict(coded, SCHEMA)
-        before = self.load(partition).rows
-        rows = pa.concat_tables([before, added])
+        rows = pa.concat_tables([before.rows, added])
         rows = rows.slice(max(0, rows.num_rows - MOST_STATES)).replace_schema_metadata(
             {"maker": _find_maker()}
         )

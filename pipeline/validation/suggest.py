@@ -252,19 +252,20 @@ def _suggest_outliers(train: TrainSet, config: DatasetConfig, past: Past) -> lis
 def _suggest_classes(train: TrainSet, past: Past) -> list[Expectation]:
     target = train.schema.target
     shares = train.frame[target].value_counts(normalize=True).sort_index()
-    threshold, why = MAX_DIVERGENCE, "the shares of the classes among the training rows"
+    expected, threshold = shares, MAX_DIVERGENCE
+    rows, why = "of the training rows", "the shares of the classes among the training rows"
     seen = [pd.Series(item.counts) / item.count for item in past.of(target) if item.count]
     if len(seen) >= LEAST_REFRESHES:
-        table = pd.DataFrame(seen).fillna(0.0)
-        shares = table.mean().sort_index()
-        reach = find_reach([_diverge(row, shares) for _, row in table.iterrows()])
+        table = pd.DataFrame([*seen, shares]).fillna(0.0)
+        expected = table.mean().sort_index()
+        reach = find_reach([_diverge(row, expected) for _, row in table.iterrows()])
         threshold = round(min(MAX_DIVERGENCE, max(MIN_DIVERGENCE, reach[1] if reach else 0.0)), 4)
-        why = f"the mean shares of the classes {past.named}"
-    classes = [str(name) for name in shares.index]
-    common = [name for name in classes if shares[name] * len(train.frame) >= 10]
+        rows, why = past.named, f"the mean shares of the classes {past.named}"
+    classes = [str(name) for name in expected.index]
+    common = [str(name) for name in shares.index if shares[name] * len(train.frame) >= 10]
     result = [
         _expect(
-            "column_values_to_be_in_set", "critical", "the classes of the training rows",
+            "column_values_to_be_in_set", "critical", f"the classes {rows}",
             column=target, value_set=classes, mostly=0.99,
         ),
         _expect(
@@ -274,7 +275,7 @@ def _suggest_classes(train: TrainSet, past: Past) -> list[Expectation]:
         _expect(
             "column_kl_divergence_to_be_less_than", "warning", why,
             column=target, threshold=threshold,
-            partition_object={"values": classes, "weights": _round_weights(shares)},
+            partition_object={"values": classes, "weights": _round_weights(expected)},
         ),
     ]  # fmt: skip
     largest = str(shares.idxmax())

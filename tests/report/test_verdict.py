@@ -292,12 +292,17 @@ def test_drift_is_told_the_label_and_units_first() -> None:
     """With what it was and is; a change of unit is critical; nothing where nothing fired."""
     names = ["steady", "drifted", "also steady", "length", "still", "weight", "calm", "class"]
     record = replace(make_published(), drift=make_drift(names, "v1"))
+    assert record.drift is not None
     found = list(find_drift(record))
     assert found[0].severity == "critical"
     assert found[0].title == "'length' is 1.609 times what it was since version v1"
     assert found[1].title.startswith("'class' has drifted")
     assert found[1].severity == "warning"
     assert [finding.title for finding in found[3:]] == ["1 more column has drifted"]
+    mild = replace(record.drift, columns=[
+        replace(column, severity="info", unit_severity="info") for column in record.drift.columns
+    ])  # fmt: skip
+    assert {finding.severity for finding in find_drift(replace(record, drift=mild))} == {"info"}
     steady = replace(record, drift=make_drift(["steady"], "v1"))
     assert list(find_drift(steady)) == []
     assert list(find_drift(replace(record, drift=None))) == []

@@ -138,12 +138,13 @@ def test_a_change_of_unit_is_called_by_its_factor(
     rng = np.random.default_rng(seed)
     scale = 1 / factor if inverse else factor
     before, now = numbers(SHAPES[shape](rng, rows)), numbers(SHAPES[shape](rng, rows) * scale)
-    found = find_unit(before, now)
-    if (rows, shape) == (300, "lognormal"):  # too few to tell pounds from inches
-        assert found is None or found[0] == pytest.approx(scale, rel=0.3)
-    else:
-        assert found is not None
-        assert found[0] == pytest.approx(scale)
+    found = find_unit(before, now, 1e-3)
+    if found is None:  # 300 rows of a wide distribution don't tell a small factor from chance
+        assert (rows, shape) == (300, "lognormal")
+        return
+    assert found[0] == pytest.approx(scale, rel=0.06 if rows == 5000 else 0.25)
+    if rows == 5000 or shape != "lognormal":  # else too few to tell pounds from inches
+        assert f"({scale:.4g})" in found[1]
         assert ("other way round" in found[1]) == inverse
 
 
@@ -151,14 +152,78 @@ def test_a_change_of_unit_is_called_by_its_factor(
 @given(
     shape=st.sampled_from(sorted(SHAPES)),
     seed=st.integers(0, 2**32 - 1),
-    stretch=st.sampled_from([1.0, 1.1, 1.3, 2.0, 4.0, 7.0]),
+    stretch=st.sampled_from([1.0, 1.1, 1.3, 4.5, 7.0]),
 )
 def test_other_changes_are_no_change_of_unit(shape: str, seed: int, stretch: float) -> None:
     """Neither another sample nor a factor that no unit has."""
     rng = np.random.default_rng(seed)
     before, now = SHAPES[shape](rng, 3000), SHAPES[shape](rng, 3000) * stretch
-    assert find_unit(numbers(before), numbers(now)) is None
-    assert find_unit(numbers(before), numbers(before + 100 * before.std())) is None
+    assert find_unit(numbers(before), numbers(now), 1e-3) is None
+    assert find_unit(numbers(before), numbers(before + 100 * before.std()), 1e-3) is None
+
+
+def test_growth_is_no_change_of_unit() -> None:
+    """Numbers that have doubled were not weighed in pounds, once there are enough of them."""
+    rng = np.random.default_rng(14)
+    for growth in (1.55, 1.7, 2.0, 2.35, 3.0, 9.0):
+        before, now = rng.lognormal(3, 1, 100_000), growth * rng.lognormal(3, 1, 100_000)
+        assert find_unit(numbers(before), numbers(now), 1e-3) is None
+
+
+def test_a_unit_is_seen_beside_zeros_and_not_by_chance() -> None:
+    """Rain is 0 on most days; and few rows of a wide distribution differ by anything."""
+    rng = np.random.default_rng(10)
+    rain = np.where(rng.random(3000) < 0.6, 0.0, rng.lognormal(2, 0.5, 3000))
+    found = find_unit(numbers(rain), numbers(10 * rng.permutation(rain)), 1e-3)
+    assert found is not None
+    assert found[0] == pytest.approx(10)
+    alarms = sum(
+        find_unit(numbers(rng.lognormal(0, 2, 100)), numbers(rng.lognormal(0, 2, 100)), 1e-3)
+        is not None
+        for _ in range(400)
+    )
+    assert alarms <= 2
+
+
+@pytest.mark.parametrize(("classes", "rows"), [(100, 300), (400, 2000), (900, 5000), (60, 200)])
+def test_rare_categories_that_come_by_chance_are_not_called_new(classes: int, rows: int) -> None:
+    """Each sample of a long tail has some that the one before it lacks."""
+    rng = np.random.default_rng(11)
+    law = 1 / np.arange(1, classes + 1)
+    names = np.array([f"c{i}" for i in range(classes)])
+
+    def sample() -> Distribution:
+        return of_series(pd.Series(rng.choice(names, rows, p=law / law.sum())))
+
+    fired = 0
+    for _ in range(60):
+        found = measure(sample(), sample())
+        assert found.measures["new"] > 0
+        fired += found.p_values["new"] < 0.01 / 3
+    assert fired <= 2
+    before, now = sample(), of_series(pd.Series(["other"] * 40 + rng.choice(names, rows).tolist()))
+    assert measure(before, now).p_values["new"] < 1e-6
+
+
+@pytest.mark.parametrize(("rows", "share"), [(100_000, 0.005), (20_000, 0.02), (2000, 0.05)])
+def test_a_few_gross_values_are_drift(rows: int, share: float) -> None:
+    """They move the mean and the Wasserstein distance, though not the middle."""
+    rng = np.random.default_rng(12)
+    before, now = rng.normal(10, 2, rows), rng.normal(10, 2, rows)
+    now[: int(share * rows)] = 999_999
+    found = measure(numbers(before), numbers(now))
+    assert found.measures["wasserstein"] > 100
+    assert found.p_values["wasserstein"] < 1e-4
+
+
+def test_the_share_within_bounds_is_that_of_the_numbers() -> None:
+    """The bounds are included; of many numbers within half a per cent."""
+    assert numbers(np.arange(20.0)).share_within(0, 19) == 1
+    assert numbers([5.0] * 100).share_within(5, 5) == 1
+    assert numbers(np.arange(20.0)).share_within(5, 9) == pytest.approx(0.25)
+    many = np.random.default_rng(13).normal(size=20_000)
+    inside = np.mean((many >= -1) & (many <= 2))
+    assert numbers(many).share_within(-1, 2) == pytest.approx(inside, abs=0.005)
 
 
 def make_profile(frame: pd.DataFrame) -> Profile:
@@ -288,7 +353,10 @@ def test_drift_runs_on_the_engine_for_pandas_too() -> None:
     assert facts is not None
     assert facts.compared_with == "v1"
     assert {c.column for c in facts.columns if c.fired} >= {"n0", "n1", "y"}
-    assert {c.column: c.factor for c in facts.columns if c.unit} == {"n1": 10.0}
+    (unit,) = (column for column in facts.columns if column.unit)
+    assert (unit.column, unit.unit_severity) == ("n1", "critical")
+    assert unit.factor == pytest.approx(10, rel=0.06)
+    assert "(10)" in unit.unit
     again = validate(now, build_suite("drift", raw))
     assert again.passes <= 2
 

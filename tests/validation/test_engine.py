@@ -431,3 +431,25 @@ def test_distinct_values_are_estimated_within_their_error(
     merged = np.maximum.reduce(registers)
     assert (merged == make_registers(rows)).all()
     assert estimate(merged) == pytest.approx(count, rel=6 * ERROR, abs=2)
+
+
+def test_a_query_whose_rows_come_in_any_order_keeps_them_together() -> None:
+    """Columns that pandas judges are read apart; they must not belong to other rows."""
+    keys = pl.DataFrame({"k": np.random.default_rng(0).integers(0, 50_000, 100_000)})
+    lazy = (
+        keys.lazy().group_by("k").agg(pl.len())
+        .with_columns(pl.col("k").cast(pl.Decimal(20, 0)).alias("d"))
+    )  # fmt: skip
+    suite = build_suite("s", {"expectations": [
+        expect("column_pair_values_to_be_equal", column_A="k", column_B="d")
+    ]})  # fmt: skip
+    assert validate(lazy, suite).result.results[0].success
+
+
+def test_a_lazy_frame_may_name_a_column_like_a_pattern() -> None:
+    """To Polars such a name stands for several columns."""
+    lazy = pl.LazyFrame({"^a.*$": [1, 2, None], "ab": [1.5, 2.5, None]})
+    suite = build_suite("s", {"expectations": [
+        expect("column_values_to_not_be_null", column="^a.*$")
+    ]})  # fmt: skip
+    assert validate(lazy, suite).result.results[0].result["unexpected_count"] == 1

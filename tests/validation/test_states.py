@@ -256,3 +256,15 @@ def test_many_distinct_values_are_kept_as_an_estimate(tmp_path: Path) -> None:
     assert list(found.notes) == ["distinct values of f0"]
     count = found.result.results[0].result["observed_value"]
     assert count == pytest.approx(45_000, rel=0.04)
+
+
+def test_what_another_process_found_meanwhile_is_kept(tmp_path: Path) -> None:
+    """Two that knew nothing of a partition each add what they found."""
+    one, other = States(tmp_path), States(tmp_path)
+    assert "a" not in one.load("p")
+    assert "b" not in other.load("p")
+    one.save("p", {"a": (1, [2.5])})
+    other.save("p", {"b": 0})
+    known = States(tmp_path).load("p")
+    assert known["a"] == (1, (2.5,))
+    assert known["b"] == 0

@@ -21,9 +21,11 @@ from pipeline.initialise import initialise
 from pipeline.reading import read_source
 from pipeline.splitting import split_rows
 from pipeline.store import Store
+from pipeline.validation.distributions import take_profile
 from pipeline.validation.gate import describe_rule
+from pipeline.validation.opening import make_table
 from pipeline.validation.running import build_suite, run_suites
-from pipeline.validation.suggest import suggest_suites
+from pipeline.validation.suggest import Past, suggest_suites
 from pipeline.validation.suites import SUITES, read_suites, write_suites
 from tests.conftest import SAMPLES
 
@@ -322,3 +324,24 @@ def test_what_a_person_did_to_a_suite_is_kept(tmp_path: Path) -> None:
     assert write_suites(tmp_path, suggest_suites(wider, config)) == own  # and once more
     assert json.loads(file.read_text())["expectations"] == again
     run_suites(train.frame, read_suites(tmp_path, "d"))
+
+
+def test_a_class_that_is_gone_is_not_asked_for_again() -> None:
+    """What several refreshes had is known; what the last one lacks is not required of the next."""
+    labels = ["no"] * 60 + ["yes"] * 40
+    frame = pd.DataFrame({"n": np.arange(100.0), "y": pd.Series(labels, dtype="str")})
+    train = TrainSet(frame, Schema("y", {"n": "numeric", "y": "target"}))
+    before = frame.assign(y=["no"] * 50 + ["yes"] * 30 + ["gone"] * 20)
+    roles = {"n": "numeric", "y": "target"}
+    profiles = {f"v{i}": take_profile(make_table(before), roles) for i in range(3)}
+    past = Past(profiles | {"v3": take_profile(make_table(frame), roles)}, [100] * 4)
+    suggested = suggest_suites(train, make_config(), frame, past)["class_distribution"]
+    suite = {expectation["type"]: expectation for expectation in suggested}
+    required = suite["expect_column_distinct_values_to_contain_set"]["kwargs"]["value_set"]
+    assert set(required) == {"no", "yes"}
+    assert set(suite["expect_column_values_to_be_in_set"]["kwargs"]["value_set"]) == {
+        "gone", "no", "yes",
+    }  # fmt: skip
+    results = run_suites(frame, {"c": {"expectations": list(suite.values())}})["c"]["results"]
+    failed = [r["expectation_config"]["type"] for r in results if not r["success"]]
+    assert set(failed) <= {"expect_column_kl_divergence_to_be_less_than"}
