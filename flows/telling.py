@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.plan import Run
 from pipeline.report.wording import write_count
-from pipeline.validation_steps import When, judge_results
+from pipeline.validation_steps import When, judge_results, read_drift
 
 if TYPE_CHECKING:
     from pipeline.declaration import Initialised
@@ -40,6 +40,8 @@ def tell_initialised(done: Initialised, home: Path) -> None:
     print(f"target    {config.target}: " + ", ".join(shares) + more)
     if done.copied is not None:
         print(f"copied to {done.copied.relative_to(home)}; later runs read that copy")
+    elif done.source.is_relative_to(home):
+        print(f"read at   {done.source.relative_to(home)}, by later runs too")
     worries = find_worries(done)
     print("\nWhat looks wrong" if worries else "\nNothing looks wrong.")
     for worry in worries:
@@ -191,7 +193,13 @@ def _describe_validation(run: Run, when: When) -> str:
     judged = sum(check.status != "not applicable" for check in facts.checks)
     planned = facts.planned_repairs
     repair = f", {planned} to be repaired" if planned and when == "raw" else ""
-    return f"{failed} of {judged} expectations fail{repair}"
+    told = f"{failed} of {judged} expectations fail{repair}"
+    drift = read_drift(run) if when == "raw" else None
+    if drift is None:
+        return told
+    drifted = sum(bool(column.fired or column.unit) for column in drift.columns)
+    compared = write_count(len(drift.columns), "column")
+    return f"{told}; {drifted or 'none'} of {compared} drifted"
 
 
 def _describe_split(run: Run) -> str:

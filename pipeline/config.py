@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.image_config import AugmentationConfig, ImageConfig
 from pipeline.sections import Counts, Fraction, Section, Share, Texts
@@ -86,7 +86,11 @@ class ValidationConfig(Section):
     )
 
 
-Gravity = Literal["off", "info", "warning", "critical"]
+# YAML reads a bare off as false.
+Gravity = Annotated[
+    Literal["off", "info", "warning", "critical"],
+    BeforeValidator(lambda given: "off" if given is False else given),
+]
 
 
 class DriftConfig(Section):

@@ -177,6 +177,7 @@ def check_names(known: Collection[str], config: DatasetConfig, expected: Collect
         "cleaning.drop_columns": list(config.cleaning.drop_columns),
         "cleaning.outliers.columns": list(config.cleaning.outliers.columns),
         "imputation.columns": list(config.imputation.columns),
+        "drift.ignore": list(config.drift.ignore),
     }
     for place, names in named.items():
         for name in names:

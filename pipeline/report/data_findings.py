@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pipeline.dataset import FEATURE_ROLES
 from pipeline.report.finding import Finding, Severity
 from pipeline.report.wording import cut, join_words, quote, write_count, write_share
+from pipeline.validation.drift_results import UNIT_TYPE
 from pipeline.validation.results import ABSENT
 from pipeline.validation.suites import DRIFT
 
@@ -36,18 +37,21 @@ def find_gate_reasons(record: RunRecord) -> Iterator[Finding]:
         if facts.verdict.when == "repaired":
             when = "after repair"
             cure = "Correct the source, or repair more of it (cleaning, imputation)."
-        drifted = [f"{c.column}: {c.rule}; " for c in facts.checks if c.suite == DRIFT]
+        drifted = {f"{c.column}: {c.rule}; ": c for c in facts.checks if c.suite == DRIFT}
         for reason in facts.verdict.reasons[:5]:
             otherwise = (
                 f"If the data is right and the rule is wrong, edit the rule in "
                 f"expectations/{cut(record.dataset)}/, or let assay suggest "
                 f"{cut(record.dataset)} learn them anew."
             )
-            if reason.startswith(tuple(drifted)):
+            check = next((c for head, c in drifted.items() if reason.startswith(head)), None)
+            if check is not None:
+                setting = "label" if check.column == record.ingest.schema.target else "features"
+                setting = "units" if check.type == UNIT_TYPE else setting
                 otherwise = (
-                    "If the data is right, publish it with --set drift.units=warning (and "
-                    "drift.features or drift.label, where they stop it): the next refresh is "
-                    "compared with this one."
+                    f"If the data is right, let assay suggest {cut(record.dataset)} learn the "
+                    f"suites from it, and publish it with --set drift.{setting}=warning: the next "
+                    "refresh is compared with this one."
                 )
             yield Finding(
                 "critical",
@@ -196,14 +200,16 @@ def find_failures(record: RunRecord) -> Iterator[Finding]:
     if left and facts.verdict.passed:
         serious = any(check.severity == "critical" for check in left)
         severity: Severity = "warning" if serious else "info"
-        when = "after repair" if record.repaired else "that no stage is set to repair"
+        when = "still {} after repair" if record.repaired else "{} that no stage is set to repair"
         named = [
             f"{quote(c.column or 'the table', 24)}: {cut(c.rule, 60)}, found {cut(c.observed, 60)}"
             for c in left
         ]
+        first = f": {named[0]}" if len(named) == 1 else ""
+        checks = write_count(len(left), "check", "checks")
         yield Finding(
             severity,
-            f"{write_count(len(left), 'check still fails', 'checks still fail')} {when}",
+            f"{checks} {when.format('fails' if len(left) == 1 else 'fail')}{first}",
             "; ".join(named[:MOST])
             + (f"; {len(named) - MOST} more." if len(named) > MOST else "."),
             "See Validation for what each of them found.",

@@ -11,8 +11,9 @@ from markupsafe import Markup
 
 from pipeline.report.charts import draw_categories, draw_histogram
 from pipeline.report.finding import ORDER, Finding, Severity
-from pipeline.report.wording import cut, join_words, quote, write_count, write_share
+from pipeline.report.wording import cut, join_words, quote, write_count, write_number, write_share
 from pipeline.validation.drift import MEASURES, NAMES
+from pipeline.validation.drift_results import AS_BEFORE
 
 if TYPE_CHECKING:
     from pipeline.report.record import RunRecord
@@ -33,7 +34,20 @@ def find_drift(record: RunRecord) -> Iterator[Finding]:
         return
     reasons = " ".join(record.raw.verdict.reasons)
     since = f"since version {cut(record.drift.compared_with, 60)}"
-    drifted = [column for column in record.drift.columns if column.fired or column.unit]
+    drifted = [
+        column
+        for column in record.drift.columns
+        if (column.fired or column.unit) and f"{column.column}: {AS_BEFORE}" not in reasons
+    ]
+    if record.drift.new:
+        named = join_words([quote(name, 24) for name in record.drift.new])
+        count = write_count(len(record.drift.new), "new column", "new columns")
+        yield Finding(
+            "warning",
+            f"{count}: {named}",
+            f"The source did not have {named} in version {cut(record.drift.compared_with, 60)}.",
+            "Look whether the network is to learn from it; cleaning.drop_columns leaves it out.",
+        )
     target = record.ingest.schema.target
     drifted.sort(key=lambda column: (not column.unit, column.column != target, -_reach(column)))
     for column in drifted[:MOST]:
@@ -43,7 +57,7 @@ def find_drift(record: RunRecord) -> Iterator[Finding]:
             yield Finding(
                 column.unit_severity,
                 f"{quote(column.column)} is {column.factor:.4g} times what it was {since}",
-                f"As by a change of unit: {column.unit}.",
+                f"As by a change of unit: {column.unit}. Growth by that factor looks the same.",
                 "Ask whoever makes the source. Bring the numbers back to one unit before training.",
             )
             continue
@@ -85,7 +99,10 @@ def _compare(column: ColumnDrift) -> str:
         parts.append("new: " + join_words([quote(name, 24) for name, _ in column.new]))
     if set(column.fired) & set(OF_VALUES):
         if before.kind == "numbers":
-            parts.append(f"mean {before.mean:.4g} before, {now.mean:.4g} now")
+            parts.append(
+                f"mean {_write(before.mean)} before, {_write(now.mean)} now (median "
+                f"{_write(before.quantile(0.5))} and {_write(now.quantile(0.5))})"
+            )
         elif before.counts:
             name = max({**before.counts, **now.counts}, key=lambda n: abs(_change(column, n)))
             parts.append(
@@ -93,6 +110,10 @@ def _compare(column: ColumnDrift) -> str:
                 f"{write_share(now.share_of(name))} now"
             )
     return "; ".join(parts)
+
+
+def _write(value: float) -> str:
+    return write_number(float(f"{value:.4g}"))
 
 
 def _change(column: ColumnDrift, name: str) -> float:

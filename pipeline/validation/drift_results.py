@@ -10,6 +10,7 @@ from pipeline.validation.distributions import Distribution
 from pipeline.validation.drift import NAMES
 from pipeline.validation.results import Severity
 
+AS_BEFORE = "distributed as in the last accepted refresh"
 DRIFT_TYPE = "expect_column_drift_to_be_less_than"
 UNIT_TYPE = "expect_column_unit_to_be_unchanged"
 
@@ -59,11 +60,15 @@ class DriftFacts:
         The version that it was compared with.
     refreshes
         How many accepted refreshes the thresholds were learned from.
+    gone, new
+        Columns that the last accepted refresh had, or lacked.
     """
 
     compared_with: str
     refreshes: int
     columns: list[ColumnDrift]
+    gone: list[str] = field(default_factory=list)
+    new: list[str] = field(default_factory=list)
 
 
 def read_drift(suite: Mapping[str, Any]) -> DriftFacts | None:
@@ -80,10 +85,12 @@ def read_drift(suite: Mapping[str, Any]) -> DriftFacts | None:
         if result["expectation_config"]["type"] == UNIT_TYPE and not result["success"]
     }
     columns, learned_from = [], {}
+    differing: dict[str, list[str]] = {}
     for result in suite["results"]:
         configuration, found = result["expectation_config"], result.get("result") or {}
         learned_from = configuration["meta"]["assay"]["from"]
-        details = found.get("details")
+        details = found.get("details") or {}
+        differing |= details.get("mismatched") or {}
         if configuration["type"] != DRIFT_TYPE or not details:
             continue
         kwargs, name = configuration["kwargs"], _column(result)
@@ -110,7 +117,13 @@ def read_drift(suite: Mapping[str, Any]) -> DriftFacts | None:
         )
     if not learned_from:
         return None
-    return DriftFacts(learned_from["compared_with"], len(learned_from["refreshes"]), columns)
+    return DriftFacts(
+        learned_from["compared_with"],
+        len(learned_from["refreshes"]),
+        columns,
+        [str(name) for name in differing.get("missing") or []],
+        [str(name) for name in differing.get("unexpected") or []],
+    )
 
 
 def _column(result: Mapping[str, Any]) -> str:

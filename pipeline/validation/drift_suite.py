@@ -9,6 +9,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from itertools import pairwise
+from statistics import median
 from typing import Any
 
 from pipeline.config import DriftConfig
@@ -17,7 +18,8 @@ from pipeline.validation.drift import MEASURES, measure
 from pipeline.validation.suites import DRIFT, MARK, Expectation
 from pipeline.validation.tolerances import find_reach
 
-MOST_RAISED = 2.0  # times the largest step that was accepted
+MOST_RAISED = 2.0  # times the middle one of the steps that were accepted
+UNBOUNDED = ("wasserstein", "psi")
 COMPARED = ("numeric", "categorical", "boolean", "constant", "target")
 
 
@@ -28,8 +30,8 @@ def make_drift_suite(
 
     A measure's threshold is what the configuration says, or more where the accepted refreshes
     differed more from one to the next: what the next step reaches with a probability of 99 %, but
-    at most twice the largest one that was accepted. The significance is shared out among all tests
-    (Bonferroni).
+    at most twice the middle one of those that were accepted. The significance is shared out among
+    all tests (Bonferroni).
 
     Parameters
     ----------
@@ -90,8 +92,10 @@ def _learn_thresholds(
         seen = [step[kind] for step in steps if kind in step]
         reach = find_reach(seen)
         if reach is not None:  # of few steps it may be very wide
-            learned = min(reach[1], MOST_RAISED * max(seen))
-            thresholds[kind] = max(thresholds[kind], math.ceil(1e4 * learned) / 1e4)
+            # Half of the steps speak: one that was drift itself does not blind the next.
+            learned = math.ceil(1e4 * min(reach[1], MOST_RAISED * median(seen))) / 1e4
+            bounded = learned if kind in UNBOUNDED else min(1.0, learned)
+            thresholds[kind] = max(thresholds[kind], bounded)
     return thresholds
 
 

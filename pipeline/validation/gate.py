@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pipeline.config import DatasetConfig
 from pipeline.dataset import Schema
-from pipeline.validation.drift_results import DRIFT_TYPE, UNIT_TYPE, describe_drift
+from pipeline.validation.drift_results import AS_BEFORE, DRIFT_TYPE, UNIT_TYPE, describe_drift
 from pipeline.validation.results import ABSENT, SEVERITIES, Check, Severity, Status, Verdict
 
 NUMBER_RULES = ("between", "outliers", "z_scores", "value_lengths")
@@ -191,7 +191,7 @@ def describe_rule(type_: str, kwargs: Mapping[str, Any]) -> str:
             f"class shares near those learned (KL divergence below {kwargs.get('threshold')})"
         ),
         "expect_compound_columns_to_be_unique": "no two rows alike",
-        DRIFT_TYPE: "distributed as in the last accepted refresh",
+        DRIFT_TYPE: AS_BEFORE,
         UNIT_TYPE: "in the unit of the last accepted refresh",
     }
     plain = type_.removeprefix("expect_").replace("_", " ")

@@ -22,7 +22,7 @@ def from_parquet(
 
     if not files:
         raise ValueError("0 Parquet files are given")
-    metas = [pq.read_metadata(file) for file in files]
+    metas = [_read_metadata(file) for file in files]
     types = _read_types(files[0], alone=len(files) == 1)
     schema = metas[0].schema.to_arrow_schema()
     if types is None or any(not m.schema.to_arrow_schema().equals(schema) for m in metas[1:]):
@@ -46,6 +46,16 @@ def from_parquet(
         return cast_frame(pd.read_parquet(sink), columns)
 
     return Table(columns, rows, bounds, read, read_pandas, partitions=partitions)
+
+
+def _read_metadata(file: str) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_metadata(file)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{file} is no Parquet file: {error}") from None
 
 
 def _cut_files(

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from great_expectations.exceptions.exceptions import GreatExpectationsError
 from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
+from great_expectations.validator.exception_info import ExceptionInfo
 from great_expectations.validator.metric_configuration import MetricConfiguration
 from great_expectations.validator.validation_graph import ValidationGraph
 
@@ -57,13 +59,22 @@ def compute(
     engine = PandasExecutionEngine(batch_data_dict={BATCH: frame})
     rebound = [_rebind(configuration) for configuration in configurations]
     graph = ValidationGraph(execution_engine=engine)
+    unknown: dict[Any, Any] = {}
     for configuration in rebound:
-        graph.build_metric_dependency_graph(configuration, runtime_configuration=None)
+        try:
+            graph.build_metric_dependency_graph(configuration, runtime_configuration=None)
+        except GreatExpectationsError as error:  # there is no provider for pandas
+            unknown[configuration.id] = {
+                "exception_info": ExceptionInfo(
+                    exception_traceback=f"{type(error).__name__}: {error}",
+                    exception_message=str(error),
+                )
+            }
     values, failed = graph.resolve(show_progress_bars=False)
     return [
         values[configuration.id]
         if configuration.id in values
-        else StockError(_find_error(configuration, failed))
+        else StockError(_find_error(configuration, {**failed, **unknown}))
         for configuration in rebound
     ]
 

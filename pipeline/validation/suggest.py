@@ -180,6 +180,7 @@ def _suggest_missing(train: TrainSet, rows: pd.DataFrame, past: Past) -> list[Ex
         reach = find_reach(shares)
         if reach is not None:
             why = f"{100 * min(shares):.3g} to {100 * max(shares):.3g} % lacked it {past.named}"
+            why = why if max(shares) else f"no row lacked it {past.named}"
             allowed = min(reach[1], max(cap, *shares), WORST * max(shares))
             if name == train.schema.target:  # that many gaps stop a run, and nothing repairs them
                 allowed = max(allowed, 1.5 * max(shares))
@@ -208,10 +209,12 @@ def _suggest_outliers(train: TrainSet, config: DatasetConfig, past: Past) -> lis
             "values lie beyond"
         )
         beyond = [1 - d.share_within(bound.low, bound.high) for d in past.of(name) if d.points]
+        # Refreshes that were mostly beyond these bounds were of another unit or kind.
+        beyond = [share for share in beyond if share <= config.cleaning.outliers.max_repaired]
         reach = find_reach(beyond)
         if reach is not None:
             why = (
-                f"the bounds of cleaning; {100 * min(beyond):.2g} to {100 * max(beyond):.2g} % of "
+                f"the bounds of cleaning; {100 * min(beyond):.3g} to {100 * max(beyond):.3g} % of "
                 f"the values lay beyond {past.named}"
             )
             mostly = _allow(max(0.002, min(reach[1], max(MAX_OUTSIDE, 1.5 * max(beyond)))))

@@ -328,6 +328,19 @@ def test_a_unit_that_stopped_the_run_is_told_once() -> None:
     assert "--set drift.units=warning" in told[0].action
 
 
+def test_new_columns_and_drift_that_stopped_the_run_are_told_once() -> None:
+    """A new column by name; a column whose drift is a reason of the gate not again."""
+    record = make_published()
+    drift = replace(make_drift(["a", "drifted"], "v1"), new=["extra"])
+    found = [finding.title for finding in find_drift(replace(record, drift=drift))]
+    assert found[0] == "1 new column: 'extra'"
+    assert len(found) == 2
+    reason = "drifted: distributed as in the last accepted refresh; found Wasserstein 9"
+    verdict = replace(record.raw.verdict, passed=False, reasons=[reason])
+    stopped = replace(record, drift=drift, raw=replace(record.raw, verdict=verdict))
+    assert [finding.title for finding in find_drift(stopped)] == found[:1]
+
+
 def test_a_suite_that_is_gone_is_told() -> None:
     """What it guarded is guarded no more."""
     record = replace(make_published(), lost_suites=["outliers.json"])

@@ -289,6 +289,35 @@ def test_accepted_differences_raise_the_thresholds() -> None:
     assert judge(accepted) == []
 
 
+def test_a_refresh_that_had_drifted_does_not_blind_the_next() -> None:
+    """One jump among the accepted steps, there and back, raises no threshold; none exceeds 1."""
+    rng = np.random.default_rng(15)
+    rates = [0.2, 0.2, 0.6, 0.2, 0.2, 0.2]
+    accepted = {f"v{i}": make_profile(draw(rng, 4000, rate)) for i, rate in enumerate(rates)}
+    suite = make_drift_suite(accepted, list(accepted["v0"].columns), "y", DriftConfig())
+    for item in suite["expectations"]:
+        for kind, threshold in item["kwargs"].get("thresholds", {}).items():
+            assert threshold == getattr(DriftConfig(), kind)
+    labels = ["a", "b", "c", "d", "e"]
+    frames = [draw(rng, 300).assign(c0=label) for label in labels]  # a month's name, say
+    accepted = {label: make_profile(frame) for label, frame in zip(labels, frames, strict=True)}
+    suite = make_drift_suite(accepted, list(accepted["a"].columns), "y", DriftConfig())
+    (item,) = (
+        e for e in suite["expectations"]
+        if e["kwargs"].get("column") == "c0" and "thresholds" in e["kwargs"]
+    )  # fmt: skip
+    thresholds = item["kwargs"]["thresholds"]
+    assert (thresholds["new"], thresholds["jensen_shannon"]) == (1, 1)
+    now = make_profile(draw(rng, 300).assign(c0="f")).columns["c0"]
+    found = measure(accepted["e"].columns["c0"], now)
+    assert found.find_fired(thresholds, item["kwargs"]["significance"]) == []
+
+
+def test_severities_may_be_written_as_yaml_reads_them() -> None:
+    """A bare off is false to YAML."""
+    assert DriftConfig.model_validate({"label": False}).label == "off"
+
+
 def test_the_next_value_lies_within_reach() -> None:
     """As often as promised, for values of a normal distribution."""
     rng = np.random.default_rng(5)

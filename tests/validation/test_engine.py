@@ -453,3 +453,25 @@ def test_a_lazy_frame_may_name_a_column_like_a_pattern() -> None:
         expect("column_values_to_not_be_null", column="^a.*$")
     ]})  # fmt: skip
     assert validate(lazy, suite).result.results[0].result["unexpected_count"] == 1
+
+
+def test_what_needs_a_database_fails_alone() -> None:
+    """An expectation without a provider for pandas, beside one that has one."""
+    suite = build_suite("s", {"expectations": [
+        {"type": "unexpected_rows_expectation",
+         "kwargs": {"unexpected_rows_query": "SELECT * FROM {batch} WHERE f0 > 1"}},
+        expect("column_values_to_be_between", column="f0", min_value=-9, max_value=9),
+    ]})  # fmt: skip
+    first, second = validate(make_frame(100), suite).result.results
+    assert not first.success
+    assert "No provider found" in str(first.exception_info)
+    assert second.success
+
+
+def test_a_broken_file_is_named(tmp_path: Path) -> None:
+    """Among many partitions one must know which."""
+    make_frame(10).to_parquet(tmp_path / "good.parquet")
+    (tmp_path / "bad.parquet").write_bytes(b"no such thing")
+    suite = build_suite("s", {"expectations": [expect("column_to_exist", column="f0")]})
+    with pytest.raises(ValueError, match=r"bad\.parquet is no Parquet file"):
+        validate(tmp_path, suite)
