@@ -32,6 +32,7 @@ from pipeline.validation.blocks import Moments
 STAMPS = "stamps.json"
 SETTLED = 2.0  # seconds
 UNUSED = 90 * 86_400.0  # seconds since a state was asked for
+MOST_HELD = 1 << 28  # bytes of states that are kept from one pass to the next
 MOST_STATES = 20_000  # of a partition: thresholds that were tried once are not kept for ever
 SUFFIX = ".arrow"
 SCHEMA = pa.schema(
@@ -55,6 +56,7 @@ class States:
         make_directory(folder)
         self._changed = False
         self._known: dict[str, Known] = {}
+        self._held = 0
         self._stamps: dict[str, list[Any]] = {}
         with contextlib.suppress(OSError, ValueError):
             self._stamps = dict(json.loads((folder / STAMPS).read_text(encoding="utf-8")))
@@ -84,13 +86,23 @@ class States:
 
     def load(self, partition: str) -> Known:
         """Open what is known of a partition, by the key of what was asked."""
-        if partition not in self._known:
-            self._known[partition] = Known(_read(self._place(partition)))
-        return self._known[partition]
+        known = self._known.get(partition)
+        if known is None:
+            rows = _read(self._place(partition))
+            known = Known(rows)
+            self._keep(partition, known, rows.nbytes)
+        return known
+
+    def _keep(self, partition: str, known: Known, size: int) -> None:
+        """Keep what was read for the next pass, as long as it is not too much."""
+        self._held += size
+        if self._held <= MOST_HELD:
+            self._known[partition] = known
 
     def save(self, partition: str, new: Mapping[str, Any]) -> None:
         """Add to what is known of a partition; of very much, what came last is kept."""
-        before = Known(_read(self._place(partition)))  # another process may have added to it
+        kept = _read(self._place(partition))  # another process may have added to it
+        before = Known(kept)
         fresh = {key: value for key, value in new.items() if key not in before}
         coded: dict[str, list[Any]] = {"key": list(fresh), "value": [], "arrays": []}
         for value in fresh.values():
@@ -98,11 +110,12 @@ class States:
             coded["value"].append(json.dumps(_encode(value, arrays), separators=(",", ":")))
             coded["arrays"].append(arrays)
         added = pa.Table.from_pydict(coded, SCHEMA)
-        rows = pa.concat_tables([before.rows, added])
+        rows = pa.concat_tables([kept, added])
         rows = rows.slice(max(0, rows.num_rows - MOST_STATES)).replace_schema_metadata(
             {"maker": _find_maker()}
         )
-        self._known[partition] = Known(rows)
+        self._known.pop(partition, None)
+        self._keep(partition, Known(rows), added.nbytes)
         sink = io.BytesIO()
         with pa.ipc.new_file(sink, rows.schema) as writer:
             writer.write_table(rows.combine_chunks())
@@ -121,16 +134,15 @@ class Known:
     """What is known of a partition; decoded when it is asked for."""
 
     def __init__(self, rows: Any) -> None:
-        self.rows = rows
-        self._places = {key: place for place, key in enumerate(rows["key"].to_pylist())}
+        keys, values, arrays = (rows[name].to_pylist() for name in SCHEMA.names)
+        self._states = dict(zip(keys, zip(values, arrays, strict=True), strict=True))
 
     def __contains__(self, key: str) -> bool:
-        return key in self._places
+        return key in self._states
 
     def __getitem__(self, key: str) -> Any:
-        place = self._places[key]
-        arrays = self.rows["arrays"][place].as_py()
-        return _decode(json.loads(self.rows["value"][place].as_py()), arrays)
+        value, arrays = self._states[key]
+        return _decode(json.loads(value), arrays)
 
 
 def _read(file: Path) -> Any:
