@@ -58,11 +58,30 @@ def suggest(options: argparse.Namespace) -> int:
     if done.refreshes:
         known = f"{len(done.refreshes)} accepted refreshes, {done.refreshes[0]} to the current one"
         print(f"  learned from the source's training rows and from {known}")
+    if _differs_from_current(store):
+        print(
+            "  ! the source is not the one that the current version was made of; bounds, classes "
+            "and categories come from it as it is"
+        )
     for suite, count in done.expectations.items():
         own = done.own.get(suite)
         kept = f", and {own} of your own, kept" if own else ""
         print(f"  {show_path(store.suites / suite)}.json  {count} suggested{kept}")
     return 0
+
+
+def _differs_from_current(store: Store) -> bool:
+    """Tell whether the source has changed since the current version, where that is easily seen."""
+    from pipeline.accepted import follow_versions
+    from pipeline.config_file import load_config
+    from pipeline.fetching import is_elsewhere
+    from pipeline.hashing import hash_tree
+
+    source = load_config(store.config_path).source
+    current = next(follow_versions(store), None)
+    if current is None or is_elsewhere(source):
+        return False
+    return hash_tree((store.config_path.parent / source).resolve()) != current[1]
 
 
 def settings(options: argparse.Namespace) -> int:
@@ -143,11 +162,15 @@ def versions(options: argparse.Namespace) -> int:
     store = find_store(options.name)
     current, pins = store.current(), store.pins()
     from flows.telling import describe_version
+    from pipeline.accepted import follow_versions
 
+    followed = {name for name, _ in follow_versions(store)}
     before = None
     for version in store.versions():
         mark = "*" if version == current else " "
         kept = ", pinned" if version in pins else ""
+        if followed and version not in followed:
+            kept += ", rolled back from: nothing is learned from it"
         path = store.published / version
         print(f"{mark} {version}  {describe_version(path, before)}{kept}")
         before = path

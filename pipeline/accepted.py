@@ -7,7 +7,7 @@ other, are one refresh.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -30,19 +30,36 @@ def find_accepted(store: Store, other_than: Mapping[str, str] | None = None) -> 
     other_than
         The SHA-256 of a source's files by name: refreshes of this very source are left out.
     """
-    found: list[tuple[str, dict[str, str]]] = []
+    found: list[str] = []
+    last: object = None
+    for name, sources in follow_versions(store):
+        if sources != other_than and sources != last and _place(store, name, "raw").is_file():
+            found.append(name)
+            last = sources
+    return tuple(reversed(found))
+
+
+def follow_versions(store: Store) -> Iterator[tuple[str, dict[str, str]]]:
+    """Go back from the current version to the one that was current before it, and so on.
+
+    Yields
+    ------
+    tuple
+        A version, and the SHA-256 of its source's files by name.
+    """
+    names = store.versions()
     name = store.current()
-    while name is not None and (store.published / name).is_dir():
+    while name is not None and name in names:
         try:
             manifest = read_manifest(store.published / name)
-            sources, before = manifest["sources"], manifest.get("follows")
+            sources = manifest["sources"]
         except (OSError, ValueError, KeyError):  # damaged; `assay verify` says so
-            break
-        known = _place(store, name, "raw").is_file() and sources != other_than
-        if known and not (found and found[-1][1] == sources):
-            found.append((name, sources))
-        name = before if before is not None and before < name else None
-    return tuple(name for name, _ in reversed(found))
+            return
+        yield name, sources
+        earlier = [other for other in names if other < name]
+        # A version of an earlier release does not say; it followed the one before it.
+        before = manifest.get("follows", earlier[-1] if earlier else None)
+        name = before if before in earlier else None
 
 
 def find_lost_suites(store: Store, suites: Iterable[str]) -> list[str]:

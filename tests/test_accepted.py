@@ -13,6 +13,7 @@ from pipeline.accepted import (
     PROFILES,
     find_accepted,
     find_lost_suites,
+    follow_versions,
     hash_profile,
     read_profiles,
 )
@@ -63,6 +64,18 @@ def test_what_was_rolled_back_from_was_not_accepted(tmp_path: Path) -> None:
     store.make_current("v1")
     publish(store, "v4", "v4")
     assert find_accepted(store) == ("v1", "v4")
+
+
+def test_a_version_that_does_not_say_what_it_follows_follows_the_one_before(tmp_path: Path) -> None:
+    """As those of earlier releases do; one that was the first says so."""
+    store = Store(tmp_path, "d")
+    for version in ("v1", "v2", "v3"):
+        publish(store, version, version)
+    manifest = store.published / "v3" / "manifest.json"
+    plain = json.loads(manifest.read_text(encoding="utf-8"))
+    del plain["follows"]
+    manifest.write_text(json.dumps(plain), encoding="utf-8")
+    assert [name for name, _ in follow_versions(store)] == ["v3", "v2", "v1"]
 
 
 def test_versions_without_profiles_are_passed_over(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.flights import derive_label
+from flows.cli import main
 from flows.refresh import refresh, validate
 from flows.watching import GateStopped
 from pipeline.initialise import initialise, suggest_again
@@ -185,3 +186,24 @@ def test_a_suite_may_not_take_the_name_of_drift(accepted: Store) -> None:
             validate(NAME, QUICK, accepted.home)
     finally:
         own.unlink()
+
+
+def test_what_is_not_learned_from_is_told(
+    accepted: Store, flights: dict[int, pd.DataFrame], capsys: Any, monkeypatch: Any
+) -> None:
+    """Versions that were rolled back from, and a source that was not published."""
+    monkeypatch.setenv("ASSAY_HOME", str(accepted.home))
+    last, earlier = accepted.versions()[-1], accepted.versions()[1]
+    accepted.make_current(earlier)
+    try:
+        assert main(["versions", NAME]) == 0
+        told = capsys.readouterr().out.splitlines()
+        assert ["rolled back from" in line for line in told] == [False, False, True, True]
+    finally:
+        accepted.make_current(last)
+    put(accepted, flights[5])
+    assert main(["suggest", NAME]) == 0
+    assert "! the source is not the one" in capsys.readouterr().out
+    put(accepted, flights[4])
+    assert main(["suggest", NAME]) == 0
+    assert "! the source is not the one" not in capsys.readouterr().out
