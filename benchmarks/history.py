@@ -107,7 +107,7 @@ def _read_tolerances(home: Path) -> dict[str, str]:
         for item in json.loads(file.read_text(encoding="utf-8"))["expectations"]:
             kwargs = dict(item["kwargs"])
             name = f"{item['type'].removeprefix('expect_')} {kwargs.pop('column', '')}"
-            kept = {k: v for k, v in kwargs.items() if isinstance(v, int | float) and k != "type_"}
+            kept = {k: v for k, v in kwargs.items() if isinstance(v, int | float)}
             if kept:
                 found[name] = ", ".join(f"{k} {v}" for k, v in kept.items())
     return found

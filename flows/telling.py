@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.plan import Run
 from pipeline.report.wording import write_count
-from pipeline.validation_steps import When, judge_results, read_drift
+from pipeline.validation_steps import When, judge_results
 
 if TYPE_CHECKING:
     from pipeline.declaration import Initialised
@@ -188,18 +188,20 @@ def _describe_ingest(run: Run) -> str:
 
 
 def _describe_validation(run: Run, when: When) -> str:
+    from pipeline.validation.drift_results import DRIFT_TYPE, UNIT_TYPE
+
     facts = judge_results(run, when)
     failed = sum(check.status in ("failed", "error") for check in facts.checks)
     judged = sum(check.status != "not applicable" for check in facts.checks)
     planned = facts.planned_repairs
     repair = f", {planned} to be repaired" if planned and when == "raw" else ""
     told = f"{failed} of {judged} expectations fail{repair}"
-    drift = read_drift(run) if when == "raw" else None
-    if drift is None:
+    compared = {c.column for c in facts.checks if c.type == DRIFT_TYPE and c.status != "error"}
+    if not compared:
         return told
-    drifted = sum(bool(column.fired or column.unit) for column in drift.columns)
-    compared = write_count(len(drift.columns), "column")
-    return f"{told}; {drifted or 'none'} of {compared} drifted"
+    moved = (c for c in facts.checks if c.type in (DRIFT_TYPE, UNIT_TYPE) and c.status == "failed")
+    drifted = len(compared & {check.column for check in moved})
+    return f"{told}; {drifted or 'none'} of {write_count(len(compared), 'column')} drifted"
 
 
 def _describe_split(run: Run) -> str:

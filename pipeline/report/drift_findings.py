@@ -12,8 +12,8 @@ from markupsafe import Markup
 from pipeline.report.charts import draw_categories, draw_histogram
 from pipeline.report.finding import ORDER, Finding, Severity
 from pipeline.report.wording import cut, join_words, quote, write_count, write_number, write_share
-from pipeline.validation.drift import MEASURES, NAMES
-from pipeline.validation.drift_results import AS_BEFORE
+from pipeline.validation.drift import MEASURES, NAMES, rank_changes
+from pipeline.validation.drift_results import AS_BEFORE, SAME_UNIT
 
 if TYPE_CHECKING:
     from pipeline.report.record import RunRecord
@@ -52,7 +52,7 @@ def find_drift(record: RunRecord) -> Iterator[Finding]:
     drifted.sort(key=lambda column: (not column.unit, column.column != target, -_reach(column)))
     for column in drifted[:MOST]:
         if column.unit:
-            if f"{column.column}: in the unit" in reasons:  # the gate says so
+            if f"{column.column}: {SAME_UNIT}" in reasons:  # the gate says so
                 continue
             yield Finding(
                 column.unit_severity,
@@ -104,7 +104,7 @@ def _compare(column: ColumnDrift) -> str:
                 f"{_write(before.quantile(0.5))} and {_write(now.quantile(0.5))})"
             )
         elif before.counts:
-            name = max({**before.counts, **now.counts}, key=lambda n: abs(_change(column, n)))
+            name = rank_changes(before, now)[0]
             parts.append(
                 f"{quote(name, 24)} {write_share(before.share_of(name))} before, "
                 f"{write_share(now.share_of(name))} now"
@@ -114,10 +114,6 @@ def _compare(column: ColumnDrift) -> str:
 
 def _write(value: float) -> str:
     return write_number(float(f"{value:.4g}"))
-
-
-def _change(column: ColumnDrift, name: str) -> float:
-    return column.now.share_of(name) - column.before.share_of(name)
 
 
 def _reach(column: ColumnDrift) -> float:
@@ -217,11 +213,11 @@ def _draw(column: ColumnDrift) -> Markup | None:
             np.ceil(today).astype(int).tolist(), (None, None), title=title,
         )  # fmt: skip
     if before.counts and now.counts:
-        names = sorted({**before.counts, **now.counts}, key=lambda n: -abs(_change(column, n)))
+        names = rank_changes(before, now)[:MOST_CATEGORIES]
         return draw_categories(
-            names[:MOST_CATEGORIES],
-            [round(SHOWN * before.share_of(name)) for name in names[:MOST_CATEGORIES]],
-            [round(SHOWN * now.share_of(name)) for name in names[:MOST_CATEGORIES]],
+            names,
+            [round(SHOWN * before.share_of(name)) for name in names],
+            [round(SHOWN * now.share_of(name)) for name in names],
             title=title,
         )
     return None

@@ -80,6 +80,19 @@ class Moments:
         return math.sqrt(self.squares / (self.count - 1)) if self.count > 1 else math.nan
 
 
+def take_moments(values: np.ndarray[Any, Any]) -> Moments:
+    """Take the moments of float64 values; NaN is missing."""
+    missing = np.isnan(values)
+    count = len(values) - int(missing.sum())
+    if not count:
+        return Moments(0, math.nan, 0.0)
+    with np.errstate(all="ignore"):  # infinite values
+        # numpy adds by pairs, and pandas has it add a 0 for each missing value.
+        mean = float(np.where(missing, 0.0, values).sum() / count)
+        distances = np.where(missing, 0.0, values - mean)
+        return Moments(count, mean, float(distances @ distances))
+
+
 def merge_moments(parts: Sequence[Moments]) -> Moments:
     """Merge moments by Chan, Golub and LeVeque (1979), in the order that is given."""
     whole = Moments(0, math.nan, 0.0)
@@ -110,16 +123,7 @@ def moments(column: Column, where: Where | None, *, finite: bool = False) -> Blo
     """
 
     def shrink(given: tuple[Any, ...]) -> Moments:
-        values = given[0].cast(pl.Float64).to_numpy()
-        missing = np.isnan(values)
-        count = len(values) - int(missing.sum())
-        if not count:
-            return Moments(0, math.nan, 0.0)
-        with np.errstate(all="ignore"):  # infinite values
-            # numpy adds by pairs, and pandas has it add a 0 for each missing value.
-            mean = float(np.where(missing, 0.0, values).sum() / count)
-            distances = np.where(missing, 0.0, values - mean)
-            return Moments(count, mean, float(distances @ distances))
+        return take_moments(given[0].cast(pl.Float64).to_numpy())
 
     values = finite_values(column, where) if finite else values_of(column, where)
     return Block(

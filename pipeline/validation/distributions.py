@@ -146,7 +146,7 @@ def of_series(values: pd.Series[Any]) -> Distribution:
     """Make the distribution of a pandas series."""
     import pandas as pd
 
-    from pipeline.validation.blocks import Moments
+    from pipeline.validation.blocks import take_moments
 
     there = values.dropna()
     if pd.api.types.is_datetime64_any_dtype(there):
@@ -155,11 +155,8 @@ def of_series(values: pd.Series[Any]) -> Distribution:
         numbers = there.to_numpy(dtype=np.float64)
         numbers = np.sort(numbers[np.isfinite(numbers)])
         points = numbers[choose_ranks(len(numbers))]
-        moments = Moments(0, np.nan, 0.0)
-        if len(numbers):
-            distances = numbers - numbers.mean()
-            moments = Moments(len(numbers), float(numbers.mean()), float(distances @ distances))
-        return of_numbers(merge_sketches([(len(numbers), points)]), moments, len(values))
+        sketch = merge_sketches([(len(numbers), points)])
+        return of_numbers(sketch, take_moments(numbers), len(values))
     counts = there.astype(str).value_counts()
     return of_categories({str(name): int(n) for name, n in counts.items()}, len(values))
 

@@ -114,6 +114,12 @@ def measure(before: Distribution, now: Distribution) -> Drift:
     return Drift(measures, p_values, "", new[:NAMED], gone[:NAMED])
 
 
+def rank_changes(before: Distribution, now: Distribution) -> list[str]:
+    """Name the categories of both, the one whose share changed most first."""
+    names = dict.fromkeys([*before.counts, *now.counts])
+    return sorted(names, key=lambda name: -abs(now.share_of(name) - before.share_of(name)))
+
+
 def find_unit(
     before: Distribution, now: Distribution, significance: float
 ) -> tuple[float, str] | None:
@@ -231,11 +237,9 @@ def _test_new(before: Distribution, now: Distribution) -> float:
     if not rows:
         return 1.0
     alone = counts * math.log(share)  # logarithms of probabilities
-    bound = 0.0
-    for weight in np.linspace(0.0, -4 * math.log(share) + 1, 200)[1:]:
-        terms = np.logaddexp(np.log1p(-np.exp(alone)), alone + weight * counts)
-        bound = min(bound, float(terms.sum() - weight * rows))
-    return math.exp(bound)
+    weights = np.linspace(0.0, -4 * math.log(share) + 1, 200)[1:]
+    terms = np.logaddexp(np.log1p(-np.exp(alone)), alone + np.outer(weights, counts))
+    return math.exp(min(0.0, float((terms.sum(axis=1) - weights * rows).min())))
 
 
 def _compare_shares(old: np.ndarray, new: np.ndarray) -> dict[str, float]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.validation.distributions import Distribution
-from pipeline.validation.drift import NAMES
+from pipeline.validation.drift import NAMES, rank_changes
 from pipeline.validation.results import Severity
 
 AS_BEFORE = "distributed as in the last accepted refresh"
+SAME_UNIT = "in the unit of the last accepted refresh"
 DRIFT_TYPE = "expect_column_drift_to_be_less_than"
 UNIT_TYPE = "expect_column_unit_to_be_unchanged"
 
@@ -168,10 +169,7 @@ def _describe(
         named = ", ".join(f"{category} ({rows:,} rows)" for category, rows in details["new"])
         return f"new: {named or 'none'}; {100 * value:.3g} % of the rows"
     if name == "l_infinity":
-        category = max(
-            dict.fromkeys([*before.counts, *now.counts]),
-            key=lambda c: abs(before.share_of(c) - now.share_of(c)),
-        )
+        category = rank_changes(before, now)[0]
         return (
             f"{category} {100 * before.share_of(category):.3g} % → "
             f"{100 * now.share_of(category):.3g} %"

@@ -6,7 +6,7 @@ Nothing here imports Great Expectations.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from itertools import pairwise
 from statistics import median
@@ -15,7 +15,7 @@ from typing import Any
 from pipeline.config import DriftConfig
 from pipeline.validation.distributions import Profile
 from pipeline.validation.drift import MEASURES, measure
-from pipeline.validation.suites import DRIFT, MARK, Expectation
+from pipeline.validation.suites import DRIFT, MARK, make_expectation
 from pipeline.validation.tolerances import find_reach
 
 MOST_RAISED = 2.0  # times the middle one of the steps that were accepted
@@ -47,13 +47,12 @@ def make_drift_suite(
         if role in COMPARED and name in present and name in reference.columns
         and name not in config.ignore
     ]  # fmt: skip
-    learned_from = {"refreshes": list(accepted), "compared_with": last}
     # Its distribution and its gaps; of numbers also the mean, or the unit; new categories.
     significance = config.significance / max(1, 3 * len(names))
     suite = [
-        _expect(
+        make_expectation(
             "table_columns_to_match_set", "warning", "the columns of the last accepted refresh",
-            learned_from, column_set=list(reference.roles), exact_match=True,
+            column_set=list(reference.roles), exact_match=True,
         )
     ]  # fmt: skip
     for name in names:
@@ -64,8 +63,8 @@ def make_drift_suite(
             if len(accepted) > 2:
                 why += f", as far as {len(accepted)} accepted refreshes were from each other"
             suite.append(
-                _expect(
-                    "column_drift_to_be_less_than", severity, why, learned_from,
+                make_expectation(
+                    "column_drift_to_be_less_than", severity, why,
                     column=name, reference=asdict(before),
                     thresholds=_learn_thresholds(name, accepted, config),
                     significance=significance,
@@ -73,11 +72,14 @@ def make_drift_suite(
             )  # fmt: skip
         if config.units != "off" and before.kind == "numbers" and before.count:
             suite.append(
-                _expect(
+                make_expectation(
                     "column_unit_to_be_unchanged", config.units, f"the unit that it had in {last}",
-                    learned_from, column=name, reference=asdict(before), significance=significance,
+                    column=name, reference=asdict(before), significance=significance,
                 )
             )  # fmt: skip
+    for expectation in suite:
+        learned_from = {"refreshes": list(accepted), "compared_with": last}
+        expectation["meta"][MARK]["from"] = learned_from
     return {"name": DRIFT, "expectations": suite, "meta": {}}
 
 
@@ -97,13 +99,3 @@ def _learn_thresholds(
             bounded = learned if kind in UNBOUNDED else min(1.0, learned)
             thresholds[kind] = max(thresholds[kind], bounded)
     return thresholds
-
-
-def _expect(
-    type_: str, severity: str, why: str, learned_from: Mapping[str, Sequence[str] | str], /,
-    **kwargs: Any,
-) -> Expectation:  # fmt: skip
-    return {
-        "type": f"expect_{type_}", "kwargs": kwargs, "severity": severity,
-        "meta": {MARK: {"why": why, "from": dict(learned_from)}},
-    }  # fmt: skip

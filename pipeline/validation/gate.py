@@ -7,7 +7,13 @@ from typing import Any, Literal
 
 from pipeline.config import DatasetConfig
 from pipeline.dataset import Schema
-from pipeline.validation.drift_results import AS_BEFORE, DRIFT_TYPE, UNIT_TYPE, describe_drift
+from pipeline.validation.drift_results import (
+    AS_BEFORE,
+    DRIFT_TYPE,
+    SAME_UNIT,
+    UNIT_TYPE,
+    describe_drift,
+)
 from pipeline.validation.results import ABSENT, SEVERITIES, Check, Severity, Status, Verdict
 
 NUMBER_RULES = ("between", "outliers", "z_scores", "value_lengths")
@@ -192,7 +198,7 @@ def describe_rule(type_: str, kwargs: Mapping[str, Any]) -> str:
         ),
         "expect_compound_columns_to_be_unique": "no two rows alike",
         DRIFT_TYPE: AS_BEFORE,
-        UNIT_TYPE: "in the unit of the last accepted refresh",
+        UNIT_TYPE: SAME_UNIT,
     }
     plain = type_.removeprefix("expect_").replace("_", " ")
     return wordings.get(type_, plain)

@@ -109,7 +109,7 @@ class Rows:
             return table.load_pandas(0, names).iloc[:0]
         if len(self.frames) == 1:
             return self.frames[0]
-        return concat(self.frames)
+        return _concat(self.frames)
 
     def missing(self) -> int | None:
         """Tell how many rows are still to be shown; None: all that come."""
@@ -118,7 +118,7 @@ class Rows:
         return max(0, self.wanted - sum(len(frame) for frame in self.frames))
 
 
-def concat(frames: list[pd.DataFrame]) -> pd.DataFrame:
+def _concat(frames: list[pd.DataFrame]) -> pd.DataFrame:
     """Put frames together; categories of the parts become those of the whole."""
     whole = pd.concat(frames)
     for name in whole.columns:

@@ -102,7 +102,7 @@ class States:
     def save(self, partition: str, new: Mapping[str, Any]) -> None:
         """Add to what is known of a partition; of very much, what came last is kept."""
         kept = _read(self._place(partition))  # another process may have added to it
-        before = Known(kept)
+        before = set(kept["key"].to_pylist())
         fresh = {key: value for key, value in new.items() if key not in before}
         coded: dict[str, list[Any]] = {"key": list(fresh), "value": [], "arrays": []}
         for value in fresh.values():

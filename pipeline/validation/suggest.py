@@ -18,7 +18,7 @@ from pipeline.dataset import PIXEL_HASH, ROW_ID, TrainSet
 from pipeline.hashing import hash_key
 from pipeline.outliers import learn_bound
 from pipeline.validation.distributions import POINTS, Distribution, Profile
-from pipeline.validation.suites import MARK, Expectation, sign
+from pipeline.validation.suites import Expectation, make_expectation, sign
 from pipeline.validation.tolerances import LEAST_REFRESHES, find_reach
 
 MAX_MISSING = 0.20
@@ -98,21 +98,14 @@ def suggest_suites(
     return suites
 
 
-def _expect(type_: str, severity: str, why: str, /, **kwargs: Any) -> Expectation:
-    return {
-        "type": f"expect_{type_}", "kwargs": kwargs, "severity": severity,
-        "meta": {MARK: {"why": why}},
-    }  # fmt: skip
-
-
 def _suggest_schema(train: TrainSet, config: DatasetConfig, past: Past) -> list[Expectation]:
     frame, schema = train.frame, train.schema
     result = [
-        _expect("column_to_exist", "critical", "the source has it", column=name)
+        make_expectation("column_to_exist", "critical", "the source has it", column=name)
         for name in schema.roles
     ]
     result.append(
-        _expect(
+        make_expectation(
             "table_columns_to_match_set",
             "warning",
             "these are the source's columns",
@@ -121,17 +114,20 @@ def _suggest_schema(train: TrainSet, config: DatasetConfig, past: Past) -> list[
         )
     )
     rows = len(frame) / (1 - config.split.test - config.split.validation)
-    bounds = {"min_value": _round_down(rows / 2)}
+    bounds = {"min_value": _round_rows(rows / 2, up=False)}
     why = f"half of the {rows:,.0f} rows that were there"
     reach = find_reach(past.rows)
     if reach is not None:
         # A source that had the same number of rows each time may still get a few more.
         low, high = min(reach[0], 0.9 * min(past.rows)), max(reach[1], 1.1 * max(past.rows))
-        bounds = {"min_value": _round_down(max(0, low)), "max_value": _round_up(high)}
+        bounds = {
+            "min_value": _round_rows(max(0, low), up=False),
+            "max_value": _round_rows(high, up=True),
+        }
         why = f"{min(past.rows):,} to {max(past.rows):,} rows {past.named}"
-    result.append(_expect("table_row_count_to_be_between", "warning", why, **bounds))
+    result.append(make_expectation("table_row_count_to_be_between", "warning", why, **bounds))
     result += [
-        _expect(
+        make_expectation(
             "column_values_to_be_of_type",
             "warning",
             "its values are numbers",
@@ -151,7 +147,7 @@ def _suggest_schema(train: TrainSet, config: DatasetConfig, past: Past) -> list[
                 why = f"the {len(values)} values that were there {past.named}"
                 mostly = _allow(min(reach[1] + 0.001, 0.02))
             result.append(
-                _expect(
+                make_expectation(
                     "column_values_to_be_in_set", "warning", why,
                     column=name, value_set=sorted(values), mostly=mostly,
                 )
@@ -161,7 +157,7 @@ def _suggest_schema(train: TrainSet, config: DatasetConfig, past: Past) -> list[
         kept = [PIXEL_HASH]
     if len(kept) > 1 or config.modality == "image":
         result.append(
-            _expect(
+            make_expectation(
                 "compound_columns_to_be_unique", "warning", "a repeated row adds nothing",
                 column_list=[*kept, schema.target], ignore_row_if="never",
             )
@@ -186,7 +182,9 @@ def _suggest_missing(train: TrainSet, rows: pd.DataFrame, past: Past) -> list[Ex
                 allowed = max(allowed, 1.5 * max(shares))
             mostly = _allow(max(0.01, allowed))
         result.append(
-            _expect("column_values_to_not_be_null", "critical", why, column=name, mostly=mostly)
+            make_expectation(
+                "column_values_to_not_be_null", "critical", why, column=name, mostly=mostly
+            )
         )
     return result
 
@@ -219,7 +217,7 @@ def _suggest_outliers(train: TrainSet, config: DatasetConfig, past: Past) -> lis
             )
             mostly = _allow(max(0.002, min(reach[1], max(MAX_OUTSIDE, 1.5 * max(beyond)))))
         result.append(
-            _expect(
+            make_expectation(
                 "column_values_to_be_between", severity, why,
                 column=name, mostly=mostly,
                 min_value=_round_outward(bound.low, up=False),
@@ -240,7 +238,7 @@ def _suggest_outliers(train: TrainSet, config: DatasetConfig, past: Past) -> lis
             high = max(min(high, reach[1]), near[1], *medians)
         if high > low:
             result.append(
-                _expect(
+                make_expectation(
                     "column_median_to_be_between",
                     gravity,
                     why,
@@ -267,15 +265,15 @@ def _suggest_classes(train: TrainSet, past: Past) -> list[Expectation]:
     classes = [str(name) for name in expected.index]
     common = [str(name) for name in shares.index if shares[name] * len(train.frame) >= 10]
     result = [
-        _expect(
+        make_expectation(
             "column_values_to_be_in_set", "critical", f"the classes {rows}",
             column=target, value_set=classes, mostly=0.99,
         ),
-        _expect(
+        make_expectation(
             "column_distinct_values_to_contain_set", "critical",
             "the classes with ten training rows or more", column=target, value_set=common,
         ),
-        _expect(
+        make_expectation(
             "column_kl_divergence_to_be_less_than", "warning", why,
             column=target, threshold=threshold,
             partition_object={"values": classes, "weights": _round_weights(expected)},
@@ -283,7 +281,7 @@ def _suggest_classes(train: TrainSet, past: Past) -> list[Expectation]:
     ]  # fmt: skip
     largest = str(shares.idxmax())
     result.append(
-        _expect(
+        make_expectation(
             "column_values_to_not_be_in_set", "warning",
             f"the largest class has {100 * shares.max():.1f} % of the training rows",
             column=target, value_set=[largest],
@@ -332,14 +330,10 @@ def _round_outward(value: float, *, up: bool) -> float:
     return float(f"{whole * unit:.12g}")
 
 
-def _round_up(value: float) -> int:
+def _round_rows(value: float, *, up: bool) -> int:
+    """Round a number of rows to two digits."""
     unit = 10 ** max(0, int(math.log10(max(value, 1))) - 1)
-    return int(math.ceil(value / unit) * unit)
-
-
-def _round_down(value: float) -> int:
-    unit = 10 ** max(0, int(math.log10(max(value, 1))) - 1)
-    return int(value // unit * unit)
+    return int((math.ceil(value / unit) if up else value // unit) * unit)
 
 
 def _round_weights(shares: pd.Series) -> list[float]:

@@ -24,6 +24,14 @@ DRIFT = "drift"  # the suite that each refresh makes anew; no file may have its 
 Expectation = dict[str, Any]
 
 
+def make_expectation(type_: str, severity: str, why: str, /, **kwargs: Any) -> Expectation:
+    """Make an expectation that says why it is there."""
+    return {
+        "type": f"expect_{type_}", "kwargs": kwargs, "severity": severity,
+        "meta": {MARK: {"why": why}},
+    }  # fmt: skip
+
+
 def sign(expectation: Expectation, learned_from: Mapping[str, Any]) -> None:
     """Note in a suggested expectation what it was learned from, and what it says as suggested."""
     note = expectation["meta"][MARK]
