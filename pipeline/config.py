@@ -171,7 +171,9 @@ class ImputationConfig(Section):
         None, description="the constant; left out: 0, or the category '(missing)'"
     )
     k_neighbors: int = Field(5, ge=1, le=100)
-    max_donors: int = Field(5_000, ge=10, description="training rows that KNN may draw on")
+    max_donors: int | None = Field(
+        None, ge=10, description="training rows that KNN may draw on; left out: all, within reason"
+    )
     indicators: bool = Field(False, description="add a 0/1 column for each column with gaps")
 
 

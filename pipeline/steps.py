@@ -154,7 +154,9 @@ def impute(run: Run, rows: Address) -> Address:
         donors = 0 if fitted.donors is None else len(fitted.donors.rows)
         dump_json(
             out / FACTS,
-            imputation.ImputationFacts(fitted.fills, fitted.indicators, donors, filled),
+            imputation.ImputationFacts(
+                fitted.fills, fitted.indicators, donors, len(train.frame), filled
+            ),
         )
 
     return run.build("impute", make)

@@ -1,14 +1,12 @@
-"""Filling missing values; every fill is learned on the training split.
+"""The stage: every fill is learned on the training split.
 
-KNN is scikit-learn's ``KNNImputer`` (Troyanskaya et al. 2001) on z-scores of the numeric columns.
-The z-scores are rounded to a grid of 2**-16 on which all sums of squares are exact in float64, so a
-row is filled alike in any batch, by any number of threads.
+KNN is that of ``pipeline.imputation.knn`` on z-scores of the numeric columns, so a row is filled
+alike in any batch, by any number of threads.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -17,15 +15,15 @@ from pipeline.config import ImputationConfig
 from pipeline.dataset import ROW_ID, Schema, TrainSet, draw_uniform
 from pipeline.errors import StageError, name_examples
 
-if TYPE_CHECKING:
-    from sklearn.impute import KNNImputer
-
-GRID = 2.0**16
-# Beyond 60 standard deviations squares would leave the exact range.
-MAX_Z = 60.0
+# Farther than so many standard deviations off, a value is equally far from all donors.
+MAX_Z = 1e6
+# Donors are all training rows, unless that takes more differences of values than some seconds
+# allow, or more rows than a version should carry.
+DONOR_WORK = 1e11
+MOST_DONORS = 100_000
+FEWEST_DONORS = 5_000
 MISSING_CATEGORY = "(missing)"
 INDICATOR = " is missing"
-KNN_BATCH = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ class Donors:
         Shape ``(2, n_columns)``, float64: smallest and largest value. A mean of neighbours lies
         between them; rounding is not to carry it beyond.
     rows
-        Shape ``(n_donors, n_columns)``, float64 z-scores on the grid, NaN where missing.
+        Shape ``(n_donors, n_columns)``, float64 z-scores, NaN where missing.
     """
 
     columns: list[str]
@@ -97,6 +95,7 @@ class ImputationFacts:
     fills: list[Fill]
     indicators: list[str]
     donors: int
+    training_rows: int
     filled: dict[str, int]
 
 
@@ -108,7 +107,7 @@ def fit_imputation(train: TrainSet, config: ImputationConfig, *, seed: int) -> F
     train
         The cleaned training split.
     seed
-        Chooses the donors where there are more than ``max_donors`` training rows.
+        Chooses the donors where not all training rows are.
 
     Raises
     ------
@@ -193,7 +192,7 @@ def _find_constant(role: str, name: str, config: ImputationConfig) -> float | st
 
 
 def _choose_donors(train: TrainSet, config: ImputationConfig, seed: int) -> Donors | None:
-    """Take the training rows with the smallest draws, in that order.
+    """Take the training rows with the smallest draws of each class, in the order of the draws.
 
     So neither the choice nor a tie among neighbours hangs on the order of the source's rows.
     """
@@ -206,22 +205,33 @@ def _choose_donors(train: TrainSet, config: ImputationConfig, seed: int) -> Dono
             f"{name_examples(columns)}",
             "Set imputation.numeric to 'median', or imputation.k_neighbors lower",
         )  # fmt: skip
-    chosen = np.argsort(draw_uniform(frame[ROW_ID], "donors", seed), kind="stable")
-    chosen = chosen[: config.max_donors]
-    numbers = frame[columns].to_numpy(dtype=np.float64)[chosen]
+    numbers = frame[columns].to_numpy(dtype=np.float64)
+    draws = pd.Series(draw_uniform(frame[ROW_ID], "donors", seed))
+    classes = draws.groupby(frame[train.schema.target].to_numpy())
+    # The place of a row in its class: the rows below any mark are a share of each class alike.
+    places = (classes.rank(method="first") - 0.5) / classes.transform("size")
+    chosen = np.lexsort((draws, places))[: config.max_donors or _afford_donors(numbers)]
+    chosen = chosen[np.argsort(draws.to_numpy()[chosen], kind="stable")]
+    numbers = numbers[chosen]
     present = np.isfinite(numbers).any(axis=0)
     columns = [name for name, some in zip(columns, present, strict=True) if some]
     numbers = numbers[:, present]
     means, scales = np.nanmean(numbers, axis=0), np.nanstd(numbers, axis=0)
     scales = np.where(scales > 0, scales, 1.0)
     ranges = np.stack([np.nanmin(numbers, axis=0), np.nanmax(numbers, axis=0)])
-    grid = _to_grid(numbers, means, scales)
-    return Donors(columns, means, scales, ranges, grid, config.k_neighbors)
+    z_scores = _standardise(numbers, means, scales)
+    return Donors(columns, means, scales, ranges, z_scores, config.k_neighbors)
 
 
-def _to_grid(numbers: np.ndarray, means: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    z_scores = np.clip((numbers - means) / scales, -MAX_Z, MAX_Z)
-    return np.asarray(np.round(z_scores * GRID) / GRID)
+def _afford_donors(numbers: np.ndarray) -> int:
+    """Say how many donors a search through all of the training split's gaps may look at."""
+    gaps = int(np.isnan(numbers).any(axis=1).sum())
+    affordable = int(DONOR_WORK / max(1, gaps * numbers.shape[1]))
+    return min(max(affordable, FEWEST_DONORS), MOST_DONORS)
+
+
+def _standardise(numbers: np.ndarray, means: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    return np.clip((numbers - means) / scales, -MAX_Z, MAX_Z)
 
 
 def _fill_from_neighbours(frame: pd.DataFrame, fitted: FittedImputation) -> dict[str, np.ndarray]:
@@ -234,18 +244,13 @@ def _fill_from_neighbours(frame: pd.DataFrame, fitted: FittedImputation) -> dict
     wanting = np.flatnonzero(np.isnan(numbers).any(axis=1) & ~np.isnan(numbers).all(axis=1))
     result = numbers.copy()
     if len(wanting):
-        imputer = _make_imputer(donors)
-        for start in range(0, len(wanting), KNN_BATCH):
-            rows = wanting[start : start + KNN_BATCH]
-            z_scores = _to_grid(numbers[rows], donors.means, donors.scales)
-            means = imputer.transform(z_scores) * donors.scales + donors.means
-            result[rows] = np.clip(means, *donors.ranges)
+        from pipeline.imputation.knn import KNNImputer
+
+        imputer = KNNImputer(n_neighbors=donors.k_neighbors, copy=False).fit(donors.rows)
+        z_scores = _standardise(numbers[wanting], donors.means, donors.scales)
+        means = imputer.transform(z_scores) * donors.scales + donors.means
+        # A mean of neighbours lies between them; rounding is not to carry it beyond.
+        result[wanting] = np.clip(means, *donors.ranges)
     by_name = dict(zip(donors.columns, result.T, strict=True))
     empty = np.full(len(frame), np.nan)
     return {fill.column: by_name.get(fill.column, empty) for fill in fitted.fills}
-
-
-def _make_imputer(donors: Donors) -> KNNImputer:
-    from sklearn.impute import KNNImputer
-
-    return KNNImputer(n_neighbors=donors.k_neighbors).fit(donors.rows)
