@@ -231,7 +231,7 @@ def _afford_donors(numbers: np.ndarray) -> int:
 
 
 def _standardise(numbers: np.ndarray, means: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    return np.clip((numbers - means) / scales, -MAX_Z, MAX_Z)
+    return np.asarray(np.clip((numbers - means) / scales, -MAX_Z, MAX_Z))
 
 
 def _fill_from_neighbours(frame: pd.DataFrame, fitted: FittedImputation) -> dict[str, np.ndarray]:

@@ -49,7 +49,7 @@ class KNNImputer(sklearn.impute.KNNImputer):  # type: ignore[misc]
            [8. , 8. , 7. ]])
     """
 
-    def fit(self, X: Any, y: Any = None) -> KNNImputer:  # noqa: N803
+    def fit(self, X: Any, y: Any = None) -> KNNImputer:
         """Take rows as donors.
 
         Parameters
@@ -67,7 +67,7 @@ class KNNImputer(sklearn.impute.KNNImputer):  # type: ignore[misc]
             self._index = build_index(donors)
         return self
 
-    def transform(self, X: Any) -> Any:  # noqa: N803
+    def transform(self, X: Any) -> Any:
         """Fill the gaps of rows.
 
         Parameters
@@ -84,7 +84,7 @@ class KNNImputer(sklearn.impute.KNNImputer):  # type: ignore[misc]
         if callable(self.metric):
             return super().transform(X)
         check_is_fitted(self)
-        X = validate_data(  # noqa: N806
+        X = validate_data(
             self,
             X,
             accept_sparse=False,
@@ -105,15 +105,16 @@ class KNNImputer(sklearn.impute.KNNImputer):  # type: ignore[misc]
         if self.keep_empty_features:
             X[:, ~self._valid_mask] = 0
         else:
-            X = X[:, self._valid_mask]  # noqa: N806
+            X = X[:, self._valid_mask]
         return self._concatenate_indicator(X, indicator)
 
     def _fill(self, values: np.ndarray, mask: np.ndarray, gaps: np.ndarray, at: np.ndarray) -> None:
         """Fill the gaps of some rows in place."""
         rows = np.where(mask[at], np.nan, values[at].astype(np.float64, copy=False))
-        slots = np.nonzero(gaps[at])
-        distances, positions = find_neighbours(self._index, rows, self.n_neighbors, slots)
-        columns = slots[1]
+        owners, columns = np.nonzero(gaps[at])
+        distances, positions = find_neighbours(
+            self._index, rows, self.n_neighbors, (owners, columns)
+        )
         found = np.isfinite(distances)
         donors = np.where(found, self._fit_X[np.where(found, positions, 0), columns[:, None]], 0)
         weights = self._weigh(np.where(found, distances, np.nan), columns)
@@ -124,7 +125,7 @@ class KNNImputer(sklearn.impute.KNNImputer):  # type: ignore[misc]
         for column in np.unique(columns[lonely]):
             known = self._fit_X[~self._mask_fit_X[:, column], column]
             means[lonely & (columns == column)] = known.mean()
-        values[at[slots[0]], columns] = means
+        values[at[owners], columns] = means
 
     def _weigh(self, distances: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Weigh donors by their distance, which is NaN where there is none."""

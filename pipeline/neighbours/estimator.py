@@ -28,7 +28,7 @@ class NearestNeighbors(sklearn.neighbors.NearestNeighbors):  # type: ignore[misc
         search; ``n_jobs`` is a number of threads, and all cores where it is None.
     """
 
-    def fit(self, X: Any, y: Any = None) -> NearestNeighbors:  # noqa: N803
+    def fit(self, X: Any, y: Any = None) -> NearestNeighbors:
         """Take rows to find neighbours among; shape ``(n_samples, n_features)``."""
         super().fit(X, y)
         fast = self.metric in EUCLIDEAN and not (self.metric == "minkowski" and self.p != 2)
@@ -39,7 +39,7 @@ class NearestNeighbors(sklearn.neighbors.NearestNeighbors):  # type: ignore[misc
 
     def kneighbors(
         self,
-        X: Any = None,  # noqa: N803
+        X: Any = None,
         n_neighbors: int | None = None,
         return_distance: bool = True,
     ) -> Any:

@@ -66,28 +66,32 @@ def build_index(donors: np.ndarray, costs: np.ndarray | None = None) -> Index:
         for numbers; left out, all columns are numbers.
     """
     donors = np.ascontiguousarray(donors, dtype=np.float64)
-    n_columns = donors.shape[1]
+    n_donors, n_columns = donors.shape
     costs = np.full(n_columns, -1.0) if costs is None else np.asarray(costs, dtype=np.float64)
-    numeric = costs < 0
     present = ~np.isnan(donors)
-    center = np.zeros(n_columns)
-    sums = np.where(present, donors, 0.0).sum(axis=0)
-    center[numeric] = (sums / np.maximum(present.sum(axis=0), 1))[numeric]
-    largest = max((np.nanmax(np.abs(donors[:, j] - center[j]), initial=0.0) for j in np.flatnonzero(numeric)), default=0.0)
-    scale = float(2.0 ** -np.frexp(largest)[1]) if largest > 0 else 1.0
-    narrow = np.where(numeric, (donors - center) * scale, donors).astype(np.float32)
-    arranged, uniform = _arrange(narrow, present, numeric)
-    order = arranged.reshape(-1, LANES)
-    lanes = narrow[arranged]
-    lanes[arranged < 0] = np.inf  # no sum over it is ever small
-    lanes = np.ascontiguousarray(lanes.reshape(-1, LANES, n_columns).transpose(0, 2, 1))
-    counts = present.sum(axis=1)[arranged].astype(np.float32).reshape(order.shape)
-    real = (order >= 0)[:, None, :]
-    gap = np.isnan(lanes).any(axis=2)
-    low = np.where(real, lanes, np.inf).min(axis=2)
-    high = np.where(real, lanes, -np.inf).max(axis=2)
-    norms = np.where(numeric & present, narrow, 0.0).astype(np.float64)
-    sizes = np.where(numeric & present, donors * scale, 0.0)
+    center, scale = _find_center(donors, costs)
+    narrow = np.empty((n_columns, n_donors), dtype=np.float32)
+    norms, sizes = np.zeros(n_donors), np.zeros(n_donors)
+    for j in range(n_columns):
+        if costs[j] >= 0:
+            narrow[j] = donors[:, j]
+            continue
+        narrow[j] = (donors[:, j] - center[j]) * scale
+        norms += np.square(np.where(present[:, j], narrow[j], 0.0), dtype=np.float64)
+        sizes += np.square(np.where(present[:, j], donors[:, j] * scale, 0.0))
+    order, uniform = _arrange(narrow, present, costs < 0)
+    lanes = np.empty((len(order), n_columns, LANES), dtype=np.float32)
+    low, high = np.empty((2, n_columns, len(order)), dtype=np.float32)
+    counts = np.zeros(order.shape, dtype=np.float32)
+    nobody = order < 0
+    for j in range(n_columns):
+        values = narrow[j][order]
+        gap = np.isnan(values)
+        counts += ~gap
+        unbounded = (gap & ~nobody).any(axis=1)
+        low[j] = np.where(unbounded, -np.inf, np.where(nobody, np.inf, values).min(axis=1))
+        high[j] = np.where(unbounded, np.inf, np.where(nobody, -np.inf, values).max(axis=1))
+        lanes[:, j] = np.where(nobody, np.inf, values)  # no sum over infinity is ever small
     return Index(
         donors,
         costs,
@@ -95,13 +99,26 @@ def build_index(donors: np.ndarray, costs: np.ndarray | None = None) -> Index:
         lanes,
         counts,
         uniform,
-        np.ascontiguousarray(np.where(gap, -np.inf, low).T.astype(np.float32)),
-        np.ascontiguousarray(np.where(gap, np.inf, high).T.astype(np.float32)),
+        low,
+        high,
         center,
         scale,
-        float(np.sqrt((norms**2).sum(axis=1).max(initial=0.0))),
-        float(np.sqrt((sizes**2).sum(axis=1).max(initial=0.0)) + np.sqrt(((center * scale) ** 2).sum())),
+        float(np.sqrt(norms.max(initial=0.0))),
+        float(np.sqrt(sizes.max(initial=0.0)) + np.linalg.norm(center * scale)),
     )
+
+
+def _find_center(donors: np.ndarray, costs: np.ndarray) -> tuple[np.ndarray, float]:
+    """Find what brings numbers near 0, and a power of two that makes the largest about 1."""
+    center = np.zeros(donors.shape[1])
+    largest = 0.0
+    for j in np.flatnonzero(costs < 0):
+        known = donors[~np.isnan(donors[:, j]), j]
+        if len(known):
+            center[j] = known.mean()
+            largest = max(largest, float(np.abs(known - center[j]).max()))
+    exponent = -int(np.frexp(largest)[1]) if largest > 0 else 0
+    return center, float(2.0 ** min(exponent, 400))
 
 
 def _arrange(
@@ -123,25 +140,25 @@ def _arrange(
         parts = [rows[s : s + LANES] for s in range(0, len(rows), LANES)]
         blocks += parts
         uniform += [False] * len(parts)
-    arranged = np.full(len(blocks) * LANES, -1, dtype=np.int64)
+    order = np.full((len(blocks), LANES), -1, dtype=np.int64)
     for number, part in enumerate(blocks):
-        arranged[number * LANES : number * LANES + len(part)] = part
-    return arranged, np.array(uniform, dtype=bool)
+        order[number, : len(part)] = part
+    return order, np.array(uniform, dtype=bool)
 
 
 def _divide(narrow: np.ndarray, rows: np.ndarray, numbers: np.ndarray) -> list[np.ndarray]:
     """Divide rows at the middle of the column that spreads most, until blocks are left."""
     if len(rows) <= LANES or not len(numbers):
         return [rows[s : s + LANES] for s in range(0, len(rows), LANES)]
-    sample = narrow[rows[:: max(1, len(rows) // SAMPLE)]][:, numbers]
-    widest = numbers[np.argmax(sample.std(axis=0))]
+    sample = narrow[np.ix_(numbers, rows[:: max(1, len(rows) // SAMPLE)])]
+    widest = numbers[np.argmax(sample.std(axis=1))]
     middle = -(-len(rows) // (2 * LANES)) * LANES
-    rows = rows[np.argpartition(narrow[rows, widest], middle - 1)]
+    rows = rows[np.argpartition(narrow[widest, rows], middle - 1)]
     return _divide(narrow, rows[:middle], numbers) + _divide(narrow, rows[middle:], numbers)
 
 
 def number_patterns(present: np.ndarray) -> np.ndarray:
-    """Number the patterns of gaps: rows with the same gaps get the same number.
+    """Give each pattern of gaps a number: rows with the same gaps get the same number.
 
     Returns
     -------

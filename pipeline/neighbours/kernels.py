@@ -11,63 +11,91 @@ arithmetic.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
 
-LANES = 256
+from pipeline.neighbours.index import LANES
+
 TILE = 64
+# Donors of a block that are looked at together; a block is a whole number of parts.
+PART = 32
 # Relative rounding of float32 sums, generously.
 UNIT = 2.0**-22
 ZERO = np.float32(0)
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def _compile(function: Callable[..., Any], **options: Any) -> Any:
-    """Compile on first use and keep the machine code on disk, where there is a place for it."""
-    try:
-        return numba.njit(nogil=True, cache=True, **options)(function)
-    except RuntimeError:  # neither the folder of the package nor the user's cache can be written
-        return numba.njit(nogil=True, **options)(function)
+def _compile(*, contract: bool = False) -> Callable[[Function], Function]:
+    """Compile on first use and keep the machine code on disk, where there is a place for it.
+
+    Fused multiply-adds (``contract``) are allowed where a margin covers them, and nowhere else.
+    """
+    flags = {"contract"} if contract else False
+
+    def wrap(function: Function) -> Function:
+        try:
+            made = numba.njit(nogil=True, cache=True, fastmath=flags)(function)
+        except RuntimeError:  # neither the package's folder nor the user's cache can be written
+            made = numba.njit(nogil=True, fastmath=flags)(function)
+        return cast(Function, made)
+
+    return wrap
 
 
-def _add_squares(sums, row, t, lanes, b, columns, count):  # type: ignore[no-untyped-def]
-    """Sum the squared differences of donors without gaps; four columns a pass."""
-    first = count % 4
-    if first == 0:
-        for i in range(LANES):
-            sums[i] = ZERO
-    elif first == 1:
-        j0 = columns[0]
-        x0 = row[t, j0]
-        for i in range(LANES):
-            d0 = x0 - lanes[b, j0, i]
-            sums[i] = d0 * d0
-    elif first == 2:
-        j0, j1 = columns[0], columns[1]
-        x0, x1 = row[t, j0], row[t, j1]
-        for i in range(LANES):
-            d0, d1 = x0 - lanes[b, j0, i], x1 - lanes[b, j1, i]
-            sums[i] = d0 * d0 + d1 * d1
-    else:
-        j0, j1, j2 = columns[0], columns[1], columns[2]
-        x0, x1, x2 = row[t, j0], row[t, j1], row[t, j2]
-        for i in range(LANES):
-            d0, d1, d2 = x0 - lanes[b, j0, i], x1 - lanes[b, j1, i], x2 - lanes[b, j2, i]
-            sums[i] = d0 * d0 + d1 * d1 + d2 * d2
-    for at in range(first, count, 4):
+@_compile(contract=True)
+def _add_two_squares(
+    sums: np.ndarray,
+    narrow: np.ndarray,
+    t0: int,
+    t1: int,
+    lanes: np.ndarray,
+    b: int,
+    columns: np.ndarray,
+    count: int,
+) -> None:
+    """Sum the squared differences of two rows from donors without gaps; four columns a pass."""
+    for i in range(LANES):
+        sums[0, i] = ZERO
+        sums[1, i] = ZERO
+    at = 0
+    while at + 3 < count:
         j0, j1, j2, j3 = columns[at], columns[at + 1], columns[at + 2], columns[at + 3]
-        x0, x1, x2, x3 = row[t, j0], row[t, j1], row[t, j2], row[t, j3]
+        x0, x1, x2, x3 = narrow[t0, j0], narrow[t0, j1], narrow[t0, j2], narrow[t0, j3]
+        y0, y1, y2, y3 = narrow[t1, j0], narrow[t1, j1], narrow[t1, j2], narrow[t1, j3]
         for i in range(LANES):
-            d0, d1 = x0 - lanes[b, j0, i], x1 - lanes[b, j1, i]
-            d2, d3 = x2 - lanes[b, j2, i], x3 - lanes[b, j3, i]
-            sums[i] += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)
+            z0, z1, z2, z3 = lanes[b, j0, i], lanes[b, j1, i], lanes[b, j2, i], lanes[b, j3, i]
+            d0, d1, d2, d3 = x0 - z0, x1 - z1, x2 - z2, x3 - z3
+            sums[0, i] += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)
+            d0, d1, d2, d3 = y0 - z0, y1 - z1, y2 - z2, y3 - z3
+            sums[1, i] += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)
+        at += 4
+    while at < count:
+        j0 = columns[at]
+        x0, y0 = narrow[t0, j0], narrow[t1, j0]
+        for i in range(LANES):
+            z0 = lanes[b, j0, i]
+            d0 = x0 - z0
+            sums[0, i] += d0 * d0
+            d0 = y0 - z0
+            sums[1, i] += d0 * d0
+        at += 1
 
 
-def _add_known_squares(sums, narrow, t, lanes, b, columns, count):  # type: ignore[no-untyped-def]
+@_compile(contract=True)
+def _add_known_squares(
+    sums: np.ndarray,
+    narrow: np.ndarray,
+    t: int,
+    lanes: np.ndarray,
+    b: int,
+    columns: np.ndarray,
+    count: int,
+) -> None:
     """Sum the squared differences of donors with gaps: a comparison with NaN is false."""
     for i in range(LANES):
-        sums[i] = ZERO
+        sums[0, i] = ZERO
     at = 0
     while at + 3 < count:
         j0, j1, j2, j3 = columns[t, at], columns[t, at + 1], columns[t, at + 2], columns[t, at + 3]
@@ -80,7 +108,7 @@ def _add_known_squares(sums, narrow, t, lanes, b, columns, count):  # type: igno
             d1 = d1 if d1 > ZERO else ZERO
             d2 = d2 if d2 > ZERO else ZERO
             d3 = d3 if d3 > ZERO else ZERO
-            sums[i] += (d0 + d1) + (d2 + d3)
+            sums[0, i] += (d0 + d1) + (d2 + d3)
         at += 4
     while at < count:
         j0 = columns[t, at]
@@ -88,19 +116,41 @@ def _add_known_squares(sums, narrow, t, lanes, b, columns, count):  # type: igno
         for i in range(LANES):
             d0 = x0 - lanes[b, j0, i]
             d0 = d0 * d0
-            sums[i] += d0 if d0 > ZERO else ZERO
+            sums[0, i] += d0 if d0 > ZERO else ZERO
         at += 1
 
 
-def _add_mismatch(sums, narrow, t, lanes, b, j, costs):  # type: ignore[no-untyped-def]
+@_compile()
+def _add_mismatch(
+    sums: np.ndarray,
+    w: int,
+    narrow: np.ndarray,
+    t: int,
+    lanes: np.ndarray,
+    b: int,
+    j: int,
+    costs: np.ndarray,
+) -> None:
     """Add the cost of a category that differs; a missing one costs nothing."""
     x, cost = narrow[t, j], costs[j]
     for i in range(LANES):
         # Lower or higher, and neither beside NaN.
-        sums[i] += cost if (lanes[b, j, i] < x) | (lanes[b, j, i] > x) else ZERO
+        sums[w, i] += cost if (lanes[b, j, i] < x) | (lanes[b, j, i] > x) else ZERO
 
 
-def _allow(allowed, limits, t, lanes, counts, b, columns, count, missing, gaps):  # type: ignore[no-untyped-def]
+@_compile()
+def _allow(
+    allowed: np.ndarray,
+    limits: np.ndarray,
+    t: int,
+    lanes: np.ndarray,
+    counts: np.ndarray,
+    b: int,
+    columns: np.ndarray,
+    count: int,
+    missing: np.ndarray,
+    gaps: int,
+) -> None:
     """Say how large the sum of each donor may be, by the columns that it shares with the row."""
     if gaps <= count:
         for i in range(LANES):
@@ -121,7 +171,17 @@ def _allow(allowed, limits, t, lanes, counts, b, columns, count, missing, gaps):
         allowed[i] = slope * allowed[i] + offset if allowed[i] > ZERO else np.float32(-1)
 
 
-def _bound_blocks(bounds, narrow, t, low, high, columns, count, costs):  # type: ignore[no-untyped-def]
+@_compile(contract=True)
+def _bound_blocks(
+    bounds: np.ndarray,
+    narrow: np.ndarray,
+    t: int,
+    low: np.ndarray,
+    high: np.ndarray,
+    columns: np.ndarray,
+    count: int,
+    costs: np.ndarray,
+) -> None:
     """Find how near a donor of each block can be at most: the distance to the block's box."""
     n_blocks = bounds.shape[1]
     for b in range(n_blocks):
@@ -138,7 +198,8 @@ def _bound_blocks(bounds, narrow, t, low, high, columns, count, costs):  # type:
                 bounds[t, b] += cost if outside > ZERO else ZERO
 
 
-def _measure(rows, q, donors, p, costs):  # type: ignore[no-untyped-def]
+@_compile()
+def _measure(rows: np.ndarray, q: int, donors: np.ndarray, p: int, costs: np.ndarray) -> float:
     """Compute the distance of two rows, squared, in float64; NaN where they share no column."""
     n_columns = rows.shape[1]
     total, known = 0.0, 0
@@ -154,23 +215,27 @@ def _measure(rows, q, donors, p, costs):  # type: ignore[no-untyped-def]
     return total * (n_columns / known) if known else np.nan
 
 
-def _find_kth(sums, nearest):  # type: ignore[no-untyped-def]
+@_compile()
+def _find_kth(sums: np.ndarray, w: int, nearest: np.ndarray) -> float:
     """Find the k-th smallest sum of a block; ``nearest`` has k places."""
     k = len(nearest)
     for at in range(k):
         nearest[at] = np.inf
     for i in range(LANES):
-        x = sums[i]
+        x = sums[w, i]
         if x < nearest[k - 1]:
             at = k - 1
             while at > 0 and nearest[at - 1] > x:
                 nearest[at] = nearest[at - 1]
                 at -= 1
             nearest[at] = x
-    return nearest[k - 1]
+    return float(nearest[k - 1])
 
 
-def _insert(distances, positions, s, distance, position):  # type: ignore[no-untyped-def]
+@_compile()
+def _insert(
+    distances: np.ndarray, positions: np.ndarray, s: int, distance: float, position: int
+) -> None:
     """Put a donor into its place among the nearest; of equally far ones the first comes first."""
     at = distances.shape[1] - 1
     if distance == distances[s, at] and position > positions[s, at]:
@@ -186,7 +251,17 @@ def _insert(distances, positions, s, distance, position):  # type: ignore[no-unt
     positions[s, at] = position
 
 
-def _set_limits(limits, t, distances, first, last, scale, slack, columns):  # type: ignore[no-untyped-def]
+@_compile()
+def _set_limits(
+    limits: np.ndarray,
+    t: int,
+    distances: np.ndarray,
+    first: int,
+    last: int,
+    scale: float,
+    slack: float,
+    columns: int,
+) -> None:
     """Say how large a float32 sum may be: a part for each shared column, and a margin."""
     worst = 0.0
     for s in range(first, last):
@@ -200,42 +275,82 @@ def _set_limits(limits, t, distances, first, last, scale, slack, columns):  # ty
     limits[t, 1] = (2.0 * np.sqrt(square) * slack + slack * slack) * rounding
 
 
-def _any_below(sums, limit):  # type: ignore[no-untyped-def]
+@_compile()
+def _any_below(sums: np.ndarray, w: int, limit: float) -> bool:
     """Say whether a donor of a block may be near enough."""
     some = np.int32(0)
     for i in range(LANES):
-        some |= np.int32(sums[i] <= limit)
-    return some != 0
+        some |= np.int32(sums[w, i] <= limit)
+    return bool(some != 0)
 
 
-def _any_allowed(sums, allowed):  # type: ignore[no-untyped-def]
+@_compile()
+def _any_allowed(sums: np.ndarray, w: int, allowed: np.ndarray) -> bool:
     """Say whether a donor of a block may be near enough, each by a limit of its own."""
     some = np.int32(0)
     for i in range(LANES):
-        some |= np.int32(sums[i] <= allowed[i])
-    return some != 0
+        some |= np.int32(sums[w, i] <= allowed[i])
+    return bool(some != 0)
 
 
-def _take(  # type: ignore[no-untyped-def]
-    sums, allowed, first, last, rows, q, donors, order, b, costs, starts, wanted, distances,
-    positions,
-):  # fmt: skip
+@_compile()
+def _any_allowed_from(sums: np.ndarray, w: int, allowed: np.ndarray, start: int) -> bool:
+    """Say so for a part of a block."""
+    some = np.int32(0)
+    for i in range(PART):
+        some |= np.int32(sums[w, start + i] <= allowed[start + i])
+    return bool(some != 0)
+
+
+@_compile()
+def _take(
+    sums: np.ndarray,
+    w: int,
+    allowed: np.ndarray,
+    first: int,
+    last: int,
+    rows: np.ndarray,
+    q: int,
+    donors: np.ndarray,
+    order: np.ndarray,
+    b: int,
+    costs: np.ndarray,
+    starts: np.ndarray,
+    wanted: np.ndarray,
+    distances: np.ndarray,
+    positions: np.ndarray,
+) -> bool:
     """Measure again, in float64, what may be near enough; return whether something was."""
     found = False
     k = distances.shape[1]
-    for i in range(first, last):
-        p = order[b, i]
-        if sums[i] <= allowed[i] and p >= 0:
+    for start in range(first, last, PART):
+        if not _any_allowed_from(sums, w, allowed, start):
+            continue
+        for i in range(start, start + PART):
+            p = order[b, i]
+            if sums[w, i] > allowed[i] or p < 0:
+                continue
             distance = _measure(rows, q, donors, p, costs)
             for s in range(starts[q], starts[q + 1]):
                 j = wanted[s]
-                if distance <= distances[s, k - 1] and (j < 0 or donors[p, j] == donors[p, j]):
+                if j >= 0 and donors[p, j] != donors[p, j]:
+                    continue
+                if distance <= distances[s, k - 1] and distance < np.inf:
                     _insert(distances, positions, s, distance, p)
                     found = True
     return found
 
 
-def _find_home(bounds, t, uniform, lanes, wanted, first, last):  # type: ignore[no-untyped-def]
+@_compile()
+def _find_home(
+    bounds: np.ndarray,
+    t: int,
+    uniform: np.ndarray,
+    lanes: np.ndarray,
+    wanted: np.ndarray,
+    first: int,
+    last: int,
+) -> int:
     """Find the block to look at first: the nearest of those that serve all slots of a row."""
     home, nearest = 0, np.inf
     for b in range(len(uniform)):
@@ -249,10 +364,33 @@ def _find_home(bounds, t, uniform, lanes, wanted, first, last):  # type: ignore[
     return home
 
 
-def _search(  # type: ignore[no-untyped-def]
-    rows, starts, wanted, donors, costs, order, lanes, counts, uniform, low, high,
-    center, scale, radius, reach, distances, positions,
-):  # fmt: skip
+@_compile()
+def _asks(limits: np.ndarray, count: np.ndarray, bounds: np.ndarray, t: int, b: int) -> bool:
+    """Say whether a block may hold a donor that is near enough to a row."""
+    near = limits[t, 0] * np.float32(count[t]) + limits[t, 1]
+    return bool(count[t] > 0 and bounds[t, b] <= near)
+
+
+@_compile()
+def search(
+    rows: np.ndarray,
+    starts: np.ndarray,
+    wanted: np.ndarray,
+    donors: np.ndarray,
+    costs: np.ndarray,
+    order: np.ndarray,
+    lanes: np.ndarray,
+    counts: np.ndarray,
+    uniform: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    center: np.ndarray,
+    scale: float,
+    radius: float,
+    reach: float,
+    distances: np.ndarray,
+    positions: np.ndarray,
+) -> None:
     """Find the nearest donors of each slot of each row.
 
     Row ``q`` has the slots ``starts[q]`` to ``starts[q + 1]``; a donor counts for a slot if it has
@@ -260,7 +398,7 @@ def _search(  # type: ignore[no-untyped-def]
     """
     n_rows, n_columns = rows.shape
     n_blocks = len(uniform)
-    sums = np.empty(LANES, np.float32)
+    sums = np.empty((2, LANES), np.float32)
     allowed = np.empty(LANES, np.float32)
     narrow = np.empty((TILE, n_columns), np.float32)
     columns = np.empty((TILE, n_columns), np.int64)
@@ -314,38 +452,46 @@ def _search(  # type: ignore[no-untyped-def]
                     positions[s, at] = len(donors)
             _set_limits(limits, t, distances, starts[q], starts[q + 1], scale, slack[t], n_columns)
         for step in range(-1, n_blocks):
-            shared_numbers, known, previous = 0, 0, -1
+            numbers_shared, known, previous, ready = 0, 0, -1, -1
             for q in range(first, last):
                 t = q - first
                 # The nearest block first, so that most others are too far off.
                 b = home[t] if step < 0 else step
-                near = limits[t, 0] * np.float32(count[t]) + limits[t, 1]
-                if count[t] == 0 or step == home[t] or bounds[t, b] > near:
+                if step == home[t] or not _asks(limits, count, bounds, t, b):
                     continue
-                if uniform[b]:
-                    if step < 0 or previous < 0 or previous != t - 1 or not alike[t]:
-                        shared_numbers, known = 0, 0
+                w = 0
+                if t == ready:
+                    w = 1
+                elif uniform[b]:
+                    if step < 0 or previous != t - 1 or not alike[t]:
+                        numbers_shared, known = 0, 0
                         for at in range(count[t]):
                             j = columns[t, at]
                             if lanes[b, j, 0] == lanes[b, j, 0]:
                                 shared[known] = j
                                 known += 1
-                                shared_numbers += at < numbers[t]
-                    previous = t
-                    if known == 0:
-                        continue
-                    _add_squares(sums, narrow, t, lanes, b, shared, shared_numbers)
+                                numbers_shared += at < numbers[t]
+                    # The next row is measured along with this one, if it has the same gaps.
+                    ready = -1
+                    if step >= 0 and q + 1 < last and alike[t + 1] and step != home[t + 1]:
+                        ready = t + 1 if _asks(limits, count, bounds, t + 1, b) else -1
+                    _add_two_squares(
+                        sums, narrow, t, max(t, ready), lanes, b, shared, numbers_shared
+                    )
                 else:
                     _add_known_squares(sums, narrow, t, lanes, b, columns, numbers[t])
+                previous = t
                 for at in range(numbers[t], count[t]):
-                    _add_mismatch(sums, narrow, t, lanes, b, columns[t, at], narrow_costs)
+                    _add_mismatch(sums, w, narrow, t, lanes, b, columns[t, at], narrow_costs)
                 pieces = 1
                 if uniform[b]:
+                    if known == 0:
+                        continue
                     near = limits[t, 0] * np.float32(known) + limits[t, 1]
                     if step < 0:
-                        root = np.sqrt(np.float64(_find_kth(sums, nearest))) + 2.0 * slack[t]
+                        root = np.sqrt(np.float64(_find_kth(sums, w, nearest))) + 2.0 * slack[t]
                         near = root * root * (1.0 + (n_columns + 8) * 2.0 * UNIT)
-                    if not _any_below(sums, near):
+                    if not _any_below(sums, w, near):
                         continue
                     for i in range(LANES):
                         allowed[i] = near
@@ -357,11 +503,11 @@ def _search(  # type: ignore[no-untyped-def]
                             allowed, limits, t, lanes, counts, b, columns, count[t], missing,
                             n_columns - count[t],
                         )  # fmt: skip
-                        if not _any_allowed(sums, allowed):
+                        if not _any_allowed(sums, w, allowed):
                             break
                     start, stop = piece * LANES // pieces, (piece + 1) * LANES // pieces
                     if _take(
-                        sums, allowed, start, stop, rows, q, donors, order, b, costs,
+                        sums, w, allowed, start, stop, rows, q, donors, order, b, costs,
                         starts, wanted, distances, positions,
                     ):  # fmt: skip
                         _set_limits(
@@ -370,42 +516,23 @@ def _search(  # type: ignore[no-untyped-def]
                         )  # fmt: skip
 
 
-def _limit(distance, scale, slack, columns):  # type: ignore[no-untyped-def]
+@_compile()
+def _limit(distance: float, scale: float, slack: float, columns: int) -> float:
     """Say how large a float32 sum over all columns may be, for a distance (squared, float64)."""
     root = np.sqrt(distance) * scale + slack
-    return np.float32(root * root * (1.0 + (columns + 8) * UNIT))
+    return float(root * root * (1.0 + (columns + 8) * UNIT))
 
 
-def _add_two_squares(one, two, row, q0, q1, lanes, b, columns):  # type: ignore[no-untyped-def]
-    """Sum the squared differences of two rows from each donor of a block, without gaps."""
-    for i in range(LANES):
-        one[i] = ZERO
-        two[i] = ZERO
-    at = 0
-    while at + 3 < len(columns):
-        j0, j1, j2, j3 = columns[at], columns[at + 1], columns[at + 2], columns[at + 3]
-        x0, x1, x2, x3 = row[q0, j0], row[q0, j1], row[q0, j2], row[q0, j3]
-        y0, y1, y2, y3 = row[q1, j0], row[q1, j1], row[q1, j2], row[q1, j3]
-        for i in range(LANES):
-            z0, z1, z2, z3 = lanes[b, j0, i], lanes[b, j1, i], lanes[b, j2, i], lanes[b, j3, i]
-            d0, d1, d2, d3 = x0 - z0, x1 - z1, x2 - z2, x3 - z3
-            one[i] += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)
-            d0, d1, d2, d3 = y0 - z0, y1 - z1, y2 - z2, y3 - z3
-            two[i] += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)
-        at += 4
-    while at < len(columns):
-        j0 = columns[at]
-        x0, y0 = row[q0, j0], row[q1, j0]
-        for i in range(LANES):
-            z0 = lanes[b, j0, i]
-            d0 = x0 - z0
-            one[i] += d0 * d0
-            d0 = y0 - z0
-            two[i] += d0 * d0
-        at += 1
-
-
-def _bound_rows(bounds, lanes, a, low, high, b, costs):  # type: ignore[no-untyped-def]
+@_compile(contract=True)
+def _bound_rows(
+    bounds: np.ndarray,
+    lanes: np.ndarray,
+    a: int,
+    low: np.ndarray,
+    high: np.ndarray,
+    b: int,
+    costs: np.ndarray,
+) -> None:
     """Find how near the rows of one block can be to another block's box."""
     for i in range(LANES):
         bounds[i] = ZERO
@@ -421,26 +548,43 @@ def _bound_rows(bounds, lanes, a, low, high, b, costs):  # type: ignore[no-untyp
                 bounds[i] += cost if outside > ZERO else ZERO
 
 
-def _any_mutual(sums, limit, limits, b):  # type: ignore[no-untyped-def]
+@_compile()
+def _any_mutual(sums: np.ndarray, w: int, limit: float, limits: np.ndarray, b: int) -> bool:
     """Say whether a row and a donor of a block may be near enough to each other for one of them."""
     some = np.int32(0)
     for i in range(LANES):
-        some |= np.int32(sums[i] <= max(limit, limits[b, i]))
-    return some != 0
+        some |= np.int32(sums[w, i] <= max(limit, limits[b, i]))
+    return bool(some != 0)
 
 
-def _take_mutual(  # type: ignore[no-untyped-def]
-    sums, a, q, b, mutual, order, donors, costs, distances, positions, limits, scale, slack
-):
+@_compile()
+def _take_mutual(
+    sums: np.ndarray,
+    w: int,
+    a: int,
+    q: int,
+    b: int,
+    mutual: bool,
+    order: np.ndarray,
+    donors: np.ndarray,
+    costs: np.ndarray,
+    distances: np.ndarray,
+    positions: np.ndarray,
+    limits: np.ndarray,
+    scale: float,
+    slack: float,
+) -> None:
     """Measure again, in float64, what may be near enough, and keep it on both sides."""
     k, n_columns = distances.shape[1], donors.shape[1]
     row = order[a, q]
     for i in range(LANES):
         p = order[b, i]
         other = limits[b, i] if mutual else ZERO
-        if p < 0 or sums[i] > max(limits[a, q], other):
+        if p < 0 or sums[w, i] > max(limits[a, q], other):
             continue
         distance = _measure(donors, row, donors, p, costs)
+        if distance == np.inf:
+            continue
         if distance <= distances[row, k - 1]:
             _insert(distances, positions, row, distance, p)
             limits[a, q] = _limit(distances[row, k - 1], scale, slack, n_columns)
@@ -449,10 +593,25 @@ def _take_mutual(  # type: ignore[no-untyped-def]
             limits[b, i] = _limit(distances[p, k - 1], scale, slack, n_columns)
 
 
-def _search_among(  # type: ignore[no-untyped-def]
-    first_a, last_a, first_b, last_b, donors, costs, order, lanes, low, high, scale, radius, reach,
-    distances, positions, limits,
-):  # fmt: skip
+@_compile()
+def search_among(
+    first_a: int,
+    last_a: int,
+    first_b: int,
+    last_b: int,
+    donors: np.ndarray,
+    costs: np.ndarray,
+    order: np.ndarray,
+    lanes: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    scale: float,
+    radius: float,
+    reach: float,
+    distances: np.ndarray,
+    positions: np.ndarray,
+    limits: np.ndarray,
+) -> None:
     """Find the nearest donors of donors without gaps: those of blocks a among blocks b, and back.
 
     With the same blocks on both sides, results are begun; other pairs of blocks continue them. Two
@@ -463,7 +622,7 @@ def _search_among(  # type: ignore[no-untyped-def]
     numbers = np.flatnonzero(costs < 0)
     categories = np.flatnonzero(costs >= 0)
     narrow_costs = (costs * scale * scale).astype(np.float32)
-    one, two = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
+    sums = np.empty((2, LANES), np.float32)
     row = np.empty((LANES, n_columns), np.float32)
     nearest = np.empty(distances.shape[1], np.float32)
     asking = np.empty(LANES, np.int64)
@@ -482,13 +641,13 @@ def _search_among(  # type: ignore[no-untyped-def]
                 for at in range(len(nearest)):
                     distances[p, at] = np.inf
                     positions[p, at] = len(donors)
-                _add_two_squares(one, two, row, q, q, lanes, a, numbers)
+                _add_two_squares(sums, row, q, q, lanes, a, numbers, len(numbers))
                 for at in range(len(categories)):
-                    _add_mismatch(one, row, q, lanes, a, categories[at], narrow_costs)
-                kth = np.sqrt(np.float64(_find_kth(one, nearest)))
+                    _add_mismatch(sums, 0, row, q, lanes, a, categories[at], narrow_costs)
+                kth = np.sqrt(np.float64(_find_kth(sums, 0, nearest)))
                 limits[a, q] = _limit(np.square((kth + slack) / scale), scale, slack, n_columns)
                 _take_mutual(
-                    one, a, q, a, False, order, donors, costs, distances, positions, limits, scale,
+                    sums, 0, a, q, a, False, order, donors, costs, distances, positions, limits, scale,
                     slack,
                 )  # fmt: skip
     for a in range(first_a, last_a):
@@ -502,46 +661,23 @@ def _search_among(  # type: ignore[no-untyped-def]
             _bound_rows(bounds, lanes, a, low, high, b, narrow_costs)
             n_asking = 0
             for q in range(LANES):
-                if bounds[q] <= max(limits[a, q], most):
+                if order[a, q] >= 0 and bounds[q] <= max(limits[a, q], most):
                     asking[n_asking] = q
                     n_asking += 1
             for at in range(0, n_asking, 2):
                 q0 = asking[at]
                 q1 = asking[min(at + 1, n_asking - 1)]
-                _add_two_squares(one, two, row, q0, q1, lanes, b, numbers)
+                _add_two_squares(sums, row, q0, q1, lanes, b, numbers, len(numbers))
                 for c in range(len(categories)):
-                    _add_mismatch(one, row, q0, lanes, b, categories[c], narrow_costs)
-                    _add_mismatch(two, row, q1, lanes, b, categories[c], narrow_costs)
-                if _any_mutual(one, limits[a, q0], limits, b):
+                    _add_mismatch(sums, 0, row, q0, lanes, b, categories[c], narrow_costs)
+                    _add_mismatch(sums, 1, row, q1, lanes, b, categories[c], narrow_costs)
+                if _any_mutual(sums, 0, limits[a, q0], limits, b):
                     _take_mutual(
-                        one, a, q0, b, True, order, donors, costs, distances, positions, limits,
+                        sums, 0, a, q0, b, True, order, donors, costs, distances, positions, limits,
                         scale, slack,
                     )  # fmt: skip
-                if q1 != q0 and _any_mutual(two, limits[a, q1], limits, b):
+                if q1 != q0 and _any_mutual(sums, 1, limits[a, q1], limits, b):
                     _take_mutual(
-                        two, a, q1, b, True, order, donors, costs, distances, positions, limits,
+                        sums, 1, a, q1, b, True, order, donors, costs, distances, positions, limits,
                         scale, slack,
                     )  # fmt: skip
-
-
-# Fused multiply-adds are allowed where a margin covers them, and nowhere else.
-_add_squares = _compile(_add_squares, fastmath={"contract"})
-_add_known_squares = _compile(_add_known_squares, fastmath={"contract"})
-_add_mismatch = _compile(_add_mismatch)
-_add_two_squares = _compile(_add_two_squares, fastmath={"contract"})
-_limit = _compile(_limit)
-_bound_rows = _compile(_bound_rows, fastmath={"contract"})
-_any_mutual = _compile(_any_mutual)
-_allow = _compile(_allow)
-_bound_blocks = _compile(_bound_blocks, fastmath={"contract"})
-_measure = _compile(_measure)
-_insert = _compile(_insert)
-_find_kth = _compile(_find_kth)
-_find_home = _compile(_find_home)
-_set_limits = _compile(_set_limits)
-_any_below = _compile(_any_below)
-_any_allowed = _compile(_any_allowed)
-_take = _compile(_take)
-_take_mutual = _compile(_take_mutual)
-search = _compile(_search)
-search_among = _compile(_search_among)

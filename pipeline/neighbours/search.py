@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 
@@ -145,9 +146,7 @@ def _find_by_numpy(
     gaps = np.isnan(donors)
     step = max(1, 1_000_000 // max(1, len(donors)))
     edges = np.searchsorted(owners, np.arange(0, len(rows) + step, step))
-    for start, (first, last) in zip(
-        range(0, len(rows), step), zip(edges[:-1], edges[1:], strict=True), strict=True
-    ):
+    for start, (first, last) in zip(range(0, len(rows), step), pairwise(edges), strict=True):
         some = rows[start : start + step]
         sums, known = np.zeros((len(some), len(donors))), np.zeros((len(some), len(donors)))
         for j in range(donors.shape[1]):
@@ -167,9 +166,7 @@ def _find_by_numpy(
     return np.sqrt(distances), positions
 
 
-def keep_nearest(
-    squares: np.ndarray, k: int, distances: np.ndarray, positions: np.ndarray
-) -> None:
+def keep_nearest(squares: np.ndarray, k: int, distances: np.ndarray, positions: np.ndarray) -> None:
     """Keep the k smallest of each row, in order; of equal ones the first come first."""
     kth = min(k, squares.shape[1]) - 1
     near = squares <= np.partition(squares, kth, axis=1)[:, kth, None]

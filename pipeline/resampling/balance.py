@@ -1,7 +1,9 @@
-"""Class balance of the training split, by imbalanced-learn.
+"""The stage: class balance of the training split.
 
 Rows are resampled in the space of model-ready features, where distances mean something. Synthetic
-rows carry ``origin`` 'synthetic' and an id of their own; no other split is ever touched.
+rows carry ``origin`` 'synthetic' and an id of their own; no other split is ever touched. All that
+is drawn hangs on the root seed and the rows' ids, so the order of the source's rows changes
+nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config import ResamplingConfig
-from pipeline.dataset import Features, TrainFeatures
+from pipeline.dataset import Features, TrainFeatures, draw_uniform
 from pipeline.errors import StageError, name_near_misses
 
 COPYING = ("random_over", "augment")
@@ -79,7 +81,11 @@ def resample(train: TrainFeatures, config: ResamplingConfig, *, seed: int) -> Re
         picked, added, added_labels = np.arange(len(rows.labels)), None, None
     else:
         wanted = _set_counts(before, config)
-        picked, added, added_labels = _sample(train, config, wanted, seed, notes)
+        draws = draw_uniform(pd.Series(rows.row_ids), "resampling", seed)
+        order = np.argsort(draws, kind="stable")
+        shuffled = TrainFeatures(_take(rows, order), train.blocks)
+        picked, added, added_labels = _sample(shuffled, config, wanted, seed, notes)
+        picked = np.sort(order[picked])
     kept = _take(rows, picked)
     origin = np.full(len(picked), "original", dtype=object)
     result = kept
@@ -120,16 +126,19 @@ def _sample(
     seed: int,
     notes: list[str],
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-    """Return the positions of the kept originals, and the added rows with their labels."""
+    """Return the positions of the kept originals, and the added rows with their labels.
+
+    ``train`` is in the order of its draws.
+    """
     rows = train.rows
     before = _count(rows.labels)
     if config.method == "random_under":
-        return _pick_under(rows.labels, wanted, seed), None, None
+        return _pick_under(rows.labels, wanted), None, None
     if config.method in ("tomek", "enn"):
         return _pick_clean(rows.values, rows.labels, config), None, None
     grow = {name: count for name, count in wanted.items() if count > before[name]}
     shrink = {name: min(count, before[name]) for name, count in wanted.items()}
-    picked = _pick_under(rows.labels, shrink, seed)
+    picked = _pick_under(rows.labels, shrink)
     base = _take(rows, picked)
     plain = grow if config.method in COPYING else _find_too_small(base, grow, config, notes)
     if config.fallback == "none":
@@ -215,7 +224,8 @@ def _synthesise(
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Make synthetic rows, class by class, each from a random stream of its own."""
-    from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC
+    from pipeline.resampling.categories import SMOTEN, SMOTENC
+    from pipeline.resampling.samplers import SMOTE
 
     mixed = config.method == "smotenc" and blocks
     table, restore = _collapse(base.values, blocks) if mixed else (base.values, None)
@@ -226,6 +236,7 @@ def _synthesise(
             "k_neighbors": config.k_neighbors,
             "random_state": _seed_class(seed, name),
         }
+        sampler = SMOTE(**options)
         if restore is not None:
             numeric = table.shape[1] - len(blocks)
             categorical = list(range(numeric, table.shape[1]))
@@ -235,8 +246,6 @@ def _synthesise(
                 if numeric
                 else SMOTEN(**options)
             )
-        else:
-            sampler = SMOTE(**options)
         synthetic = np.asarray(sampler.fit_resample(table, base.labels)[0])[len(table) :]
         added.append(synthetic if restore is None else restore(synthetic))
         labels += [name] * len(synthetic)
@@ -271,21 +280,16 @@ def _copy(base: Features, wanted: dict[str, int], seed: int) -> tuple[np.ndarray
     return base.values[positions], base.labels[positions]
 
 
-def _pick_under(labels: np.ndarray, wanted: dict[str, int], seed: int) -> np.ndarray:
-    """Choose at random which rows of a class stay, where fewer are wanted than there are."""
-    stays = []
-    for name, count in sorted(wanted.items()):
-        members = np.flatnonzero(labels == name)
-        draw = np.random.default_rng(_seed_class(seed, name))
-        stays.append(
-            members if count >= len(members) else draw.choice(members, count, replace=False)
-        )
-    return np.sort(np.concatenate(stays))
+def _pick_under(labels: np.ndarray, wanted: dict[str, int]) -> np.ndarray:
+    """Keep the first rows of each class, as many as are wanted: they come in a random order."""
+    place = pd.Series(labels).groupby(labels).cumcount().to_numpy()
+    limits = pd.Series(labels).map(wanted).to_numpy()
+    return np.flatnonzero(place < limits)
 
 
 def _pick_clean(values: np.ndarray, labels: np.ndarray, config: ResamplingConfig) -> np.ndarray:
     """Leave out rows of large classes that lie among another class (Tomek 1976; Wilson 1972)."""
-    from imblearn.under_sampling import EditedNearestNeighbours, TomekLinks
+    from pipeline.resampling.samplers import EditedNearestNeighbours, TomekLinks
 
     combined = config.method.startswith("smote")
     strategy = "all" if combined else "not minority"

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import imblearn.over_sampling
 import numpy as np
 from imblearn.metrics.pairwise import ValueDifferenceMetric
 from scipy import sparse
+from sklearn.exceptions import DataConversionWarning
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 from sklearn.utils import _safe_indexing, check_array, check_random_state
 
 from pipeline.neighbours.index import build_index
 from pipeline.neighbours.search import find_own_neighbours, keep_nearest, map_chunks
-from pipeline.resampling.samplers import _Interpolation
+from pipeline.resampling.samplers import Interpolation
 
 
-class SMOTENC(_Interpolation, imblearn.over_sampling.SMOTENC):  # type: ignore[misc]
+class SMOTENC(Interpolation, imblearn.over_sampling.SMOTENC):  # type: ignore[misc]
     """SMOTE for numbers and categories together (Chawla et al. 2002).
 
     Two categories that differ are as far apart as the median standard deviation of the class's
@@ -27,19 +29,17 @@ class SMOTENC(_Interpolation, imblearn.over_sampling.SMOTENC):  # type: ignore[m
     imbalanced-learn's own way is gone, which makes a column of each category.
     """
 
-    def _find_categories(self, X: Any) -> set[Any]:  # noqa: N803
+    def _find_categories(self, X: Any) -> set[Any]:
         given = self.categorical_features
         if isinstance(given, str):
-            return {
-                at for at, dtype in enumerate(getattr(X, "dtypes", [])) if dtype == "category"
-            }
+            return {at for at, dtype in enumerate(getattr(X, "dtypes", [])) if dtype == "category"}
         listed = np.asarray(given)
         if listed.dtype == bool:
             return set(np.flatnonzero(listed))
         names = list(getattr(X, "columns", []))
         return {names.index(n) if n in names and not _is_number(n) else n for n in listed.tolist()}
 
-    def _fit_resample(self, X: Any, y: np.ndarray) -> Any:  # noqa: N803
+    def _fit_resample(self, X: Any, y: np.ndarray, **params: Any) -> Any:
         plain = self.categorical_encoder is None and isinstance(self.k_neighbors, int | np.integer)
         if not plain or sparse.issparse(X):
             return super()._fit_resample(X, y)
@@ -72,13 +72,11 @@ class SMOTENC(_Interpolation, imblearn.over_sampling.SMOTENC):  # type: ignore[m
         all_codes = np.concatenate([codes, *made_codes])
         for at, column in enumerate(self.categorical_features_):
             rows[:, column] = known[at][all_codes[:, at]]
-        return rows, np.concatenate([y, *made_labels])
+        return self._round(rows), np.concatenate([y, *made_labels])
 
     def _find_near(self, numbers: np.ndarray, codes: np.ndarray, spread: float) -> np.ndarray:
         """Find the neighbours of each row of a class, without itself."""
-        costs = np.append(
-            np.full(numbers.shape[1], -1.0), np.full(codes.shape[1], spread * spread)
-        )
+        costs = np.append(np.full(numbers.shape[1], -1.0), np.full(codes.shape[1], spread * spread))
         count = self.nn_k_.n_neighbors
         _check_enough(count, len(numbers))
         index = build_index(np.concatenate([numbers, codes], axis=1), costs)
@@ -94,9 +92,7 @@ class SMOTENC(_Interpolation, imblearn.over_sampling.SMOTENC):  # type: ignore[m
         rows, cols = np.divmod(chosen, near.shape[1])
         made = self._interpolate(numbers, numbers, near, rows, cols, steps)
         draw = check_random_state(self.random_state)
-        votes = [
-            _vote(codes[:, column][near[rows]], draw) for column in range(codes.shape[1])
-        ]
+        votes = [_vote(codes[:, column][near[rows]], draw) for column in range(codes.shape[1])]
         return made, np.stack(votes, axis=1)
 
 
@@ -106,10 +102,18 @@ class SMOTEN(imblearn.over_sampling.SMOTEN):  # type: ignore[misc]
     Rows are compared by how often their categories go with each class (Stanfill and Waltz 1986).
     """
 
-    def _fit_resample(self, X: Any, y: np.ndarray) -> Any:  # noqa: N803
+    def _fit_resample(self, X: Any, y: np.ndarray) -> Any:
         plain = self.categorical_encoder is None and isinstance(self.k_neighbors, int | np.integer)
-        if not plain or sparse.issparse(X):
+        if not plain:
             return super()._fit_resample(X, y)
+        if sparse.issparse(X):
+            warnings.warn(
+                "Passing a sparse matrix to SMOTEN is not really efficient: it is made dense",
+                DataConversionWarning,
+                stacklevel=2,
+            )
+            rows, labels = self._fit_resample(X.toarray(), y)
+            return sparse.csr_matrix(rows).asformat(X.format), labels
         self._validate_estimator()
         self.categorical_encoder_ = OrdinalEncoder(dtype=np.int32)
         codes = self.categorical_encoder_.fit_transform(X)
@@ -168,7 +172,7 @@ def _check_enough(neighbours: int, rows: int) -> None:
         )
 
 
-def _find_dtype(X: Any) -> Any:  # noqa: N803
+def _find_dtype(X: Any) -> Any:
     """Find the type of an array that holds the rows of a frame or an array."""
     return object if hasattr(X, "dtypes") else X.dtype
 

@@ -28,21 +28,21 @@ from pipeline.neighbours.search import map_chunks
 MOST_EXACT = 2**53
 
 
-class _Neighbours:
+class Neighbours:
     """Replaces the search that imbalanced-learn makes by an exact one that is fast."""
 
     def _validate_estimator(self) -> None:
         super()._validate_estimator()  # type: ignore[misc]
         for name in ("nn_", "nn_k_", "nn_m_"):
-            made = getattr(self, name, None)
+            made: Any = getattr(self, name, None)
             if type(made) is sklearn.neighbors.NearestNeighbors:
                 setattr(self, name, NearestNeighbors(**made.get_params(deep=False)))
 
 
-class _Interpolation:
+class Interpolation:
     """Keeps column types where rows are interpolated."""
 
-    def fit_resample(self, X: Any, y: Any, **params: Any) -> Any:  # noqa: N803
+    def fit_resample(self, X: Any, y: Any, **params: Any) -> Any:
         """Resample rows; shape ``(n_samples, n_features)``, with their labels.
 
         Raises
@@ -53,18 +53,22 @@ class _Interpolation:
         self._whole = _find_whole(X, self._find_categories(X))
         return super().fit_resample(X, y, **params)  # type: ignore[misc]
 
-    def _find_categories(self, X: Any) -> set[Any]:  # noqa: N803
+    def _find_categories(self, X: Any) -> set[Any]:
         return set()
 
-    def _fit_resample(self, X: Any, y: Any, **params: Any) -> Any:  # noqa: N803
+    def _fit_resample(self, X: Any, y: Any, **params: Any) -> Any:
         rows, *rest = super()._fit_resample(X, y, **params)  # type: ignore[misc]
+        return (self._round(rows), *rest)
+
+    def _round(self, rows: Any) -> Any:
+        """Round what was a column of whole numbers."""
         if len(self._whole):
             rows[:, self._whole] = np.rint(rows[:, self._whole].astype(np.float64))
-        return (rows, *rest)
+        return rows
 
-    def _generate_samples(  # noqa: PLR0913
+    def _generate_samples(
         self,
-        X: Any,  # noqa: N803
+        X: Any,
         nn_data: Any,
         nn_num: np.ndarray,
         rows: np.ndarray,
@@ -102,17 +106,19 @@ class _Interpolation:
         return made
 
 
-class SMOTE(_Interpolation, _Neighbours, imblearn.over_sampling.SMOTE):  # type: ignore[misc]
+class SMOTE(Interpolation, Neighbours, imblearn.over_sampling.SMOTE):  # type: ignore[misc]
     """Interpolate between neighbours of a class (Chawla et al. 2002)."""
 
 
-class BorderlineSMOTE(  # type: ignore[misc]
-    _Interpolation, _Neighbours, imblearn.over_sampling.BorderlineSMOTE
+class BorderlineSMOTE(
+    Interpolation,
+    Neighbours,
+    imblearn.over_sampling.BorderlineSMOTE,  # type: ignore[misc]
 ):
     """SMOTE from rows near another class alone (Han, Wang and Mao 2005)."""
 
 
-class ADASYN(_Interpolation, _Neighbours, imblearn.over_sampling.ADASYN):  # type: ignore[misc]
+class ADASYN(Interpolation, Neighbours, imblearn.over_sampling.ADASYN):  # type: ignore[misc]
     """Interpolate most where neighbours are of another class (He et al. 2008)."""
 
 
@@ -141,19 +147,20 @@ class TomekLinks(imblearn.under_sampling.TomekLinks):  # type: ignore[misc]
         wanted = np.isin(y, np.asarray(list(class_type), dtype=y.dtype))
         return np.asarray(mutual & wanted & (y[nn_index] != y))
 
-    def _fit_resample(self, X: Any, y: np.ndarray) -> Any:  # noqa: N803
+    def _fit_resample(self, X: Any, y: np.ndarray) -> Any:
         search = NearestNeighbors(n_neighbors=2, n_jobs=self.n_jobs).fit(X)
         nearest = search.kneighbors(X, return_distance=False)[:, 1]
         self.sample_indices_ = np.flatnonzero(~self.is_tomek(y, nearest, self.sampling_strategy_))
         return X[self.sample_indices_], y[self.sample_indices_]
 
 
-class EditedNearestNeighbours(  # type: ignore[misc]
-    _Neighbours, imblearn.under_sampling.EditedNearestNeighbours
+class EditedNearestNeighbours(
+    Neighbours,
+    imblearn.under_sampling.EditedNearestNeighbours,  # type: ignore[misc]
 ):
     """Leave out rows whose neighbours are of another class (Wilson 1972)."""
 
-    def _fit_resample(self, X: Any, y: np.ndarray) -> Any:  # noqa: N803
+    def _fit_resample(self, X: Any, y: np.ndarray) -> Any:
         self._validate_estimator()
         # All rows at once: each distance is then measured once.
         near = self.nn_.fit(X).kneighbors(X, return_distance=False)[:, 1:]
@@ -171,12 +178,15 @@ class EditedNearestNeighbours(  # type: ignore[misc]
         return X[self.sample_indices_], y[self.sample_indices_]
 
 
-class _Combined(_Interpolation):
+class _Combined(Interpolation):
     """Makes rows, then leaves out some: with the samplers of this module."""
+
+    smote: Any
+    smote_: Any
 
     def _validate_estimator(self) -> None:
         super()._validate_estimator()  # type: ignore[misc]
-        if self.smote is None:  # type: ignore[attr-defined]
+        if self.smote is None:
             self.smote_ = SMOTE(**self.smote_.get_params(deep=False))
 
 
@@ -204,7 +214,7 @@ class SMOTEENN(_Combined, imblearn.combine.SMOTEENN):  # type: ignore[misc]
         )
 
 
-def _find_whole(X: Any, categories: set[Any]) -> np.ndarray:  # noqa: N803
+def _find_whole(X: Any, categories: set[Any]) -> np.ndarray:
     """Find the columns of a frame that hold whole numbers; refuse what can't be interpolated."""
     if not isinstance(X, pd.DataFrame):
         return np.empty(0, dtype=np.int64)

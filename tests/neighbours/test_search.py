@@ -1,0 +1,176 @@
+"""The search finds what a float64 search over all pairs finds, to the bit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.neighbours import search
+from pipeline.neighbours.estimator import NearestNeighbors
+from pipeline.neighbours.index import LANES, build_index, number_patterns
+from pipeline.neighbours.search import find_neighbours, find_own_neighbours
+
+
+@pytest.fixture(params=["compiled", "numpy"])
+def route(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Search by compiled code, and by numpy."""
+    name: str = request.param
+    monkeypatch.setattr(search, "_is_small", lambda index, rows: name == "numpy")
+    return name
+
+
+def search_all(
+    donors: np.ndarray, costs: np.ndarray, rows: np.ndarray, k: int, slots: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Measure all pairs, column by column, and sort."""
+    distances, positions = [], []
+    for owner, wanted in zip(*slots, strict=True):
+        both = ~np.isnan(donors) & ~np.isnan(rows[owner])
+        sums = np.zeros(len(donors))
+        for j, cost in enumerate(costs):
+            if cost < 0:
+                difference = np.square(rows[owner, j] - donors[:, j])
+            else:
+                difference = np.where(rows[owner, j] != donors[:, j], cost, 0.0)
+            sums += np.where(both[:, j], difference, 0.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            squares = sums * (len(costs) / both.sum(axis=1))
+        squares[~both.any(axis=1)] = np.inf
+        if wanted >= 0:
+            squares[np.isnan(donors[:, wanted])] = np.inf
+        order = np.argsort(squares, kind="stable")[:k]
+        found = np.full(k, len(donors))
+        found[: len(order)] = np.where(np.isinf(squares[order]), len(donors), order)
+        positions.append(found)
+        distances.append(np.append(np.sqrt(squares[order]), np.full(k - len(order), np.inf)))
+    return np.array(distances), np.array(positions)
+
+
+KINDS = ("normal", "tied", "far apart", "mixed", "categories", "alike")
+
+
+def make_rows(kind: str, n: int, columns: int, gaps: float, seed: int) -> tuple[Any, Any]:
+    """Make donors of a kind, and what their columns are."""
+    draw = np.random.default_rng(seed)
+    rows = draw.normal(size=(n, columns))
+    costs = np.full(columns, -1.0)
+    if kind == "far apart":
+        rows = rows * 10.0 ** draw.integers(-8, 8, columns) + 10.0 ** draw.integers(-3, 9, columns)
+    if kind in ("tied", "mixed", "categories"):
+        rows = draw.integers(0, 4, (n, columns)).astype(float)
+    if kind == "mixed":
+        costs = np.where(draw.random(columns) < 0.5, draw.random(columns), -1.0)
+    if kind == "categories":
+        costs = draw.random(columns)
+    if kind == "alike":
+        rows = rows[draw.integers(0, max(1, n // 50), n)]
+    rows[draw.random(rows.shape) < gaps] = np.nan
+    return rows, costs
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(
+    n=st.integers(1, 3 * LANES),
+    columns=st.integers(1, 12),
+    gaps=st.sampled_from([0.0, 0.05, 0.3, 0.7]),
+    k=st.integers(1, 9),
+    seed=st.integers(0, 10_000),
+)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_neighbours_are_those_of_all_pairs(
+    route: str, kind: str, n: int, columns: int, gaps: float, k: int, seed: int
+) -> None:
+    """Positions and distances, whatever the gaps, the ties, the sizes and the categories."""
+    donors, costs = make_rows(kind, n, columns, gaps, seed)
+    draw = np.random.default_rng(seed)
+    rows = donors[draw.integers(0, len(donors), 30)]
+    index = build_index(donors, costs)
+    asked = [np.nonzero(np.isnan(rows)), (np.arange(30), np.full(30, -1))]
+    for slots in asked:
+        if len(slots[0]):
+            got = find_neighbours(index, rows, k, slots)
+            expected = search_all(donors, costs, rows, k, slots)
+            np.testing.assert_array_equal(got[1], expected[1])
+            assert got[0].tobytes() == expected[0].tobytes()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("n", "k"), [(3, 5), (LANES + 3, 7), (5 * LANES, 300), (2000, 4)])
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_each_distance_is_measured_once_with_the_same_result(
+    route: str, kind: str, n: int, k: int, threads: int
+) -> None:
+    """Neighbours of the donors among themselves: the same by any number of threads."""
+    donors, costs = make_rows(kind, n, 6, 0.0, seed=n)
+    index = build_index(donors, costs)
+    got = find_own_neighbours(index, k, threads)
+    sample = np.random.default_rng(0).integers(0, n, 100)
+    expected = search_all(donors, costs, donors[sample], k, (np.arange(100), np.full(100, -1)))
+    np.testing.assert_array_equal(got[1][sample], expected[1])
+    assert got[0][sample].tobytes() == expected[0].tobytes()
+
+
+@pytest.mark.parametrize("value", [1e30, -1e150, 1e300, 1e-300])
+def test_far_out_values_break_nothing(route: str, value: float) -> None:
+    """Values whose squares float32 or float64 can't hold: right where they can, nobody where not.
+
+    A row without a neighbour at a finite distance has the position after the last donor.
+    """
+    donors = np.random.default_rng(0).normal(size=(600, 3))
+    donors[7] = [value, 0, 0]
+    rows = np.array([[value, 1.0, 1.0], [0.0, np.nan, 0.0]])
+    slots = (np.array([0, 1]), np.array([-1, 1]))
+    with np.errstate(over="ignore"):
+        got = find_neighbours(build_index(donors), rows, 2, slots)
+        expected = search_all(donors, np.full(3, -1.0), rows, 2, slots)
+    np.testing.assert_array_equal(got[0], expected[0])
+    np.testing.assert_array_equal(got[1], expected[1])
+
+
+def test_donors_without_a_value_are_nobodys_neighbours(route: str) -> None:
+    """Neither for a slot in a column they lack, nor where no column is shared."""
+    donors = np.array([[np.nan, 1.0], [2.0, np.nan], [np.nan, np.nan]])
+    slots = (np.array([0, 0, 1]), np.array([0, 1, 0]))
+    distances, positions = find_neighbours(
+        build_index(donors), np.array([[2.0, np.nan], [np.nan, np.nan]]), 2, slots
+    )
+    assert positions.tolist() == [[1, 3], [3, 3], [3, 3]]
+    assert distances[0].tolist() == [0.0, np.inf]
+
+
+def test_patterns_of_more_columns_than_a_word_has_bits() -> None:
+    """Rows get the same number if, and only if, they have the same gaps."""
+    draw = np.random.default_rng(0)
+    present = draw.random((300, 100)) < 0.5
+    present[200:] = present[:100]
+    numbers = number_patterns(present)
+    np.testing.assert_array_equal(numbers[200:], numbers[:100])
+    assert len(set(numbers)) == 200
+
+
+def test_the_estimator_is_scikit_learns(route: str) -> None:
+    """The same answers as scikit-learn's, also to other metrics, sparse rows and bad requests."""
+    import sklearn.neighbors
+    from scipy import sparse
+
+    draw = np.random.default_rng(0)
+    rows, others = draw.normal(size=(700, 5)), draw.normal(size=(50, 5))
+    for options in ({}, {"p": 1}, {"metric": "manhattan"}, {"n_jobs": 2}, {"metric": "l2"}):
+        mine = NearestNeighbors(n_neighbors=4, **options).fit(rows)
+        theirs = sklearn.neighbors.NearestNeighbors(n_neighbors=4, **options).fit(rows)
+        for asked in (rows, others, None):
+            got, expected = mine.kneighbors(asked), theirs.kneighbors(asked)
+            np.testing.assert_array_equal(got[1], expected[1])
+            np.testing.assert_allclose(got[0], expected[0], atol=1e-6)
+        assert (mine.kneighbors_graph(others) != theirs.kneighbors_graph(others)).nnz == 0
+    thin = sparse.csr_array(np.where(rows > 1, rows, 0))
+    got = NearestNeighbors(n_neighbors=2).fit(thin).kneighbors(thin)
+    np.testing.assert_allclose(
+        got[0], sklearn.neighbors.NearestNeighbors(n_neighbors=2).fit(thin).kneighbors(thin)[0]
+    )
+    with pytest.raises(ValueError, match="n_neighbors <= n_samples_fit"):
+        NearestNeighbors(n_neighbors=5).fit(rows[:3]).kneighbors(rows)
