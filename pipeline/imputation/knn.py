@@ -96,7 +96,8 @@ class KNNImputer(sklearn.impute.KNNImputer):  # type: ignore[misc]
         )
         mask = _get_mask(X, self.missing_values)
         indicator = self._transform_indicator(mask)
-        gaps = mask & self._valid_mask
+        whole = bool(self._valid_mask.all())
+        gaps = mask if whole else mask & self._valid_mask
         wanting = np.flatnonzero(gaps.any(axis=1))
         if len(wanting):
             # Rows with the same gaps are searched for together.
@@ -104,7 +105,7 @@ class KNNImputer(sklearn.impute.KNNImputer):  # type: ignore[misc]
             map_chunks(lambda chunk: self._fill(X, mask, gaps, wanting[chunk]), len(wanting))
         if self.keep_empty_features:
             X[:, ~self._valid_mask] = 0
-        else:
+        elif not whole:
             X = X[:, self._valid_mask]
         return self._concatenate_indicator(X, indicator)
 

@@ -23,7 +23,7 @@ class Index:
         Shape ``(n_columns,)``, float64: what a category that differs adds to the squared distance;
         -1 marks a column of numbers.
     order
-        Shape ``(n_blocks, LANES)``: the donor at each place, -1 where there is none.
+        Shape ``(n_blocks, LANES)``, int32: the donor at each place, -1 where there is none.
     lanes
         Shape ``(n_blocks, n_columns, LANES)``, float32: centred and scaled values.
     counts
@@ -70,13 +70,13 @@ def build_index(donors: np.ndarray, costs: np.ndarray | None = None) -> Index:
     costs = np.full(n_columns, -1.0) if costs is None else np.asarray(costs, dtype=np.float64)
     present = ~np.isnan(donors)
     center, scale = _find_center(donors, costs)
-    narrow = np.empty((n_columns, n_donors), dtype=np.float32)
+    narrow: list[np.ndarray] = []
     norms, sizes = np.zeros(n_donors), np.zeros(n_donors)
     for j in range(n_columns):
         if costs[j] >= 0:
-            narrow[j] = donors[:, j]
+            narrow.append(donors[:, j].astype(np.float32))
             continue
-        narrow[j] = (donors[:, j] - center[j]) * scale
+        narrow.append(((donors[:, j] - center[j]) * scale).astype(np.float32))
         norms += np.square(np.where(present[:, j], narrow[j], 0.0), dtype=np.float64)
         sizes += np.square(np.where(present[:, j], donors[:, j] * scale, 0.0))
     order, uniform = _arrange(narrow, present, costs < 0)
@@ -85,7 +85,7 @@ def build_index(donors: np.ndarray, costs: np.ndarray | None = None) -> Index:
     counts = np.zeros(order.shape, dtype=np.float32)
     nobody = order < 0
     for j in range(n_columns):
-        values = narrow[j][order]
+        values = narrow.pop(0)[order]
         gap = np.isnan(values)
         counts += ~gap
         unbounded = (gap & ~nobody).any(axis=1)
@@ -122,7 +122,7 @@ def _find_center(donors: np.ndarray, costs: np.ndarray) -> tuple[np.ndarray, flo
 
 
 def _arrange(
-    narrow: np.ndarray, present: np.ndarray, numeric: np.ndarray
+    narrow: list[np.ndarray], present: np.ndarray, numeric: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Put donors with the same gaps together, and near ones among them; -1 fills a last block."""
     which = number_patterns(present)
@@ -140,20 +140,20 @@ def _arrange(
         parts = [rows[s : s + LANES] for s in range(0, len(rows), LANES)]
         blocks += parts
         uniform += [False] * len(parts)
-    order = np.full((len(blocks), LANES), -1, dtype=np.int64)
+    order = np.full((len(blocks), LANES), -1, dtype=np.int32)
     for number, part in enumerate(blocks):
         order[number, : len(part)] = part
     return order, np.array(uniform, dtype=bool)
 
 
-def _divide(narrow: np.ndarray, rows: np.ndarray, numbers: np.ndarray) -> list[np.ndarray]:
+def _divide(narrow: list[np.ndarray], rows: np.ndarray, numbers: np.ndarray) -> list[np.ndarray]:
     """Divide rows at the middle of the column that spreads most, until blocks are left."""
     if len(rows) <= LANES or not len(numbers):
         return [rows[s : s + LANES] for s in range(0, len(rows), LANES)]
-    sample = narrow[np.ix_(numbers, rows[:: max(1, len(rows) // SAMPLE)])]
-    widest = numbers[np.argmax(sample.std(axis=1))]
+    sample = rows[:: max(1, len(rows) // SAMPLE)]
+    widest = max(numbers.tolist(), key=lambda j: narrow[j][sample].std())
     middle = -(-len(rows) // (2 * LANES)) * LANES
-    rows = rows[np.argpartition(narrow[widest, rows], middle - 1)]
+    rows = rows[np.argpartition(narrow[widest][rows], middle - 1)]
     return _divide(narrow, rows[:middle], numbers) + _divide(narrow, rows[middle:], numbers)
 
 
@@ -167,7 +167,8 @@ def number_patterns(present: np.ndarray) -> np.ndarray:
     """
     which = np.zeros(len(present), dtype=np.int64)
     for start in range(0, present.shape[1], 30):
-        bits = present[:, start : start + 30]
-        keys = bits @ (np.int64(1) << np.arange(bits.shape[1]))
-        which = np.unique(which << np.int64(30) | keys, return_inverse=True)[1].reshape(-1)
+        keys = which << np.int64(30)
+        for place, column in enumerate(present.T[start : start + 30]):
+            keys[column] |= np.int64(1) << np.int64(place)
+        which = np.unique(keys, return_inverse=True)[1].reshape(-1)
     return which

@@ -27,16 +27,18 @@ ZERO = np.float32(0)
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def _compile(*, contract: bool = False) -> Callable[[Function], Function]:
-    """Compile on first use and keep the machine code on disk, where there is a place for it.
+def _compile(*, contract: bool = False, keep: bool = False) -> Callable[[Function], Function]:
+    """Compile on first use.
 
     Fused multiply-adds (``contract``) are allowed where a margin covers them, and nowhere else.
+    With ``keep`` the machine code, and that of all that it calls, is kept on disk, where there is a
+    place for it.
     """
     flags = {"contract"} if contract else False
 
     def wrap(function: Function) -> Function:
         try:
-            made = numba.njit(nogil=True, cache=True, fastmath=flags)(function)
+            made = numba.njit(nogil=True, cache=keep, fastmath=flags)(function)
         except RuntimeError:  # neither the package's folder nor the user's cache can be written
             made = numba.njit(nogil=True, fastmath=flags)(function)
         return cast(Function, made)
@@ -56,10 +58,22 @@ def _add_two_squares(
     count: int,
 ) -> None:
     """Sum the squared differences of two rows from donors without gaps; four columns a pass."""
-    for i in range(LANES):
-        sums[0, i] = ZERO
-        sums[1, i] = ZERO
     at = 0
+    if count >= 4:
+        j0, j1, j2, j3 = columns[0], columns[1], columns[2], columns[3]
+        x0, x1, x2, x3 = narrow[t0, j0], narrow[t0, j1], narrow[t0, j2], narrow[t0, j3]
+        y0, y1, y2, y3 = narrow[t1, j0], narrow[t1, j1], narrow[t1, j2], narrow[t1, j3]
+        for i in range(LANES):
+            z0, z1, z2, z3 = lanes[b, j0, i], lanes[b, j1, i], lanes[b, j2, i], lanes[b, j3, i]
+            d0, d1, d2, d3 = x0 - z0, x1 - z1, x2 - z2, x3 - z3
+            sums[0, i] = (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)
+            d0, d1, d2, d3 = y0 - z0, y1 - z1, y2 - z2, y3 - z3
+            sums[1, i] = (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)
+        at = 4
+    else:
+        for i in range(LANES):
+            sums[0, i] = ZERO
+            sums[1, i] = ZERO
     while at + 3 < count:
         j0, j1, j2, j3 = columns[at], columns[at + 1], columns[at + 2], columns[at + 3]
         x0, x1, x2, x3 = narrow[t0, j0], narrow[t0, j1], narrow[t0, j2], narrow[t0, j3]
@@ -371,7 +385,7 @@ def _asks(limits: np.ndarray, count: np.ndarray, bounds: np.ndarray, t: int, b: 
     return bool(count[t] > 0 and bounds[t, b] <= near)
 
 
-@_compile()
+@_compile(keep=True)
 def search(
     rows: np.ndarray,
     starts: np.ndarray,
@@ -549,6 +563,19 @@ def _bound_rows(
 
 
 @_compile()
+def _any_of_two(
+    sums: np.ndarray, limit_0: float, limit_1: float, limits: np.ndarray, b: int
+) -> bool:
+    """Say whether two rows, or a donor of a block and one of them, may be near enough."""
+    some = np.int32(0)
+    for i in range(LANES):
+        other = limits[b, i]
+        some |= np.int32(sums[0, i] <= max(limit_0, other))
+        some |= np.int32(sums[1, i] <= max(limit_1, other))
+    return bool(some != 0)
+
+
+@_compile()
 def _any_mutual(sums: np.ndarray, w: int, limit: float, limits: np.ndarray, b: int) -> bool:
     """Say whether a row and a donor of a block may be near enough to each other for one of them."""
     some = np.int32(0)
@@ -593,7 +620,7 @@ def _take_mutual(
             limits[b, i] = _limit(distances[p, k - 1], scale, slack, n_columns)
 
 
-@_compile()
+@_compile(keep=True)
 def search_among(
     first_a: int,
     last_a: int,
@@ -647,8 +674,8 @@ def search_among(
                 kth = np.sqrt(np.float64(_find_kth(sums, 0, nearest)))
                 limits[a, q] = _limit(np.square((kth + slack) / scale), scale, slack, n_columns)
                 _take_mutual(
-                    sums, 0, a, q, a, False, order, donors, costs, distances, positions, limits, scale,
-                    slack,
+                    sums, 0, a, q, a, False, order, donors, costs, distances, positions, limits,
+                    scale, slack,
                 )  # fmt: skip
     for a in range(first_a, last_a):
         for j in range(n_columns):
@@ -671,6 +698,8 @@ def search_among(
                 for c in range(len(categories)):
                     _add_mismatch(sums, 0, row, q0, lanes, b, categories[c], narrow_costs)
                     _add_mismatch(sums, 1, row, q1, lanes, b, categories[c], narrow_costs)
+                if not _any_of_two(sums, limits[a, q0], limits[a, q1], limits, b):
+                    continue
                 if _any_mutual(sums, 0, limits[a, q0], limits, b):
                     _take_mutual(
                         sums, 0, a, q0, b, True, order, donors, costs, distances, positions, limits,

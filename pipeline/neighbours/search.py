@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 
 import numpy as np
 
@@ -143,25 +142,29 @@ def _find_by_numpy(
     donors, costs = index.donors, index.costs
     distances = np.full((len(wanted), k), np.inf)
     positions = np.full((len(wanted), k), len(donors))
-    gaps = np.isnan(donors)
-    step = max(1, 1_000_000 // max(1, len(donors)))
-    edges = np.searchsorted(owners, np.arange(0, len(rows) + step, step))
-    for start, (first, last) in zip(range(0, len(rows), step), pairwise(edges), strict=True):
+    present = ~np.isnan(donors)
+    step = max(1, 200_000 // max(1, len(donors)))
+    for start in range(0, len(rows), step):
         some = rows[start : start + step]
-        sums, known = np.zeros((len(some), len(donors))), np.zeros((len(some), len(donors)))
+        here = ~np.isnan(some)
+        sums, part = np.zeros((2, len(some), len(donors)))
         for j in range(donors.shape[1]):
-            both = ~np.isnan(some[:, j, None]) & ~gaps[:, j]
-            known += both
+            x, y = some[:, j, None], donors[:, j]
             if costs[j] < 0:
-                sums += np.where(both, np.square(some[:, j, None] - donors[:, j]), 0.0)
+                np.subtract(x, y, out=part)
+                np.multiply(part, part, out=part)
+                np.fmax(part, 0.0, out=part)  # of NaN and a number the number
             else:
-                sums += np.where(both & (some[:, j, None] != donors[:, j]), costs[j], 0.0)
+                part = np.where(here[:, j, None] & present[:, j] & (x != y), costs[j], 0.0)
+            sums += part
+        known = here.astype(np.float32) @ present.T.astype(np.float32)
         with np.errstate(divide="ignore", invalid="ignore"):
-            squares = sums * (donors.shape[1] / known)
-        squares[known == 0] = np.inf
-        own = squares[owners[first:last] - start]
+            sums *= donors.shape[1] / known.astype(np.float64)
+        sums[known == 0] = np.inf
+        first, last = np.searchsorted(owners, [start, start + step])
         columns = wanted[first:last]
-        own[gaps[:, columns].T & (columns >= 0)[:, None]] = np.inf
+        own = sums[owners[first:last] - start]
+        own[(columns >= 0)[:, None] & ~present[:, columns].T] = np.inf
         keep_nearest(own, k, distances[first:last], positions[first:last])
     return np.sqrt(distances), positions
 

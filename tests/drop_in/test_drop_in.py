@@ -181,10 +181,10 @@ def test_what_has_nothing_between_is_refused() -> None:
     """Dates, categories and numbers that no float holds: column, count and a way out."""
     table, labels = make_table()
     days = table.assign(when=pd.Timestamp("2020-01-01"))
-    with pytest.raises(DataContractError, match="column 'when' is datetime.*200 rows.*days"):
+    with pytest.raises(DataContractError, match=r"column 'when' is datetime.*200 rows.*days"):
         SMOTE().fit_resample(days, labels)
     kinds = table.assign(kind=pd.Categorical(["a", "b"] * 100))
-    with pytest.raises(DataContractError, match="column 'kind' is category.*Use SMOTENC"):
+    with pytest.raises(DataContractError, match=r"column 'kind' is category.*Use SMOTENC"):
         ADASYN().fit_resample(kinds, labels)
     large = table.assign(key=2**60 + np.arange(200))
     with pytest.raises(DataContractError, match="column 'key' holds 200 whole numbers beyond 2"):
@@ -199,9 +199,7 @@ def test_many_categories_take_no_more_memory_than_the_rows() -> None:
 
     draw = np.random.default_rng(0)
     n = 20_000
-    table = pd.DataFrame(
-        {"number": draw.normal(size=n), "name": [f"word {i}" for i in range(n)]}
-    )
+    table = pd.DataFrame({"number": draw.normal(size=n), "name": [f"word {i}" for i in range(n)]})
     labels = draw.random(n) < 0.1
     tracemalloc.start()
     rows, _ = SMOTENC(["name"], random_state=0).fit_resample(table, labels)
