@@ -18,6 +18,7 @@ from benchmarks import (
     neighbours,
     pictures,
     planted,
+    rehearsal,
     validation,
 )
 
@@ -30,6 +31,7 @@ ALL = {
     "pictures": pictures.measure,
     "large_pictures": large_pictures.measure,
     "planted": planted.measure,
+    "rehearsal": rehearsal.measure,
     "augmentation": augmentation.measure,
 }
 

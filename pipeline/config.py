@@ -156,21 +156,23 @@ class CleaningConfig(Section):
     leak_score: Fraction = Field(0.995, description="balanced accuracy from which it is a leak")
 
 
-NumericImputation = Literal["knn", "median", "mean", "most_frequent", "constant"]
-CategoricalImputation = Literal["most_frequent", "constant"]
+NumericImputation = Literal["auto", "knn", "median", "mean", "most_frequent", "constant"]
+CategoricalImputation = Literal["auto", "knn", "most_frequent", "constant"]
 
 
 class ImputationConfig(Section):
     """Filling missing values; every fill is learned on the training split."""
 
-    numeric: NumericImputation = "knn"
-    categorical: CategoricalImputation = "most_frequent"
+    numeric: NumericImputation = Field(
+        "auto", description="auto: what fills known cells best, when they are hidden as gaps are"
+    )
+    categorical: CategoricalImputation = Field("auto", description="auto: as for numeric")
     datetime: Literal["median", "most_frequent"] = "median"
     columns: Mapping[str, NumericImputation] = Field({}, description="method of single columns")
     constant: float | str | None = Field(
         None, description="the constant; left out: 0, or the category '(missing)'"
     )
-    k_neighbors: int = Field(5, ge=1, le=100)
+    k_neighbors: int = Field(5, ge=1, le=100, description="of knn; auto tries 5 and 15")
     max_donors: int | None = Field(
         None, ge=10, description="training rows that KNN may draw on; left out: all, within reason"
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -120,8 +121,9 @@ def save_imputation(folder: Path, fitted: FittedImputation) -> None:
             means=donors.means,
             scales=donors.scales,
             ranges=donors.ranges,
+            levels=np.array([text for known in donors.levels for text in known], dtype=np.str_),
+            level_counts=np.array([len(known) for known in donors.levels], dtype=np.int64),
             rows=donors.rows,
-            k_neighbors=donors.k_neighbors,
         )
 
 
@@ -132,13 +134,18 @@ def load_imputation(folder: Path) -> FittedImputation:
     if not (folder / "donors.npz").is_file():
         return fitted
     with np.load(folder / "donors.npz", allow_pickle=False) as stored:
+        if "k_neighbors" in stored:  # a version from before categories were compared
+            k = int(stored["k_neighbors"])
+            fills = [replace(f, neighbours=k if f.method == "knn" else 0) for f in plain.fills]
+            fitted = replace(fitted, fills=fills)
+        edges = np.append(0, np.cumsum(stored["level_counts"] if "levels" in stored else []))
         donors = Donors(
             [str(name) for name in stored["columns"]],
             stored["means"],
             stored["scales"],
             stored["ranges"],
+            [[str(t) for t in stored["levels"][a:b]] for a, b in pairwise(edges.astype(int))],
             stored["rows"],
-            int(stored["k_neighbors"]),
         )
     return replace(fitted, donors=donors)
 

@@ -155,7 +155,12 @@ def impute(run: Run, rows: Address) -> Address:
         dump_json(
             out / FACTS,
             imputation.ImputationFacts(
-                fitted.fills, fitted.indicators, donors, len(train.frame), filled
+                fitted.fills,
+                fitted.indicators,
+                donors,
+                len(train.frame),
+                filled,
+                fitted.rehearsals,
             ),
         )
 

@@ -26,6 +26,7 @@ SCHEMA = Schema(
     },
 )  # fmt: skip
 NUMBERS = ["a", "b", "c"]
+NUMERIC = SCHEMA.keep(NUMBERS)
 
 
 def make_frame(rows: int, seed: int = 0, gaps: float = 0.2) -> pd.DataFrame:
@@ -59,7 +60,7 @@ def fit(frame: pd.DataFrame, schema: Schema = SCHEMA, **knobs: Any) -> FittedImp
 
 @given(
     numeric=st.sampled_from(["knn", "median", "mean", "most_frequent", "constant"]),
-    categorical=st.sampled_from(["most_frequent", "constant"]),
+    categorical=st.sampled_from(["most_frequent", "constant", "knn"]),
     datetime=st.sampled_from(["median", "most_frequent"]),
     indicators=st.booleans(),
     seed=st.integers(0, 1000),
@@ -157,7 +158,7 @@ def test_the_method_of_a_column_goes_before_that_of_its_role() -> None:
             {"columns": {"word": "mean"}},
             r"column 'word' is categorical with 3 values; 'mean' needs numbers.*columns\.word",
         ),
-        ({"columns": {"flag": "knn"}}, "column 'flag' is boolean with 2 values; 'knn' needs"),
+        ({"columns": {"when": "knn"}}, "column 'when' is datetime.*'knn' needs numbers or categ"),
         ({"columns": {"when": "mean"}}, r"column 'when' is datetime.*imputation\.columns\.when"),
         ({"numeric": "constant", "constant": "none"}, "column 'a' is numeric.*'none'"),
         ({"numeric": "knn", "k_neighbors": 50}, "k_neighbors=50 needs more than 50.*there are 50"),
@@ -186,13 +187,13 @@ def find_ties(rows: np.ndarray, donors: np.ndarray, k_neighbors: int) -> np.ndar
     seed=st.integers(0, 1000),
 )
 def test_knn_equals_scikit_learn(rows: int, k_neighbors: int, gaps: float, seed: int) -> None:
-    """Fills are those of KNNImputer on plain z-scores of the training rows, to 1e-4.
+    """Of numbers alone, fills are those of KNNImputer on z-scores of the training rows, to 1e-4.
 
     But for cells whose last neighbour is as near as the next one: there either will do.
     """
     frame = make_frame(rows, seed, gaps)
     other = make_frame(40, seed + 1, gaps)
-    fitted = fit(frame, k_neighbors=k_neighbors)
+    fitted = fit(frame, NUMERIC, numeric="knn", k_neighbors=k_neighbors)
     numbers = frame[NUMBERS].to_numpy()
     means, scales = np.nanmean(numbers, axis=0), np.nanstd(numbers, axis=0)
     known = (numbers - means) / scales
@@ -220,14 +221,16 @@ def test_knn_gives_the_same_bytes_in_any_batches_and_order(
 ) -> None:
     """A row is filled alike alone or among others, first or last, from donors in any order."""
     train, frame = make_frame(100, seed), make_frame(80, seed + 1, gaps=0.4)
-    fitted = fit(train)
+    knn = {"numeric": "knn", "categorical": "knn"}
+    fitted = fit(train, **knn)
     whole = impute(frame, fitted).frame
     moved = frame.iloc[order]
     edges = sorted({0, *cuts, len(frame)})
     parts = [impute(moved.iloc[a:b], fitted).frame for a, b in pairwise(edges)]
     joined = pd.concat(parts).sort_index()
+    assert joined["word"].tolist() == whole["word"].tolist()
     assert joined[NUMBERS].to_numpy().tobytes() == whole[NUMBERS].to_numpy().tobytes()
-    shuffled = fit(train.sample(frac=1, random_state=seed))
+    shuffled = fit(train.sample(frac=1, random_state=seed), **knn)
     again = impute(frame, shuffled).frame
     assert again[NUMBERS].to_numpy().tobytes() == whole[NUMBERS].to_numpy().tobytes()
 
@@ -235,7 +238,7 @@ def test_knn_gives_the_same_bytes_in_any_batches_and_order(
 def test_donors_are_chosen_by_their_ids() -> None:
     """More rows than max_donors: which ones stay hangs on ids and seed, not on their order."""
     frame = make_frame(200, gaps=0.0)
-    config = ImputationConfig(max_donors=50)
+    config = ImputationConfig(numeric="knn", max_donors=50)
     plain, moved = (
         fit_imputation(TrainSet(f, SCHEMA), config, seed=0).donors
         for f in (frame, frame.iloc[::-1].reset_index(drop=True))
@@ -244,7 +247,7 @@ def test_donors_are_chosen_by_their_ids() -> None:
     assert plain is not None
     assert moved is not None
     assert other is not None
-    assert plain.rows.shape == (50, 3)
+    assert plain.rows.shape == (50, 5)
     assert plain.rows.tobytes() == moved.rows.tobytes()
     assert not np.array_equal(plain.rows, other.rows)
 
@@ -268,7 +271,7 @@ def test_a_column_that_is_empty_in_the_donors_is_filled_by_its_median() -> None:
     frame = make_frame(30)
     frame["b"] = np.nan
     frame.loc[[1, 2, 3], "b"] = [7.0, 8.0, 9.0]
-    config = ImputationConfig(max_donors=10)
+    config = ImputationConfig(numeric="knn", max_donors=10)
     for seed in range(200):
         fitted = fit_imputation(TrainSet(frame, SCHEMA), config, seed=seed)
         assert fitted.donors is not None
@@ -299,3 +302,108 @@ def test_an_empty_frame_is_filled_too() -> None:
         assert len(result.frame) == 0
         assert result.filled == {}
         assert set(frame.columns) < set(result.frame.columns)
+
+
+def test_categories_are_filled_by_the_commonest_of_their_neighbours() -> None:
+    """Numbers and categories together say who is near; of equally common ones the nearest wins."""
+    schema = Schema("y", {"a": "numeric", "kind": "categorical", "word": "categorical"})
+    rows = {
+        "a": [0.0, 0.1, 0.2, 5.0, 5.1, 5.2],
+        "kind": ["p", "p", "p", "q", "q", "q"],
+        "word": ["x", "x", "y", "z", "z", "z"],
+        "y": ["u", "v"] * 3,
+    }
+    frame = pd.DataFrame(rows).assign(**{ROW_ID: [f"row-{i}" for i in range(6)]})
+    gaps = pd.DataFrame(
+        {
+            ROW_ID: ["g0", "g1", "g2", "g3"],
+            "a": [0.0, np.nan, 5.0, np.nan],
+            "kind": ["p", "q", None, None],
+            "word": [None, None, "z", None],
+        }
+    )
+    for name in ("kind", "word"):
+        frame[name], gaps[name] = frame[name].astype("str"), gaps[name].astype("str")
+    fitted = fit(frame, schema, categorical="knn", numeric="knn", k_neighbors=3)
+    result = impute(gaps, fitted).frame
+    # The last row has nothing to be compared by: it gets what is commonest on the whole.
+    assert result["word"].tolist() == ["x", "z", "z", "z"]
+    assert result["kind"].tolist() == ["p", "q", "q", "p"]
+    assert result["a"].tolist() == pytest.approx([0.0, 5.1, 5.0, 2.6])
+    one = fit(frame, schema, categorical="knn", numeric="knn", k_neighbors=2)
+    tied = impute(gaps.iloc[[0]].assign(a=0.19), one).frame
+    assert tied["word"].tolist() == ["y"]
+    # A category that no donor has is as far from each of them.
+    strange = impute(gaps.iloc[[2]].assign(kind="r", word=None), fitted).frame
+    assert strange["word"].tolist() == ["z"]
+
+
+def test_donors_are_a_share_of_each_class_alike() -> None:
+    """A class that is hardly there is there among the donors too."""
+    frame = make_frame(1000)
+    frame["y"] = pd.Series(["rare"] * 20 + ["common"] * 980, dtype="str")
+    config = ImputationConfig(numeric="knn", max_donors=100)
+    donors = fit_imputation(TrainSet(frame, SCHEMA), config, seed=0).donors
+    assert donors is not None
+    rare = frame.loc[:19, "b"].dropna().to_numpy()
+    place = donors.columns.index("b")
+    values = donors.rows[:, place] * donors.scales[place] + donors.means[place]
+    hits = sum(np.isclose(values, value, rtol=1e-9).any() for value in rare)
+    assert len(donors.rows) == 100
+    assert hits <= 2
+    shares = [
+        len(fit_imputation(TrainSet(frame, SCHEMA), config, seed=seed).donors.rows)
+        for seed in range(3)
+    ]
+    assert shares == [100] * 3
+
+
+@pytest.mark.parametrize("rows", [240, 6000])
+def test_the_rehearsal_finds_what_fills_best(rows: int) -> None:
+    """Neighbours where columns hang together, the median or mean where they do not."""
+    draw = np.random.default_rng(0)
+    base = draw.normal(size=rows)
+    table = pd.DataFrame(
+        {
+            ROW_ID: [f"row-{i:05}" for i in range(rows)],
+            "a": base,
+            "b": base + draw.normal(0, 0.1, rows),
+            "c": draw.normal(size=rows),
+            "word": pd.Series(np.where(base > 0, "high", "low"), dtype="str"),
+            "flag": pd.Series(draw.choice(["t", "f"], rows, p=[0.3, 0.7]), dtype="str"),
+            "when": pd.Timestamp("2020-01-01"),
+            "y": pd.Series(draw.choice(["p", "q"], rows), dtype="str"),
+        }
+    )
+    for name in ("a", "b", "c", "word", "flag"):
+        table[name] = table[name].mask(draw.random(rows) < 0.2)
+    fitted = fit(table)
+    methods = {fill.column: (fill.method, fill.neighbours) for fill in fitted.fills}
+    for name in ("a", "b", "word"):
+        assert methods[name][0] == "knn"
+        assert methods[name][1] in (5, 15)
+    assert methods["c"][0] in ("mean", "median")
+    assert methods["flag"] == ("most_frequent", 0)
+    assert methods["when"] == ("median", 0)
+    by_name = {one.column: one for one in fitted.rehearsals}
+    assert set(by_name) == {"a", "b", "c", "word", "flag"}
+    for one in by_name.values():
+        assert one.cells >= 20
+        errors = [trial.error for trial in one.trials]
+        assert errors == sorted(errors)
+        assert all(trial.low <= trial.error <= trial.high for trial in one.trials)
+    # A third of a standard deviation is what 0.1 of noise and five neighbours leave at most.
+    assert by_name["a"].trials[0].error < 0.4
+    assert by_name["word"].trials[0].error < 0.1
+    assert 0.9 < by_name["c"].trials[0].error < 1.1
+    again = fit(table.sample(frac=1, random_state=1).reset_index(drop=True))
+    assert again.rehearsals == fitted.rehearsals
+    assert again.fills == fitted.fills
+
+
+def test_a_rehearsal_needs_gaps_and_rows() -> None:
+    """Without gaps in training, or with hardly any rows, the simple fill is taken."""
+    for frame in (make_frame(300, gaps=0.0), make_frame(50)):
+        fitted = fit(frame)
+        assert fitted.rehearsals == []
+        assert {fill.method for fill in fitted.fills} == {"median", "most_frequent"}

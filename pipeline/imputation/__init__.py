@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.imputation.donors import Donors
 from pipeline.imputation.filling import (
-    Donors,
     Fill,
     FittedImputation,
     ImputationFacts,

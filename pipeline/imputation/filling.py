@@ -1,27 +1,26 @@
-"""The stage: every fill is learned on the training split.
-
-KNN is that of ``pipeline.imputation.knn`` on z-scores of the numeric columns, so a row is filled
-alike in any batch, by any number of threads.
-"""
+"""The stage: every fill is learned on the training split."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from pipeline.config import ImputationConfig
-from pipeline.dataset import ROW_ID, Schema, TrainSet, draw_uniform
-from pipeline.errors import StageError, name_examples
+from pipeline.dataset import Schema, TrainSet
+from pipeline.errors import StageError
+from pipeline.imputation.donors import (
+    Donors,
+    choose_donors,
+    encode_rows,
+    find_donors,
+    index_donors,
+    take_commonest,
+    take_mean,
+)
+from pipeline.imputation.rehearsal import Rehearsal, rehearse
 
-# Farther than so many standard deviations off, a value is equally far from all donors.
-MAX_Z = 1e6
-# Donors are all training rows, unless that takes more differences of values than some seconds
-# allow, or more rows than a version should carry.
-DONOR_WORK = 1e11
-MOST_DONORS = 100_000
-FEWEST_DONORS = 5_000
 MISSING_CATEGORY = "(missing)"
 INDICATOR = " is missing"
 
@@ -33,10 +32,12 @@ class Fill:
     Attributes
     ----------
     value
-        The fill: a number, a category, or a timestamp as text. For KNN, the median, which fills
-        rows that have no numeric value at all.
+        The fill: a number, a category, or a timestamp as text. For KNN, the median or the commonest
+        category, which fills rows that have no neighbour.
     training_missing
         Training rows that lacked a value.
+    neighbours
+        Of KNN; else 0.
     """
 
     column: str
@@ -44,31 +45,7 @@ class Fill:
     method: str
     value: float | str
     training_missing: int
-
-
-@dataclass(frozen=True, slots=True)
-class Donors:
-    """Training rows that KNN draws on.
-
-    Attributes
-    ----------
-    columns
-        The numeric columns that distances are measured on.
-    means, scales
-        Shape ``(n_columns,)``, float64: what turns a value into a z-score.
-    ranges
-        Shape ``(2, n_columns)``, float64: smallest and largest value. A mean of neighbours lies
-        between them; rounding is not to carry it beyond.
-    rows
-        Shape ``(n_donors, n_columns)``, float64 z-scores, NaN where missing.
-    """
-
-    columns: list[str]
-    means: np.ndarray
-    scales: np.ndarray
-    ranges: np.ndarray
-    rows: np.ndarray
-    k_neighbors: int
+    neighbours: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +55,7 @@ class FittedImputation:
     fills: list[Fill]
     indicators: list[str]
     donors: Donors | None
+    rehearsals: list[Rehearsal] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +75,7 @@ class ImputationFacts:
     donors: int
     training_rows: int
     filled: dict[str, int]
+    rehearsals: list[Rehearsal] = field(default_factory=list)
 
 
 def fit_imputation(train: TrainSet, config: ImputationConfig, *, seed: int) -> FittedImputation:
@@ -115,11 +94,24 @@ def fit_imputation(train: TrainSet, config: ImputationConfig, *, seed: int) -> F
         If a column is declared to be filled in a way that its role does not allow.
     """
     frame, schema = train.frame, train.schema
-    fills = [_learn_fill(frame[name], name, schema, config) for name in schema.features]
+    methods = {name: _find_method(frame[name], name, schema, config) for name in schema.features}
+    open_ones = [name for name, method in methods.items() if method == "auto"]
+    rehearsals = rehearse(train, open_ones, config, seed=seed) if open_ones else []
+    best = {result.column: result.trials[0] for result in rehearsals}
+    fills = []
+    for name, method in methods.items():
+        neighbours = config.k_neighbors if method == "knn" else 0
+        if method == "auto":
+            simple = "median" if schema.roles[name] == "numeric" else "most_frequent"
+            trial = best.get(name)
+            method, neighbours = (trial.method, trial.neighbours) if trial else (simple, 0)
+        value = _find_value(frame[name], schema.roles[name], method, name, config)
+        missing = int(frame[name].isna().sum())
+        fills.append(Fill(name, schema.roles[name], method, value, missing, neighbours))
     wanting = [fill.column for fill in fills if fill.training_missing]
     knn = any(fill.method == "knn" for fill in fills)
-    donors = _choose_donors(train, config, seed) if knn else None
-    return FittedImputation(fills, wanting if config.indicators else [], donors)
+    donors = choose_donors(train, config, seed) if knn else None
+    return FittedImputation(fills, wanting if config.indicators else [], donors, rehearsals)
 
 
 def impute(frame: pd.DataFrame, fitted: FittedImputation) -> Imputed:
@@ -139,26 +131,28 @@ def impute(frame: pd.DataFrame, fitted: FittedImputation) -> Imputed:
         if not gaps.any():
             continue
         filled[fill.column] = int(gaps.sum())
-        if fill.method == "knn":
-            values = pd.Series(neighbours[fill.column], index=frame.index).where(gaps, values)
+        if fill.column in neighbours:
+            values = values.where(~gaps, neighbours[fill.column])
         value = pd.Timestamp(fill.value) if fill.role == "datetime" else fill.value
         result[fill.column] = values.fillna(value)
     return Imputed(result, filled)
 
 
-def _learn_fill(values: pd.Series, name: str, schema: Schema, config: ImputationConfig) -> Fill:
+def _find_method(values: pd.Series, name: str, schema: Schema, config: ImputationConfig) -> str:
+    """Look up how a column is to be filled; refuse what its role does not allow."""
     role = schema.roles[name]
     by_role = {"numeric": config.numeric, "datetime": config.datetime}
     method = config.columns.get(name, by_role.get(role, config.categorical))
-    allowed = ("median", "most_frequent") if role == "datetime" else ("most_frequent", "constant")
+    allowed = ["most_frequent", "constant", "knn", "auto"]
+    if role == "datetime":
+        allowed = ["median", "most_frequent"]
     if role != "numeric" and method not in allowed:
         raise StageError(
             "imputation", f"column '{name}' is {role} with {values.nunique()} values; "
-            f"'{method}' needs numbers",
+            f"'{method}' needs {'numbers or categories' if method == 'knn' else 'numbers'}",
             f"Set imputation.columns.{name} to '{allowed[0]}' or '{allowed[1]}'",
         )  # fmt: skip
-    value = _find_value(values, role, method, name, config)
-    return Fill(name, role, method, value, int(values.isna().sum()))
+    return method
 
 
 def _find_value(
@@ -172,7 +166,7 @@ def _find_value(
             "imputation", f"column '{name}' has 0 values in {len(values)} training rows",
             "Add it to cleaning.drop_columns, or set its bounds wider",
         )  # fmt: skip
-    if method == "most_frequent":
+    if method == "most_frequent" or role in ("categorical", "boolean"):
         mode = present.mode().iloc[0]  # of equally frequent values the smallest
         return float(mode) if role == "numeric" else str(mode)
     if role == "datetime":
@@ -191,66 +185,34 @@ def _find_constant(role: str, name: str, config: ImputationConfig) -> float | st
     return float(config.constant or 0.0)
 
 
-def _choose_donors(train: TrainSet, config: ImputationConfig, seed: int) -> Donors | None:
-    """Take the training rows with the smallest draws of each class, in the order of the draws.
-
-    So neither the choice nor a tie among neighbours hangs on the order of the source's rows.
-    """
-    columns = train.schema.select("numeric")
-    frame = train.frame
-    if len(frame) <= config.k_neighbors:
-        raise StageError(
-            "imputation", f"KNN with k_neighbors={config.k_neighbors} needs more than "
-            f"{config.k_neighbors} training rows, and there are {len(frame)}: "
-            f"{name_examples(columns)}",
-            "Set imputation.numeric to 'median', or imputation.k_neighbors lower",
-        )  # fmt: skip
-    numbers = frame[columns].to_numpy(dtype=np.float64)
-    draws = pd.Series(draw_uniform(frame[ROW_ID], "donors", seed))
-    classes = draws.groupby(frame[train.schema.target].to_numpy())
-    # The place of a row in its class: the rows below any mark are a share of each class alike.
-    places = (classes.rank(method="first") - 0.5) / classes.transform("size")
-    chosen = np.lexsort((draws, places))[: config.max_donors or _afford_donors(numbers)]
-    chosen = chosen[np.argsort(draws.to_numpy()[chosen], kind="stable")]
-    numbers = numbers[chosen]
-    present = np.isfinite(numbers).any(axis=0)
-    columns = [name for name, some in zip(columns, present, strict=True) if some]
-    numbers = numbers[:, present]
-    means, scales = np.nanmean(numbers, axis=0), np.nanstd(numbers, axis=0)
-    scales = np.where(scales > 0, scales, 1.0)
-    ranges = np.stack([np.nanmin(numbers, axis=0), np.nanmax(numbers, axis=0)])
-    z_scores = _standardise(numbers, means, scales)
-    return Donors(columns, means, scales, ranges, z_scores, config.k_neighbors)
-
-
-def _afford_donors(numbers: np.ndarray) -> int:
-    """Say how many donors a search through all of the training split's gaps may look at."""
-    gaps = int(np.isnan(numbers).any(axis=1).sum())
-    affordable = int(DONOR_WORK / max(1, gaps * numbers.shape[1]))
-    return min(max(affordable, FEWEST_DONORS), MOST_DONORS)
-
-
-def _standardise(numbers: np.ndarray, means: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    return np.asarray(np.clip((numbers - means) / scales, -MAX_Z, MAX_Z))
-
-
-def _fill_from_neighbours(frame: pd.DataFrame, fitted: FittedImputation) -> dict[str, np.ndarray]:
-    """Fill the numeric columns by KNN; only rows with a gap are sent to it."""
+def _fill_from_neighbours(frame: pd.DataFrame, fitted: FittedImputation) -> dict[str, pd.Series]:
+    """Fill columns by KNN; what has no neighbour stays missing."""
     donors = fitted.donors
     if donors is None:
         return {}
-    numbers = frame[donors.columns].to_numpy(dtype=np.float64)
-    # A row without any number has no neighbours; the median fills it afterwards.
-    wanting = np.flatnonzero(np.isnan(numbers).any(axis=1) & ~np.isnan(numbers).all(axis=1))
-    result = numbers.copy()
-    if len(wanting):
-        from pipeline.imputation.knn import KNNImputer
-
-        imputer = KNNImputer(n_neighbors=donors.k_neighbors, copy=False).fit(donors.rows)
-        z_scores = _standardise(numbers[wanting], donors.means, donors.scales)
-        means = imputer.transform(z_scores) * donors.scales + donors.means
-        # A mean of neighbours lies between them; rounding is not to carry it beyond.
-        result[wanting] = np.clip(means, *donors.ranges)
-    by_name = dict(zip(donors.columns, result.T, strict=True))
-    empty = np.full(len(frame), np.nan)
-    return {fill.column: by_name.get(fill.column, empty) for fill in fitted.fills}
+    rows = encode_rows(frame, donors)
+    wanted = {f.column: f for f in fitted.fills if f.method == "knn" and f.column in donors.columns}
+    gaps = np.isnan(rows) & np.array([name in wanted for name in donors.columns])
+    if not gaps.any():
+        return {}
+    most = max(fill.neighbours for fill in wanted.values())
+    near = find_donors(index_donors(donors), rows, gaps, most)
+    filled = {}
+    for place, name in enumerate(donors.columns):
+        own = near.columns == place
+        if not own.any():
+            continue
+        values = near.values[own, : wanted[name].neighbours]
+        if place < len(donors.means):
+            means = take_mean(values) * donors.scales[place] + donors.means[place]
+            numbers = np.full(len(frame), np.nan)
+            # A mean of neighbours lies between them; rounding is not to carry it beyond.
+            numbers[near.owners[own]] = np.clip(means, *donors.ranges[:, place])
+            filled[name] = pd.Series(numbers, index=frame.index)
+        else:
+            codes: np.ndarray = np.full(len(frame), -1, dtype=np.int64)
+            codes[near.owners[own]] = np.nan_to_num(take_commonest(values), nan=-1)
+            levels = donors.levels[place - len(donors.means)]
+            texts = np.array([*levels, None], dtype=object)[codes]  # -1 takes the last, None
+            filled[name] = pd.Series(texts, index=frame.index, dtype="str")
+    return filled

@@ -9,6 +9,7 @@ from typing import Literal
 from pipeline.cleaning import Change, CleaningFacts, DroppedColumn, FittedCleaning
 from pipeline.config import Role
 from pipeline.imputation import Fill, ImputationFacts
+from pipeline.imputation.rehearsal import Rehearsal, Trial
 from pipeline.ingest import ColumnFacts, IngestFacts
 from pipeline.leaks import Leak
 from pipeline.outliers import Bound
@@ -469,6 +470,17 @@ def make_published() -> RunRecord:
             1949,
             1949,
             {**{n: missing for n, (_, _, missing) in NUMBERS.items()}, "sex": 110},
+            [
+                Rehearsal(
+                    "sex",
+                    301,
+                    [
+                        Trial("most_frequent", 0, 0.319, 0.26, 0.37),
+                        Trial("knn", 15, 0.328, 0.27, 0.38),
+                        Trial("knn", 5, 0.368, 0.31, 0.42),
+                    ],
+                )
+            ],
         ),
         repaired=ValidationFacts(2783, make_checks(True), make_verdict("repaired", [], warnings=1)),
         features=[f"feature_{i}" for i in range(27)],
@@ -774,6 +786,7 @@ def make_hostile(columns: int = 200, classes: int = 50) -> RunRecord:
             9,
             12,
             dict.fromkeys(names, 5),
+            [Rehearsal(n, 9, [Trial(HOSTILE, 3, 0.1, 0.0, 0.2)] * 2) for n in names],
         ),
         leftover={HOSTILE: 3},
         drift=make_drift(names, HOSTILE),
