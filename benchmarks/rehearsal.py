@@ -111,10 +111,9 @@ def _tell(train: TrainSet, hide: Hide) -> None:
 def _list_methods() -> dict[str, dict[str, object]]:
     plain: dict[str, dict[str, object]] = {
         "auto": {"numeric": "auto", "categorical": "auto"},
-        "median": {"numeric": "median"},
-        "mean": {"numeric": "mean"},
-        "most_frequent": {"numeric": "most_frequent"},
     }
+    for method in ("median", "mean", "most_frequent"):
+        plain[method] = {"numeric": method, "categorical": "most_frequent"}
     for k in (5, 15):
         plain[f"knn {k}"] = {"numeric": "knn", "categorical": "knn", "k_neighbors": k}
     return plain

@@ -1,9 +1,10 @@
 """Training rows that gaps are filled from: the mean, or the commonest, of the nearest ones.
 
 Numbers are compared as z-scores, and two categories that differ are as far apart as one standard
-deviation, as in SMOTENC (Chawla et al. 2002). So a row is compared by all that it has. On adult,
-hypothyroid and penguins, fills by such neighbours were nearer to the truth than by those of the
-numbers alone.
+deviation, as in SMOTENC (Chawla et al. 2002). A column that one of two rows lacks counts as its
+variance: of a number 1, of a category half the chance that two rows differ. Otherwise rows that
+share little would be the nearest. On adult, hypothyroid and penguins, fills by such neighbours were
+nearer to the truth than by those of the numbers alone, or of shared columns alone.
 """
 
 from __future__ import annotations
@@ -153,7 +154,13 @@ def encode_rows(frame: pd.DataFrame, donors: Donors) -> np.ndarray:
 def index_donors(donors: Donors) -> Index:
     """Lay donors out for the search."""
     costs = [-1.0] * len(donors.numbers) + [CATEGORY_COST] * len(donors.categories)
-    return build_index(donors.rows, np.array(costs))
+    weights = []
+    for cost, column in zip(costs, donors.rows.T, strict=True):
+        known = column[~np.isnan(column)]
+        shares = np.unique(known, return_counts=True)[1] / len(known)
+        spread = known.var() if cost < 0 else cost * (1.0 - np.square(shares).sum()) / 2
+        weights.append(float(spread))
+    return build_index(donors.rows, np.array(costs), np.array(weights))
 
 
 def find_donors(index: Index, rows: np.ndarray, gaps: np.ndarray, k: int) -> Neighbours:

@@ -158,31 +158,39 @@ def _allow(
     limits: np.ndarray,
     t: int,
     lanes: np.ndarray,
-    counts: np.ndarray,
+    held: np.ndarray,
     b: int,
     columns: np.ndarray,
     count: int,
     missing: np.ndarray,
     gaps: int,
+    weights: np.ndarray,
+    scaled: bool,
 ) -> None:
     """Say how large the sum of each donor may be, by the columns that it shares with the row."""
     if gaps <= count:
         for i in range(LANES):
-            allowed[i] = counts[b, i]
+            allowed[i] = held[b, i]
         for at in range(gaps):
             j = missing[t, at]
+            weight = weights[j]
             for i in range(LANES):
-                allowed[i] -= np.float32(lanes[b, j, i] == lanes[b, j, i])
+                allowed[i] -= weight if lanes[b, j, i] == lanes[b, j, i] else ZERO
     else:
         for i in range(LANES):
             allowed[i] = ZERO
         for at in range(count):
             j = columns[t, at]
+            weight = weights[j]
             for i in range(LANES):
-                allowed[i] += np.float32(lanes[b, j, i] == lanes[b, j, i])
+                allowed[i] += weight if lanes[b, j, i] == lanes[b, j, i] else ZERO
     slope, offset = limits[t, 0], limits[t, 1]
-    for i in range(LANES):
-        allowed[i] = slope * allowed[i] + offset if allowed[i] > ZERO else np.float32(-1)
+    if scaled:
+        for i in range(LANES):
+            allowed[i] = slope * allowed[i] + offset if allowed[i] > ZERO else np.float32(-1)
+    else:
+        for i in range(LANES):
+            allowed[i] = slope * allowed[i] + offset
 
 
 @_compile(contract=True)
@@ -213,20 +221,30 @@ def _bound_blocks(
 
 
 @_compile()
-def _measure(rows: np.ndarray, q: int, donors: np.ndarray, p: int, costs: np.ndarray) -> float:
+def _measure(
+    rows: np.ndarray,
+    q: int,
+    donors: np.ndarray,
+    p: int,
+    costs: np.ndarray,
+    weights: np.ndarray,
+    weight: float,
+    scaled: bool,
+) -> float:
     """Compute the distance of two rows, squared, in float64; NaN where they share no column."""
-    n_columns = rows.shape[1]
-    total, known = 0.0, 0
-    for j in range(n_columns):
+    total, shared = 0.0, 0.0
+    for j in range(rows.shape[1]):
         x, y = rows[q, j], donors[p, j]
         both = (x == x) & (y == y)
-        known += both
+        shared += weights[j] if both else 0.0
         if costs[j] < 0:
             difference = x - y
             total += difference * difference if both else 0.0
         elif both and x != y:
             total += costs[j]
-    return total * (n_columns / known) if known else np.nan
+    if shared <= 0.0:
+        return np.nan
+    return total * (weight / shared) if scaled else total + (weight - shared)
 
 
 @_compile()
@@ -275,18 +293,27 @@ def _set_limits(
     scale: float,
     slack: float,
     columns: int,
+    weight: float,
+    scaled: bool,
 ) -> None:
-    """Say how large a float32 sum may be: a part for each shared column, and a margin."""
+    """Say how large a float32 sum may be: a part for the weight of shared columns, and the rest."""
     worst = 0.0
     for s in range(first, last):
         worst = max(worst, distances[s, distances.shape[1] - 1])
     if worst == np.inf:
         limits[t, 0], limits[t, 1] = np.inf, 0.0
         return
-    rounding = 1.0 + (columns + 8) * UNIT
+    rounding = (columns + 8) * UNIT
     square = worst * scale * scale
-    limits[t, 0] = square / columns * rounding
-    limits[t, 1] = (2.0 * np.sqrt(square) * slack + slack * slack) * rounding
+    margin = (2.0 * np.sqrt(square) * slack + slack * slack) * (1.0 + rounding)
+    if scaled:
+        limits[t, 0] = square / weight * (1.0 + rounding)
+        limits[t, 1] = margin
+    else:
+        # What the row and a donor do not share is part of their distance.
+        apart = weight * scale * scale
+        limits[t, 0] = scale * scale
+        limits[t, 1] = square - apart + margin + (square + apart) * rounding
 
 
 @_compile()
@@ -329,6 +356,9 @@ def _take(
     order: np.ndarray,
     b: int,
     costs: np.ndarray,
+    weights: np.ndarray,
+    weight: float,
+    scaled: bool,
     starts: np.ndarray,
     wanted: np.ndarray,
     distances: np.ndarray,
@@ -344,7 +374,7 @@ def _take(
             p = order[b, i]
             if sums[w, i] > allowed[i] or p < 0:
                 continue
-            distance = _measure(rows, q, donors, p, costs)
+            distance = _measure(rows, q, donors, p, costs, weights, weight, scaled)
             for s in range(starts[q], starts[q + 1]):
                 j = wanted[s]
                 if j >= 0 and donors[p, j] != donors[p, j]:
@@ -379,10 +409,9 @@ def _find_home(
 
 
 @_compile()
-def _asks(limits: np.ndarray, count: np.ndarray, bounds: np.ndarray, t: int, b: int) -> bool:
+def _asks(limits: np.ndarray, own: np.ndarray, bounds: np.ndarray, t: int, b: int) -> bool:
     """Say whether a block may hold a donor that is near enough to a row."""
-    near = limits[t, 0] * np.float32(count[t]) + limits[t, 1]
-    return bool(count[t] > 0 and bounds[t, b] <= near)
+    return bool(own[t] > 0 and bounds[t, b] <= limits[t, 0] * own[t] + limits[t, 1])
 
 
 @_compile(keep=True)
@@ -392,9 +421,12 @@ def search(
     wanted: np.ndarray,
     donors: np.ndarray,
     costs: np.ndarray,
+    weights: np.ndarray,
+    weight: float,
+    scaled: bool,
     order: np.ndarray,
     lanes: np.ndarray,
-    counts: np.ndarray,
+    held: np.ndarray,
     uniform: np.ndarray,
     low: np.ndarray,
     high: np.ndarray,
@@ -420,6 +452,7 @@ def search(
     missing = np.empty((TILE, n_columns), np.int64)
     numbers = np.empty(TILE, np.int64)
     count = np.empty(TILE, np.int64)
+    own = np.empty(TILE, np.float32)
     slack = np.empty(TILE, np.float64)
     limits = np.empty((TILE, 2), np.float32)
     bounds = np.empty((TILE, n_blocks), np.float32)
@@ -427,6 +460,7 @@ def search(
     alike = np.empty(TILE, np.bool_)
     nearest = np.empty(distances.shape[1], np.float32)
     narrow_costs = np.empty(n_columns, np.float32)
+    narrow_weights = weights.astype(np.float32)
     for j in range(n_columns):
         narrow_costs[j] = costs[j] * scale * scale if costs[j] >= 0 else -1.0
     for first in range(0, n_rows, TILE):
@@ -453,6 +487,9 @@ def search(
                     missing[t, gaps] = j
                     gaps += 1
             count[t] = at
+            own[t] = ZERO
+            for place in range(at):
+                own[t] += narrow_weights[columns[t, place]]
             # What rounding to float32, and centring in float64, may have moved.
             slack[t] = UNIT * (np.sqrt(norm) + radius) + 2.0**-50 * (np.sqrt(size) + reach)
             _bound_blocks(bounds, narrow, t, low, high, columns, at, narrow_costs)
@@ -464,31 +501,36 @@ def search(
                 for at in range(distances.shape[1]):
                     distances[s, at] = np.inf
                     positions[s, at] = len(donors)
-            _set_limits(limits, t, distances, starts[q], starts[q + 1], scale, slack[t], n_columns)
+            _set_limits(
+                limits, t, distances, starts[q], starts[q + 1], scale, slack[t], n_columns, weight,
+                scaled,
+            )  # fmt: skip
         for step in range(-1, n_blocks):
             numbers_shared, known, previous, ready = 0, 0, -1, -1
+            common = ZERO
             for q in range(first, last):
                 t = q - first
                 # The nearest block first, so that most others are too far off.
                 b = home[t] if step < 0 else step
-                if step == home[t] or not _asks(limits, count, bounds, t, b):
+                if step == home[t] or not _asks(limits, own, bounds, t, b):
                     continue
                 w = 0
                 if t == ready:
                     w = 1
                 elif uniform[b]:
                     if step < 0 or previous != t - 1 or not alike[t]:
-                        numbers_shared, known = 0, 0
+                        numbers_shared, known, common = 0, 0, ZERO
                         for at in range(count[t]):
                             j = columns[t, at]
                             if lanes[b, j, 0] == lanes[b, j, 0]:
                                 shared[known] = j
                                 known += 1
+                                common += narrow_weights[j]
                                 numbers_shared += at < numbers[t]
                     # The next row is measured along with this one, if it has the same gaps.
                     ready = -1
                     if step >= 0 and q + 1 < last and alike[t + 1] and step != home[t + 1]:
-                        ready = t + 1 if _asks(limits, count, bounds, t + 1, b) else -1
+                        ready = t + 1 if _asks(limits, own, bounds, t + 1, b) else -1
                     _add_two_squares(
                         sums, narrow, t, max(t, ready), lanes, b, shared, numbers_shared
                     )
@@ -501,7 +543,7 @@ def search(
                 if uniform[b]:
                     if known == 0:
                         continue
-                    near = limits[t, 0] * np.float32(known) + limits[t, 1]
+                    near = limits[t, 0] * common + limits[t, 1]
                     if step < 0:
                         root = np.sqrt(np.float64(_find_kth(sums, w, nearest))) + 2.0 * slack[t]
                         near = root * root * (1.0 + (n_columns + 8) * 2.0 * UNIT)
@@ -514,19 +556,19 @@ def search(
                 for piece in range(pieces):
                     if not uniform[b]:
                         _allow(
-                            allowed, limits, t, lanes, counts, b, columns, count[t], missing,
-                            n_columns - count[t],
+                            allowed, limits, t, lanes, held, b, columns, count[t], missing,
+                            n_columns - count[t], narrow_weights, scaled,
                         )  # fmt: skip
                         if not _any_allowed(sums, w, allowed):
                             break
                     start, stop = piece * LANES // pieces, (piece + 1) * LANES // pieces
                     if _take(
-                        sums, w, allowed, start, stop, rows, q, donors, order, b, costs,
-                        starts, wanted, distances, positions,
+                        sums, w, allowed, start, stop, rows, q, donors, order, b, costs, weights,
+                        weight, scaled, starts, wanted, distances, positions,
                     ):  # fmt: skip
                         _set_limits(
                             limits, t, distances, starts[q], starts[q + 1], scale, slack[t],
-                            n_columns,
+                            n_columns, weight, scaled,
                         )  # fmt: skip
 
 
@@ -595,6 +637,9 @@ def _take_mutual(
     order: np.ndarray,
     donors: np.ndarray,
     costs: np.ndarray,
+    weights: np.ndarray,
+    weight: float,
+    scaled: bool,
     distances: np.ndarray,
     positions: np.ndarray,
     limits: np.ndarray,
@@ -609,7 +654,7 @@ def _take_mutual(
         other = limits[b, i] if mutual else ZERO
         if p < 0 or sums[w, i] > max(limits[a, q], other):
             continue
-        distance = _measure(donors, row, donors, p, costs)
+        distance = _measure(donors, row, donors, p, costs, weights, weight, scaled)
         if distance == np.inf:
             continue
         if distance <= distances[row, k - 1]:
@@ -628,6 +673,9 @@ def search_among(
     last_b: int,
     donors: np.ndarray,
     costs: np.ndarray,
+    weights: np.ndarray,
+    weight: float,
+    scaled: bool,
     order: np.ndarray,
     lanes: np.ndarray,
     low: np.ndarray,
@@ -674,8 +722,8 @@ def search_among(
                 kth = np.sqrt(np.float64(_find_kth(sums, 0, nearest)))
                 limits[a, q] = _limit(np.square((kth + slack) / scale), scale, slack, n_columns)
                 _take_mutual(
-                    sums, 0, a, q, a, False, order, donors, costs, distances, positions, limits,
-                    scale, slack,
+                    sums, 0, a, q, a, False, order, donors, costs, weights, weight, scaled,
+                        distances, positions, limits, scale, slack,
                 )  # fmt: skip
     for a in range(first_a, last_a):
         for j in range(n_columns):
@@ -702,11 +750,11 @@ def search_among(
                     continue
                 if _any_mutual(sums, 0, limits[a, q0], limits, b):
                     _take_mutual(
-                        sums, 0, a, q0, b, True, order, donors, costs, distances, positions, limits,
-                        scale, slack,
+                        sums, 0, a, q0, b, True, order, donors, costs, weights, weight, scaled,
+                        distances, positions, limits, scale, slack,
                     )  # fmt: skip
                 if q1 != q0 and _any_mutual(sums, 1, limits[a, q1], limits, b):
                     _take_mutual(
-                        sums, 1, a, q1, b, True, order, donors, costs, distances, positions, limits,
-                        scale, slack,
+                        sums, 1, a, q1, b, True, order, donors, costs, weights, weight, scaled,
+                        distances, positions, limits, scale, slack,
                     )  # fmt: skip

@@ -23,8 +23,8 @@ def find_neighbours(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the nearest donors of rows.
 
-    The distance of two rows is that of the columns which both have, times all columns over shared
-    ones (Dixon 1979). Of equally far donors the one with the lowest position comes first.
+    Rows that share no column with a weight are no neighbours. Of equally far donors the one with
+    the lowest position comes first.
 
     Parameters
     ----------
@@ -52,9 +52,9 @@ def find_neighbours(
     distances = np.empty((len(wanted), k))
     positions = np.empty((len(wanted), k), dtype=np.int64)
     kernels.search(
-        rows, starts, np.ascontiguousarray(wanted), index.donors, index.costs, index.order,
-        index.lanes, index.counts, index.uniform, index.low, index.high, index.center, index.scale,
-        index.radius, index.reach, distances, positions,
+        rows, starts, np.ascontiguousarray(wanted), index.donors, index.costs, index.weights,
+        index.weight, index.scaled, index.order, index.lanes, index.held, index.uniform, index.low,
+        index.high, index.center, index.scale, index.radius, index.reach, distances, positions,
     )  # fmt: skip
     return np.sqrt(distances), positions
 
@@ -92,8 +92,9 @@ def find_own_neighbours(
             return
         kernels.search_among(
             edges[first], edges[first + 1], edges[second], edges[second + 1], index.donors,
-            index.costs, index.order, index.lanes, index.low, index.high, index.scale,
-            index.radius, index.reach, distances, positions, limits,
+            index.costs, index.weights, index.weight, index.scaled, index.order, index.lanes,
+            index.low, index.high, index.scale, index.radius, index.reach, distances, positions,
+            limits,
         )  # fmt: skip
 
     with ThreadPoolExecutor(threads) as pool:
@@ -148,6 +149,10 @@ def _find_by_numpy(
         some = rows[start : start + step]
         here = ~np.isnan(some)
         sums, part = np.zeros((2, len(some), len(donors)))
+        # Of weights of 1 the sums are whole numbers, which a product gives exactly.
+        shared = (here.astype(np.float32) @ present.T.astype(np.float32)).astype(np.float64)
+        if not index.scaled:
+            shared = np.zeros_like(sums)
         for j in range(donors.shape[1]):
             x, y = some[:, j, None], donors[:, j]
             if costs[j] < 0:
@@ -157,10 +162,14 @@ def _find_by_numpy(
             else:
                 part = np.where(here[:, j, None] & present[:, j] & (x != y), costs[j], 0.0)
             sums += part
-        known = here.astype(np.float32) @ present.T.astype(np.float32)
+            if not index.scaled:
+                shared += np.where(here[:, j, None] & present[:, j], index.weights[j], 0.0)
         with np.errstate(divide="ignore", invalid="ignore"):
-            sums *= donors.shape[1] / known.astype(np.float64)
-        sums[known == 0] = np.inf
+            if index.scaled:
+                sums *= index.weight / shared
+            else:
+                sums += index.weight - shared
+        sums[shared <= 0] = np.inf
         first, last = np.searchsorted(owners, [start, start + step])
         columns = wanted[first:last]
         own = sums[owners[first:last] - start]

@@ -24,7 +24,12 @@ def route(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
 
 
 def search_all(
-    donors: np.ndarray, costs: np.ndarray, rows: np.ndarray, k: int, slots: Any
+    donors: np.ndarray,
+    costs: np.ndarray,
+    rows: np.ndarray,
+    k: int,
+    slots: Any,
+    weights: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Measure all pairs, column by column, and sort."""
     distances, positions = [], []
@@ -37,9 +42,14 @@ def search_all(
             else:
                 difference = np.where(rows[owner, j] != donors[:, j], cost, 0.0)
             sums += np.where(both[:, j], difference, 0.0)
+        shared = np.zeros(len(donors))
+        total = 0.0
+        for j, weight in enumerate(np.ones(len(costs)) if weights is None else weights):
+            shared += np.where(both[:, j], weight, 0.0)
+            total += weight
         with np.errstate(divide="ignore", invalid="ignore"):
-            squares = sums * (len(costs) / both.sum(axis=1))
-        squares[~both.any(axis=1)] = np.inf
+            squares = sums * (total / shared) if weights is None else sums + (total - shared)
+        squares[shared <= 0] = np.inf
         if wanted >= 0:
             squares[np.isnan(donors[:, wanted])] = np.inf
         order = np.argsort(squares, kind="stable")[:k]
@@ -78,22 +88,24 @@ def make_rows(kind: str, n: int, columns: int, gaps: float, seed: int) -> tuple[
     columns=st.integers(1, 12),
     gaps=st.sampled_from([0.0, 0.05, 0.3, 0.7]),
     k=st.integers(1, 9),
+    weighted=st.booleans(),
     seed=st.integers(0, 10_000),
 )
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_neighbours_are_those_of_all_pairs(
-    route: str, kind: str, n: int, columns: int, gaps: float, k: int, seed: int
+    route: str, kind: str, n: int, columns: int, gaps: float, k: int, weighted: bool, seed: int
 ) -> None:
-    """Positions and distances, whatever the gaps, the ties, the sizes and the categories."""
+    """Positions and distances, whatever the gaps, ties, sizes, categories and weights of gaps."""
     donors, costs = make_rows(kind, n, columns, gaps, seed)
     draw = np.random.default_rng(seed)
     rows = donors[draw.integers(0, len(donors), 30)]
-    index = build_index(donors, costs)
+    weights = draw.integers(0, 3, columns) * draw.random(columns) if weighted else None
+    index = build_index(donors, costs, weights)
     asked = [np.nonzero(np.isnan(rows)), (np.arange(30), np.full(30, -1))]
     for slots in asked:
         if len(slots[0]):
             got = find_neighbours(index, rows, k, slots)
-            expected = search_all(donors, costs, rows, k, slots)
+            expected = search_all(donors, costs, rows, k, slots, weights)
             np.testing.assert_array_equal(got[1], expected[1])
             assert got[0].tobytes() == expected[0].tobytes()
 
