@@ -213,13 +213,13 @@ def plan_keys(
     )
     plan("profile", "validation", "", "ingest split")
     plan("clean", "cleaning outliers spelling leaks", "cleaning columns", "ingest split", expected)
-    plan("impute", "imputation preprocessor", "imputation seed", "clean")
+    plan("impute", "imputation neighbours preprocessor", "imputation seed", "clean")
     plan("validate_repaired", "validation", "", "impute", suites)
     plan("encode", pictures + "encoding preprocessor", "encoding", "impute")
     changes = ("augmentation",) if config.resampling.method == "augment" else ()
     plan(
         "resample",
-        pictures + " ".join(("resampling", *changes)),
+        pictures + " ".join(("resampling", "neighbours", *changes)),
         " ".join(("resampling seed", *changes)),
         "encode",
     )

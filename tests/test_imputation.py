@@ -396,7 +396,7 @@ def test_the_rehearsal_finds_what_fills_best(rows: int) -> None:
         assert errors == sorted(errors)
         assert all(trial.low <= trial.error <= trial.high for trial in one.trials)
     assert by_name["a"].trials[0].error < 0.7
-    assert by_name["word"].trials[0].error < 0.1
+    assert by_name["word"].trials[0].error < 0.25
     assert 0.8 < by_name["c"].trials[0].error < 1.2
     again = fit(table.sample(frac=1, random_state=1).reset_index(drop=True))
     assert again.rehearsals == fitted.rehearsals

@@ -25,8 +25,8 @@ class SMOTENC(Interpolation, imblearn.over_sampling.SMOTENC):  # type: ignore[mi
     numbers; a made row gets the commonest category among the neighbours, and one of those at random
     where several are.
 
-    With a ``categorical_encoder`` or a ``k_neighbors`` object of one's own, or sparse rows,
-    imbalanced-learn's own way is gone, which makes a column of each category.
+    With an encoder or a search of one's own, or with sparse rows, imbalanced-learn's way is taken,
+    which makes a column of each category.
     """
 
     def _find_categories(self, X: Any) -> set[Any]:
