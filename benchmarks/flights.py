@@ -1,8 +1,8 @@
 """All flights out of New York in 2013: our refresh beside the usual stack, on the same rows.
 
 Target: arrival more than 15 minutes late, without the arrival's own columns. Imputation by
-neighbours, where the stack takes medians; SMOTE to balance, 3 epochs at batch size 32. Then how ours
-grows with the rows.
+neighbours, where the stack takes medians; SMOTE to balance, 3 epochs at batch size 32. Then how
+ours grows with the rows.
 """
 
 from __future__ import annotations
