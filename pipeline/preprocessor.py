@@ -8,9 +8,9 @@ It is saved beside the version as JSON and npz, without pickle, and applied to n
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -121,8 +121,8 @@ def save_imputation(folder: Path, fitted: FittedImputation) -> None:
             means=donors.means,
             scales=donors.scales,
             ranges=donors.ranges,
-            levels=np.array([text for known in donors.levels for text in known], dtype=np.str_),
-            level_counts=np.array([len(known) for known in donors.levels], dtype=np.int64),
+            # As JSON, since numpy's texts lose zeros at their end.
+            levels=np.array(json.dumps(donors.levels)),
             rows=donors.rows,
         )
 
@@ -138,13 +138,12 @@ def load_imputation(folder: Path) -> FittedImputation:
             k = int(stored["k_neighbors"])
             fills = [replace(f, neighbours=k if f.method == "knn" else 0) for f in plain.fills]
             fitted = replace(fitted, fills=fills)
-        edges = np.append(0, np.cumsum(stored["level_counts"] if "levels" in stored else []))
         donors = Donors(
             [str(name) for name in stored["columns"]],
             stored["means"],
             stored["scales"],
             stored["ranges"],
-            [[str(t) for t in stored["levels"][a:b]] for a, b in pairwise(edges.astype(int))],
+            json.loads(str(stored["levels"])) if "levels" in stored else [],
             stored["rows"],
         )
     return replace(fitted, donors=donors)

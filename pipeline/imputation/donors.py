@@ -16,7 +16,6 @@ import pandas as pd
 
 from pipeline.config import ImputationConfig
 from pipeline.dataset import ROW_ID, TrainSet, draw_uniform
-from pipeline.errors import StageError, name_examples
 from pipeline.neighbours.index import Index, build_index, number_patterns
 from pipeline.neighbours.search import find_neighbours, map_chunks
 
@@ -90,21 +89,9 @@ def choose_donors(train: TrainSet, config: ImputationConfig, seed: int) -> Donor
     """Take the training rows with the smallest draws of each class, in the order of the draws.
 
     So neither the choice nor a tie among neighbours hangs on the order of the source's rows.
-
-    Raises
-    ------
-    StageError
-        If there are no more training rows than neighbours are sought.
     """
     schema, frame = train.schema, train.frame
     columns = schema.select("numeric", "categorical", "boolean")
-    if len(frame) <= config.k_neighbors:
-        raise StageError(
-            "imputation", f"KNN with k_neighbors={config.k_neighbors} needs more than "
-            f"{config.k_neighbors} training rows, and there are {len(frame)}: "
-            f"{name_examples(columns)}",
-            "Set imputation.numeric to 'median', or imputation.k_neighbors lower",
-        )  # fmt: skip
     draws = pd.Series(draw_uniform(frame[ROW_ID], "donors", seed))
     classes = draws.groupby(frame[schema.target].to_numpy())
     # The place of a row in its class: the rows below any mark are a share of each class alike.
@@ -124,8 +111,9 @@ def _learn_donors(frame: pd.DataFrame, numbers: list[str], categories: list[str]
     ranges = np.zeros((2, len(numbers)))
     if len(numbers):
         means, scales = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
-        scales = np.where(scales > 0, scales, 1.0)
         ranges = np.stack([np.nanmin(values, axis=0), np.nanmax(values, axis=0)])
+        # Of equal values rounding leaves a spread that is not zero.
+        scales = np.where((ranges[1] > ranges[0]) & (scales > 0), scales, 1.0)
     levels = [sorted(map(str, frame[name].dropna().unique())) for name in categories]
     plain = Donors([*numbers, *categories], means, scales, ranges, levels, np.empty((0, 0)))
     return Donors(plain.columns, means, scales, ranges, levels, encode_rows(frame, plain))
@@ -145,7 +133,7 @@ def encode_rows(frame: pd.DataFrame, donors: Donors) -> np.ndarray:
         (plain - donors.means) / donors.scales, -MAX_Z, MAX_Z
     )
     for at, (name, levels) in enumerate(zip(donors.categories, donors.levels, strict=True)):
-        codes = pd.Categorical(frame[name].astype("str"), categories=levels).codes
+        codes = pd.Index(levels, dtype="str").get_indexer(pd.Index(frame[name].astype("str")))
         known = np.where(codes < 0, len(levels), codes)
         values[:, len(donors.numbers) + at] = np.where(frame[name].isna(), np.nan, known)
     return values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 
 from pipeline.config import ImputationConfig
 from pipeline.dataset import Schema, TrainSet
-from pipeline.errors import StageError
+from pipeline.errors import StageError, name_examples
 from pipeline.imputation.donors import (
     Donors,
     choose_donors,
@@ -95,6 +96,14 @@ def fit_imputation(train: TrainSet, config: ImputationConfig, *, seed: int) -> F
     """
     frame, schema = train.frame, train.schema
     methods = {name: _find_method(frame[name], name, schema, config) for name in schema.features}
+    asking = [name for name, method in methods.items() if method == "knn"]
+    if asking and len(frame) <= config.k_neighbors:
+        raise StageError(
+            "imputation", f"KNN with k_neighbors={config.k_neighbors} needs more than "
+            f"{config.k_neighbors} training rows, and there are {len(frame)}: "
+            f"{name_examples(asking)}",
+            "Set imputation.numeric to 'median', or imputation.k_neighbors lower",
+        )  # fmt: skip
     open_ones = [name for name, method in methods.items() if method == "auto"]
     rehearsals = rehearse(train, open_ones, config, seed=seed) if open_ones else []
     best = {result.column: result.trials[0] for result in rehearsals}
@@ -171,7 +180,8 @@ def _find_value(
         return float(mode) if role == "numeric" else str(mode)
     if role == "datetime":
         return str(present.quantile(0.5, interpolation="lower"))
-    return float(present.mean() if method == "mean" else present.median())
+    # Summed exactly, so that the order of the rows changes no digit.
+    return math.fsum(present) / len(present) if method == "mean" else float(present.median())
 
 
 def _find_constant(role: str, name: str, config: ImputationConfig) -> float | str:
@@ -192,7 +202,7 @@ def _fill_from_neighbours(frame: pd.DataFrame, fitted: FittedImputation) -> dict
         return {}
     rows = encode_rows(frame, donors)
     wanted = {f.column: f for f in fitted.fills if f.method == "knn" and f.column in donors.columns}
-    gaps = np.isnan(rows) & np.array([name in wanted for name in donors.columns])
+    gaps = np.isnan(rows) & np.array([name in wanted for name in donors.columns], dtype=bool)
     if not gaps.any():
         return {}
     most = max(fill.neighbours for fill in wanted.values())

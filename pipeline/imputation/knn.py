@@ -14,7 +14,7 @@ from sklearn.utils._mask import _get_mask
 from sklearn.utils._missing import is_scalar_nan
 from sklearn.utils.validation import FLOAT_DTYPES, check_is_fitted, validate_data
 
-from pipeline.neighbours.index import build_index, number_patterns
+from pipeline.neighbours.index import Index, build_index, number_patterns
 from pipeline.neighbours.search import find_neighbours, map_chunks
 
 
@@ -60,12 +60,15 @@ class KNNImputer(sklearn.impute.KNNImputer):  # type: ignore[misc]
             Not used.
         """
         super().fit(X, y)
-        if not callable(self.metric):
-            donors = np.asarray(self._fit_X, dtype=np.float64)
-            if not is_scalar_nan(self.missing_values):
-                donors = np.where(self._mask_fit_X, np.nan, donors)
-            self._index = build_index(donors)
+        self._index = None if callable(self.metric) else self._lay_out()
         return self
+
+    def _lay_out(self) -> Index:
+        # Without a copy, filling the very rows that were fitted would change the donors.
+        donors = np.array(self._fit_X, dtype=np.float64, copy=None if self.copy else True)
+        if not is_scalar_nan(self.missing_values):
+            donors = np.where(self._mask_fit_X, np.nan, donors)
+        return build_index(donors)
 
     def transform(self, X: Any) -> Any:
         """Fill the gaps of rows.
@@ -102,45 +105,56 @@ class KNNImputer(sklearn.impute.KNNImputer):  # type: ignore[misc]
         if len(wanting):
             # Rows with the same gaps are searched for together.
             wanting = wanting[np.argsort(number_patterns(mask[wanting]), kind="stable")]
-            map_chunks(lambda chunk: self._fill(X, mask, gaps, wanting[chunk]), len(wanting))
+            index = self._index or self._lay_out()
+            map_chunks(lambda chunk: self._fill(X, mask, gaps, wanting[chunk], index), len(wanting))
         if self.keep_empty_features:
             X[:, ~self._valid_mask] = 0
         elif not whole:
             X = X[:, self._valid_mask]
         return self._concatenate_indicator(X, indicator)
 
-    def _fill(self, values: np.ndarray, mask: np.ndarray, gaps: np.ndarray, at: np.ndarray) -> None:
+    def _fill(
+        self, values: np.ndarray, mask: np.ndarray, gaps: np.ndarray, at: np.ndarray, index: Index
+    ) -> None:
         """Fill the gaps of some rows in place."""
         rows = np.where(mask[at], np.nan, values[at].astype(np.float64, copy=False))
         owners, columns = np.nonzero(gaps[at])
-        distances, positions = find_neighbours(
-            self._index, rows, self.n_neighbors, (owners, columns)
-        )
+        k = min(self.n_neighbors, len(self._fit_X))
+        distances, positions = find_neighbours(index, rows, k, (owners, columns))
         found = np.isfinite(distances)
         donors = np.where(found, self._fit_X[np.where(found, positions, 0), columns[:, None]], 0)
-        weights = self._weigh(np.where(found, distances, np.nan), columns)
-        width = weights.shape[1]
-        with np.errstate(invalid="ignore"):
-            means = np.sum(donors[:, :width] * weights, axis=1) / np.sum(weights, axis=1)
+        distances = np.where(found, distances, np.nan)
+        if callable(self.weights):
+            means = self._ask(donors, distances, columns)
+        else:
+            weights = self._weigh(distances)
+            with np.errstate(invalid="ignore"):
+                means = np.sum(donors * weights, axis=1) / np.sum(weights, axis=1)
         lonely = ~found[:, 0]
         for column in np.unique(columns[lonely]):
             known = self._fit_X[~self._mask_fit_X[:, column], column]
             means[lonely & (columns == column)] = known.mean()
         values[at[owners], columns] = means
 
-    def _weigh(self, distances: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    def _ask(self, donors: np.ndarray, distances: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Take means by weights that a function gives, column by column as scikit-learn does."""
+        means = np.empty(len(columns))
+        for column in np.unique(columns):
+            own = np.flatnonzero(columns == column)
+            k = min(distances.shape[1], int((~self._mask_fit_X[:, column]).sum()))
+            weights = self.weights(distances[own, :k])
+            weights = np.ones((len(own), k)) if weights is None else np.array(weights, dtype=float)
+            weights[np.isnan(weights) | np.isnan(distances[own, :k])] = 0.0
+            means[own] = np.ma.average(np.ma.array(donors[own, :k]), axis=1, weights=weights).data
+        return means
+
+    def _weigh(self, distances: np.ndarray) -> np.ndarray:
         """Weigh donors by their distance, which is NaN where there is none."""
         weights = np.ones_like(distances)
-        if callable(self.weights):
-            # As many as a column has: what is called sees no more.
-            most = int((~self._mask_fit_X).sum(axis=0)[columns].max())
-            distances = distances[:, :most]
-            given = self.weights(distances)
-            weights = weights[:, :most] if given is None else np.asarray(given, dtype=np.float64)
-        elif self.weights == "distance":
+        if self.weights == "distance":
             with np.errstate(divide="ignore"):
                 weights = 1.0 / distances
             exact = np.isinf(weights)
             same = exact.any(axis=1)
             weights[same] = exact[same]
-        return np.where(np.isnan(distances) | np.isnan(weights), 0.0, weights)
+        return np.where(np.isnan(distances), 0.0, weights)

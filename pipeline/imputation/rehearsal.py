@@ -104,6 +104,8 @@ def rehearse(
         others = TrainSet(frame.iloc[rest].reset_index(drop=True), schema)
         donors = choose_donors(others, config, seed)
         truth = encode_rows(frame.iloc[chosen], donors)
+        if not donors.columns:
+            continue
         places = np.array([names.index(name) for name in donors.columns])
         rows = np.where(given[chosen][:, places], np.nan, truth)
         hidden = np.isnan(rows) & ~np.isnan(truth)

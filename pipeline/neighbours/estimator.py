@@ -33,6 +33,8 @@ class NearestNeighbors(sklearn.neighbors.NearestNeighbors):  # type: ignore[misc
         super().fit(X, y)
         fast = self.metric in EUCLIDEAN and not (self.metric == "minkowski" and self.p != 2)
         fast = fast and not self.metric_params and not sparse.issparse(self._fit_X)
+        # A tree or an estimator that was fitted has a metric of its own.
+        fast = fast and not hasattr(X, "query") and not hasattr(X, "kneighbors")
         self._index = build_index(self._fit_X) if fast else None
         self._fitted = X
         return self
@@ -76,6 +78,8 @@ class NearestNeighbors(sklearn.neighbors.NearestNeighbors):  # type: ignore[misc
 
             index = self._index
             map_chunks(work, len(rows), self._threads)
+        if (positions == self.n_samples_fit_).any():  # squares beyond what float64 holds
+            return super().kneighbors(X, n_neighbors, return_distance)
         return (distances, positions) if return_distance else positions
 
     @property

@@ -9,6 +9,10 @@ import numpy as np
 LANES = 256
 # Rows that the spread of a column is judged by, where donors are divided.
 SAMPLE = 1024
+# Codes up to which float32 tells one from the next.
+MOST_CODES = 2**24
+# Weights that float32 holds, and sums of them, without losing the small ones to zero.
+WEIGHTS = (1e-30, 1e30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +81,21 @@ def build_index(
         Shape ``(n_columns,)``: what a column that one of two rows lacks adds to their squared
         distance. Left out, the squared distance is that of the shared columns times all columns
         over shared ones (Dixon 1979), as scikit-learn has it.
+
+    Raises
+    ------
+    ValueError
+        If codes or weights are beyond what float32 holds.
     """
     donors = np.ascontiguousarray(donors, dtype=np.float64)
     n_donors, n_columns = donors.shape
     costs = np.full(n_columns, -1.0) if costs is None else np.asarray(costs, dtype=np.float64)
     scaled = weights is None
+    if (donors[:, costs >= 0] >= MOST_CODES).any():
+        raise ValueError(f"codes of categories must be below {MOST_CODES}")
     weights = np.ones(n_columns) if weights is None else np.asarray(weights, dtype=np.float64)
+    if ((weights != 0) & ((weights < WEIGHTS[0]) | (weights > WEIGHTS[1]))).any():
+        raise ValueError(f"weights must be 0, or from {WEIGHTS[0]} to {WEIGHTS[1]}")
     present = ~np.isnan(donors)
     center, scale = _find_center(donors, costs)
     narrow: list[np.ndarray] = []
@@ -93,7 +106,8 @@ def build_index(
             continue
         narrow.append(((donors[:, j] - center[j]) * scale).astype(np.float32))
         norms += np.square(np.where(present[:, j], narrow[j], 0.0), dtype=np.float64)
-        sizes += np.square(np.where(present[:, j], donors[:, j] * scale, 0.0))
+        with np.errstate(over="ignore"):  # an infinite margin is a margin
+            sizes += np.square(np.where(present[:, j], donors[:, j] * scale, 0.0))
     order, uniform = _arrange(narrow, present, costs < 0)
     lanes = np.empty((len(order), n_columns, LANES), dtype=np.float32)
     low, high = np.empty((2, n_columns, len(order)), dtype=np.float32)
@@ -122,7 +136,7 @@ def build_index(
         center,
         scale,
         float(np.sqrt(norms.max(initial=0.0))),
-        float(np.sqrt(sizes.max(initial=0.0)) + np.linalg.norm(center * scale)),
+        float(np.sqrt(sizes.max(initial=0.0)) + np.abs(center * scale).sum()),
     )
 
 
@@ -133,8 +147,10 @@ def _find_center(donors: np.ndarray, costs: np.ndarray) -> tuple[np.ndarray, flo
     for j in np.flatnonzero(costs < 0):
         known = donors[~np.isnan(donors[:, j]), j]
         if len(known):
-            center[j] = known.mean()
-            largest = max(largest, float(np.abs(known - center[j]).max()))
+            # Halves, since the sum of two large values is beyond float64.
+            low, high = known.min() / 2, known.max() / 2
+            center[j] = low + high
+            largest = max(largest, high - low)
     exponent = -int(np.frexp(largest)[1]) if largest > 0 else 0
     return center, float(2.0 ** min(exponent, 400))
 

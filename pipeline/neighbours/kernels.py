@@ -306,7 +306,9 @@ def _set_limits(
     rounding = (columns + 8) * UNIT
     square = worst * scale * scale
     margin = (2.0 * np.sqrt(square) * slack + slack * slack) * (1.0 + rounding)
-    if scaled:
+    if not margin < np.inf:  # the row holds a value that float32 does not
+        limits[t, 0], limits[t, 1] = np.inf, 0.0
+    elif scaled:
         limits[t, 0] = square / weight * (1.0 + rounding)
         limits[t, 1] = margin
     else:
@@ -547,6 +549,8 @@ def search(
                     if step < 0:
                         root = np.sqrt(np.float64(_find_kth(sums, w, nearest))) + 2.0 * slack[t]
                         near = root * root * (1.0 + (n_columns + 8) * 2.0 * UNIT)
+                        if not scaled:  # beside it, small sums are rounded to the same distance
+                            near += weight * scale * scale * UNIT
                     if not _any_below(sums, w, near):
                         continue
                     for i in range(LANES):

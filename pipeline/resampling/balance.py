@@ -17,10 +17,11 @@ import pandas as pd
 
 from pipeline.config import ResamplingConfig
 from pipeline.dataset import Features, TrainFeatures, draw_uniform
-from pipeline.errors import StageError, name_near_misses
+from pipeline.errors import StageError, name_examples, name_near_misses
 
 COPYING = ("random_over", "augment")
 OVER = ("random_over", "smote", "smotenc", "smote_tomek", "smote_enn")
+ENN_NEIGHBOURS = 3
 NEIGHBOURLY = ("smote", "smotenc", "smote_tomek", "smote_enn")
 
 
@@ -81,6 +82,12 @@ def resample(train: TrainFeatures, config: ResamplingConfig, *, seed: int) -> Re
         picked, added, added_labels = np.arange(len(rows.labels)), None, None
     else:
         wanted = _set_counts(before, config)
+        if len(before) < 2 and config.method not in ("random_over", "random_under", "augment"):
+            raise StageError(
+                "resampling", f"the training split's {len(rows.labels)} rows hold "
+                f"{len(before)} class ({name_examples(before)}), and {config.method} needs 2",
+                "Set resampling.method to 'none', or add rows of another class",
+            )  # fmt: skip
         draws = draw_uniform(pd.Series(rows.row_ids), "resampling", seed)
         order = np.argsort(draws, kind="stable")
         shuffled = TrainFeatures(_take(rows, order), train.blocks)
@@ -291,11 +298,17 @@ def _pick_clean(values: np.ndarray, labels: np.ndarray, config: ResamplingConfig
     """Leave out rows of large classes that lie among another class (Tomek 1976; Wilson 1972)."""
     from pipeline.resampling.samplers import EditedNearestNeighbours, TomekLinks
 
+    need = ENN_NEIGHBOURS + 1 if config.method.endswith("enn") else 2
+    if len(values) < need:
+        raise StageError(
+            "resampling", f"{config.method} needs {need} training rows, and there are "
+            f"{len(values)}", "Set resampling.method to 'none', or add rows",
+        )  # fmt: skip
     combined = config.method.startswith("smote")
     strategy = "all" if combined else "not minority"
     cleaner: Any = TomekLinks(sampling_strategy=strategy)
     if config.method.endswith("enn"):
-        cleaner = EditedNearestNeighbours(sampling_strategy=strategy)
+        cleaner = EditedNearestNeighbours(sampling_strategy=strategy, n_neighbors=ENN_NEIGHBOURS)
     cleaner.fit_resample(values, labels)
     stays = np.sort(cleaner.sample_indices_)
     gone = set(labels) - set(labels[stays])

@@ -29,15 +29,19 @@ class SMOTENC(Interpolation, imblearn.over_sampling.SMOTENC):  # type: ignore[mi
     which makes a column of each category.
     """
 
-    def _find_categories(self, X: Any) -> set[Any]:
+    def _find_categories(self, X: Any) -> set[Any] | None:
         given = self.categorical_features
+        if isinstance(given, slice) or not hasattr(given, "__iter__"):
+            return set()  # imbalanced-learn refuses it
         if isinstance(given, str):
             return {at for at, dtype in enumerate(getattr(X, "dtypes", [])) if dtype == "category"}
         listed = np.asarray(given)
         if listed.dtype == bool:
             return set(np.flatnonzero(listed))
         names = list(getattr(X, "columns", []))
-        return {names.index(n) if n in names and not _is_number(n) else n for n in listed.tolist()}
+        width = len(names) or X.shape[1]
+        return {n % width if _is_number(n) else names.index(n) for n in listed.tolist()
+                if _is_number(n) or n in names}  # fmt: skip
 
     def _fit_resample(self, X: Any, y: np.ndarray, **params: Any) -> Any:
         plain = self.categorical_encoder is None and isinstance(self.k_neighbors, int | np.integer)
@@ -47,13 +51,15 @@ class SMOTENC(Interpolation, imblearn.over_sampling.SMOTENC):  # type: ignore[mi
         self._validate_column_types(X)
         self._validate_estimator()
         numbers = check_array(_safe_indexing(X, self.continuous_features_, axis=1))
-        if numbers.dtype == object:
+        if numbers.dtype.kind not in "f":
             numbers = numbers.astype(np.float64)
         texts = _safe_indexing(X, self.categorical_features_, axis=1)
         self.categorical_encoder_ = OneHotEncoder(handle_unknown="ignore", dtype=numbers.dtype)
         self.categorical_encoder_.fit(texts)
         known = self.categorical_encoder_.categories_
-        codes = OrdinalEncoder(categories=known, dtype=np.int32).fit_transform(texts)
+        # The encoder puts NaN last among the categories, where there is one.
+        codes = OrdinalEncoder(categories=known).fit_transform(texts)
+        codes = np.where(np.isnan(codes), [len(one) - 1 for one in known], codes).astype(np.int32)
         made_numbers, made_codes, made_labels = [], [], []
         self.median_std_ = {}
         for name, count in self.sampling_strategy_.items():
@@ -68,7 +74,8 @@ class SMOTENC(Interpolation, imblearn.over_sampling.SMOTENC):  # type: ignore[mi
             made_codes.append(new_codes)
             made_labels.append(np.full(count, name, dtype=y.dtype))
         rows = np.empty((len(y) + sum(map(len, made_labels)), X.shape[1]), dtype=_find_dtype(X))
-        rows[:, self.continuous_features_] = np.concatenate([numbers, *made_numbers])
+        every = np.concatenate([numbers, *made_numbers])
+        rows[:, self.continuous_features_] = every if rows.dtype.kind in "fO" else np.rint(every)
         all_codes = np.concatenate([codes, *made_codes])
         for at, column in enumerate(self.categorical_features_):
             rows[:, column] = known[at][all_codes[:, at]]
@@ -80,7 +87,10 @@ class SMOTENC(Interpolation, imblearn.over_sampling.SMOTENC):  # type: ignore[mi
         count = self.nn_k_.n_neighbors
         _check_enough(count, len(numbers))
         index = build_index(np.concatenate([numbers, codes], axis=1), costs)
-        return find_own_neighbours(index, count)[1][:, 1:]
+        near = find_own_neighbours(index, count)[1][:, 1:]
+        if (near == len(numbers)).any():
+            raise ValueError("SMOTENC: squares of the numbers are beyond what float64 holds")
+        return near
 
     def _make(
         self, numbers: np.ndarray, codes: np.ndarray, near: np.ndarray, count: int

@@ -50,15 +50,24 @@ class Interpolation:
         DataContractError
             If a column's values can't be interpolated.
         """
-        self._whole = _find_whole(X, self._find_categories(X))
+        categories = self._find_categories(X)
+        self._whole = _find_whole(X, categories or set(), words=categories is None)
         return super().fit_resample(X, y, **params)  # type: ignore[misc]
 
-    def _find_categories(self, X: Any) -> set[Any]:
-        return set()
+    def _find_categories(self, X: Any) -> set[Any] | None:
+        """Find the columns of categories; None where the sampler knows no categories."""
+        return None
 
     def _fit_resample(self, X: Any, y: Any, **params: Any) -> Any:
-        rows, *rest = super()._fit_resample(X, y, **params)  # type: ignore[misc]
-        return (self._round(rows), *rest)
+        if X.dtype.kind not in "iub":
+            rows, *rest = super()._fit_resample(X, y, **params)  # type: ignore[misc]
+            return (self._round(rows), *rest)
+        # Differences of integers overflow, and what lies between them is cut off.
+        rows, *rest = super()._fit_resample(  # type: ignore[misc]
+            X.astype(np.float64), y, **params
+        )
+        whole = rows.rint() if sparse.issparse(rows) else np.rint(rows)
+        return (whole.astype(X.dtype), *rest)
 
     def _round(self, rows: Any) -> Any:
         """Round what was a column of whole numbers."""
@@ -94,13 +103,12 @@ class Interpolation:
         steps: np.ndarray,
     ) -> np.ndarray:
         """Make a row between each chosen row and one of its neighbours."""
-        whole = np.issubdtype(base.dtype, np.integer)
         made = np.empty((len(rows), base.shape[1]), dtype=base.dtype)
 
         def work(chunk: slice) -> None:
             start = base[rows[chunk]]
             points = start + steps[chunk] * (others[near[rows[chunk], cols[chunk]]] - start)
-            made[chunk] = np.rint(points) if whole else points
+            made[chunk] = points
 
         map_chunks(work, len(rows))
         return made
@@ -214,9 +222,11 @@ class SMOTEENN(_Combined, imblearn.combine.SMOTEENN):  # type: ignore[misc]
         )
 
 
-def _find_whole(X: Any, categories: set[Any]) -> np.ndarray:
+def _find_whole(X: Any, categories: set[Any], *, words: bool) -> np.ndarray:
     """Find the columns of a frame that hold whole numbers; refuse what can't be interpolated."""
     if not isinstance(X, pd.DataFrame):
+        if isinstance(X, np.ndarray) and X.dtype.kind in "iu" and not categories:
+            _refuse_large("the table", pd.Series(X.ravel()))
         return np.empty(0, dtype=np.int64)
     whole = []
     for position, name in enumerate(X.columns):
@@ -233,14 +243,31 @@ def _find_whole(X: Any, categories: set[Any]) -> np.ndarray:
                 if kind not in "mM"
                 else "Turn it into numbers first, such as days",
             )
+        if words and kind == "O":
+            _refuse_words(str(name), values)
+        if kind in "iu":
+            _refuse_large(f"column '{name}'", values)
         if kind in "iub":
-            large = int((values.astype("float64").abs() > MOST_EXACT).sum()) if kind != "b" else 0
-            if large:
-                raise DataContractError(
-                    "resampling",
-                    f"column '{name}' holds {large} whole numbers beyond 2**53, which a float "
-                    f"can't hold",
-                    "Leave it out, or name it in SMOTENC's categorical_features",
-                )
             whole.append(position)
     return np.array(whole, dtype=np.int64)
+
+
+def _refuse_words(name: str, values: pd.Series) -> None:
+    words = values[pd.to_numeric(values, errors="coerce").isna() & values.notna()]
+    if len(words):
+        raise DataContractError(
+            "resampling",
+            f"column '{name}' holds {len(words)} values that are no numbers: "
+            f"{name_examples(words.unique()[:3])}",
+            "Use SMOTENC and name it in categorical_features",
+        )
+
+
+def _refuse_large(what: str, values: pd.Series) -> None:
+    large = int((values.astype("float64").abs() > MOST_EXACT).sum())
+    if large:
+        raise DataContractError(
+            "resampling",
+            f"{what} holds {large} whole numbers beyond 2**53, which a float can't hold",
+            "Leave them out, or use SMOTENC and name their column in categorical_features",
+        )

@@ -14,12 +14,14 @@ import pandas as pd
 import pytest
 import sklearn.impute
 from imblearn.utils.estimator_checks import parametrize_with_checks as check_samplers
+from scipy import sparse
 from sklearn.datasets import make_classification
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from pipeline import resampling
 from pipeline.errors import DataContractError
 from pipeline.imputation import KNNImputer
+from pipeline.neighbours import search
 from pipeline.resampling import (
     ADASYN,
     SMOTE,
@@ -216,3 +218,80 @@ def test_all_samplers_are_named_where_they_are_imported_from() -> None:
         assert getattr(resampling, name).__name__ == name
     with pytest.raises(AttributeError, match="no attribute 'SMOTEX'"):
         _ = resampling.SMOTEX
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_rows_that_are_filled_in_place_are_donors_as_they_were(
+    compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a copy, no filled cell counts as known; several chunks are filled at once."""
+    monkeypatch.setattr(search, "_is_small", lambda index, rows: not compiled)
+    draw = np.random.default_rng(1)
+    rows = draw.normal(size=(2500, 5))
+    rows[draw.random(rows.shape) < 0.3] = np.nan
+    expected = KNNImputer().fit_transform(rows)
+    given = rows.copy()
+    got = KNNImputer(copy=False).fit_transform(given)
+    assert got.tobytes() == expected.tobytes()
+    assert np.shares_memory(got, given)
+
+
+def test_weights_see_the_donors_of_their_column_alone() -> None:
+    """A function of distances gets no more of them than a column has donors, and may give 0."""
+    draw = np.random.default_rng(0)
+    rows = draw.normal(size=(8, 3))
+    rows[3:, 0] = np.nan
+    rows[[0, 5], 1] = np.nan
+    for weights in (
+        lambda d: d.max(axis=1, keepdims=True) - d + 1e-3,
+        lambda d: np.maximum(0, 1e-3 - d),
+    ):
+        got = KNNImputer(weights=weights).fit_transform(rows)
+        expected = sklearn.impute.KNNImputer(weights=weights).fit_transform(rows)
+        np.testing.assert_allclose(got, expected)
+    most = KNNImputer(n_neighbors=10**9).fit_transform(rows)
+    np.testing.assert_allclose(most, KNNImputer(n_neighbors=8).fit_transform(rows))
+    later = KNNImputer(metric=lambda a, b, **_: 0.0).fit(rows).set_params(metric="nan_euclidean")
+    np.testing.assert_allclose(later.transform(rows), KNNImputer().fit_transform(rows))
+
+
+@pytest.mark.parametrize("sampler", [SMOTE, ADASYN, BorderlineSMOTE])
+@pytest.mark.parametrize("form", ["int64", "uint8", "bool", "sparse", "frame"])
+def test_tables_of_whole_numbers_are_rounded_too(sampler: Any, form: str) -> None:
+    """Between two whole numbers, and on the line: no overflow, nothing cut off."""
+    draw = np.random.default_rng(0)
+    values = draw.integers(0, 2 if form == "bool" else 100, (200, 4))
+    labels = np.repeat([0, 1], [160, 40])
+    values[labels == 1] = values[labels == 1] if form == "bool" else values[labels == 1] // 2 + 40
+    forms: dict[str, Any] = {
+        "sparse": sparse.csr_matrix(values),
+        "frame": pd.DataFrame(values, columns=list("abcd")),
+    }
+    given = forms.get(form, values.astype(form if form not in forms else "int64"))
+    plain = forms["sparse"].astype(float) if form == "sparse" else values.astype(float)
+    made = sampler(random_state=0).fit_resample(given, labels)[0]
+    expected = sampler(random_state=0).fit_resample(plain, labels)[0]
+    if form == "sparse":
+        made, expected = made.toarray(), expected.toarray()
+    made = np.asarray(made)
+    assert made.dtype.kind == {"uint8": "u", "bool": "b"}.get(form, "i")
+    np.testing.assert_array_equal(made.astype(float), np.rint(expected))
+
+
+def test_a_missing_category_is_a_category() -> None:
+    """SMOTENC takes NaN and None among categories for one of them, as imbalanced-learn does."""
+    table, labels = make_table()
+    words = table[["number"]].assign(word=["a", None, "b", "a"] * 50)
+    rows, _ = SMOTENC(["word"], random_state=0).fit_resample(words, labels)
+    near, _ = imblearn.over_sampling.SMOTENC(["word"], random_state=0).fit_resample(words, labels)
+    assert rows["word"].isna().sum() > 50
+    assert (rows["word"].fillna("?") == near["word"].fillna("?")).mean() > 0.95
+    last = SMOTENC([-1], random_state=0).fit_resample(words.astype({"word": "category"}), labels)
+    assert len(last[0]) == len(rows)
+
+
+def test_words_among_numbers_are_refused() -> None:
+    """Values that are no numbers: column, count, examples and a way out."""
+    table, labels = make_table()
+    with pytest.raises(DataContractError, match=r"column 'word' holds 200 values .*'x'.*SMOTENC"):
+        SMOTE().fit_resample(table.assign(word="x"), labels)

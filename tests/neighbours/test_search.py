@@ -186,3 +186,48 @@ def test_the_estimator_is_scikit_learns(route: str) -> None:
     )
     with pytest.raises(ValueError, match="n_neighbors <= n_samples_fit"):
         NearestNeighbors(n_neighbors=5).fit(rows[:3]).kneighbors(rows)
+
+
+def test_values_at_the_end_of_float64(route: str) -> None:
+    """Columns whose sum, or whose square, no float holds: a sentinel, or one row's value."""
+    rows = np.random.default_rng(1).normal(size=(600, 3))
+    rows[:, 0] = np.finfo(float).max
+    slots = (np.arange(50), np.full(50, 2))
+    asked = rows[:50].copy()
+    asked[:, 2] = np.nan
+    got = find_neighbours(build_index(rows), asked, 1, slots)
+    expected = search_all(rows, np.full(3, -1.0), asked, 1, slots)
+    np.testing.assert_array_equal(got[1], expected[1])
+    rows = np.zeros((1200, 4))
+    rows[:, 0], rows[:, 2] = np.nan, np.arange(1200.0)
+    rows[::2, 3], rows[1::2, 3] = np.nan, 1.0
+    rows[0, 0] = 1.0
+    rows[5:300:2, 2] = np.nan
+    far = np.array([[1e100, 0.0, np.nan, np.nan]])
+    slots = (np.array([0]), np.array([2]))
+    got = find_neighbours(build_index(rows), far, 3, slots)
+    expected = search_all(rows, np.full(4, -1.0), far, 3, slots)
+    np.testing.assert_array_equal(got[1], expected[1])
+
+
+def test_small_numbers_beside_large_weights(route: str) -> None:
+    """Distances that weights round to the same are ties, and the first donor wins."""
+    draw = np.random.default_rng(0)
+    donors = draw.normal(size=(700, 4)) * 1e-15
+    donors[:, 2:] = draw.integers(0, 3, (700, 2))
+    donors[draw.random(donors.shape) < 0.3] = np.nan
+    costs, weights = np.array([-1.0, -1, 1, 0.5]), np.array([1.0, 1, 0.4, 0.2])
+    rows = donors[:40]
+    slots = np.nonzero(np.isnan(rows))
+    got = find_neighbours(build_index(donors, costs, weights), rows, 4, slots)
+    expected = search_all(donors, costs, rows, 4, slots, weights)
+    np.testing.assert_array_equal(got[1], expected[1])
+    assert got[0].tobytes() == expected[0].tobytes()
+
+
+def test_what_float32_can_not_tell_apart_is_refused() -> None:
+    """Codes from 2**24 on, and weights that vanish beside others."""
+    with pytest.raises(ValueError, match="codes of categories must be below"):
+        build_index(np.full((3, 1), 2.0**24), np.array([1.0]))
+    with pytest.raises(ValueError, match="weights must be 0, or from"):
+        build_index(np.ones((3, 1)), None, np.array([1e-50]))

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from selenium.webdriver.support.wait import WebDriverWait
 
 from pipeline.report.page import render_html
 from tests.report.example import make_hostile, make_multiclass, make_published, make_stopped
@@ -75,6 +76,8 @@ def test_page_renders_without_an_error_or_a_request(
 def test_hostile_names_stay_text(browser: Any, pages: dict[str, str]) -> None:
     """No element and no handler comes from the data; its names are read as they are written."""
     browser.get(pages["hostile"])
+    wait = WebDriverWait(browser, 20)
+    wait.until(lambda b: b.execute_script("return document.readyState") == "complete")
     assert len(browser.find_elements("css selector", "script")) == 1
     handlers = "return document.querySelectorAll('[onload],[onerror],[onclick],iframe,img').length"
     assert browser.execute_script(handlers) == 0
