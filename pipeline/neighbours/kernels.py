@@ -654,9 +654,11 @@ def _take_mutual(
     k, n_columns = distances.shape[1], donors.shape[1]
     row = order[a, q]
     for i in range(LANES):
-        p = order[b, i]
         other = limits[b, i] if mutual else ZERO
-        if p < 0 or sums[w, i] > max(limits[a, q], other):
+        if sums[w, i] > max(limits[a, q], other):
+            continue
+        p = order[b, i]
+        if p < 0:
             continue
         distance = _measure(donors, row, donors, p, costs, weights, weight, scaled)
         if distance == np.inf:
