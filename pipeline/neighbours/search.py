@@ -144,7 +144,7 @@ def _find_by_numpy(
     distances = np.full((len(wanted), k), np.inf)
     positions = np.full((len(wanted), k), len(donors))
     present = ~np.isnan(donors)
-    step = max(1, 200_000 // max(1, len(donors)))
+    step = max(1, 40_000 // max(1, len(donors)))
     for start in range(0, len(rows), step):
         some = rows[start : start + step]
         here = ~np.isnan(some)
