@@ -16,8 +16,8 @@ import pandas as pd
 
 from pipeline.config import ImputationConfig
 from pipeline.dataset import ROW_ID, TrainSet, draw_uniform
-from pipeline.neighbours.index import Index, build_index, number_patterns
-from pipeline.neighbours.search import find_neighbours, map_chunks
+from pipeline.neighbours.index import Index, build_index
+from pipeline.neighbours.search import visit_gaps
 
 # Farther than so many standard deviations off, a value is equally far from all donors.
 MAX_Z = 1e6
@@ -163,21 +163,14 @@ def find_donors(index: Index, rows: np.ndarray, gaps: np.ndarray, k: int) -> Nei
     """
     owners, columns = np.nonzero(gaps)
     values = np.empty((len(owners), k))
-    wanting = np.flatnonzero(gaps.any(axis=1))
-    # Rows with the same gaps are searched for together.
-    wanting = wanting[np.argsort(number_patterns(~np.isnan(rows[wanting])), kind="stable")]
-    starts = np.searchsorted(owners, np.arange(len(rows) + 1))
+    cells = np.flatnonzero(gaps)
 
-    def work(chunk: slice) -> None:
-        at = wanting[chunk]
-        inner, own = np.nonzero(gaps[at])
-        distances, positions = find_neighbours(index, rows[at], k, (inner, own))
+    def keep(at: np.ndarray, own: np.ndarray, distances: np.ndarray, positions: np.ndarray) -> None:
         found = np.isfinite(distances)
         given = index.donors[np.where(found, positions, 0), own[:, None]]
-        place = np.arange(len(inner)) - np.searchsorted(inner, inner)
-        values[starts[at[inner]] + place] = np.where(found, given, np.nan)
+        values[np.searchsorted(cells, at * gaps.shape[1] + own)] = np.where(found, given, np.nan)
 
-    map_chunks(work, len(wanting))
+    visit_gaps(index, lambda at: rows[at], gaps, k, keep)
     return Neighbours(owners, columns, values)
 
 

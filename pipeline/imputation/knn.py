@@ -6,6 +6,7 @@ Dixon (1979), "Pattern recognition with partly missing data".
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ from sklearn.utils._mask import _get_mask
 from sklearn.utils._missing import is_scalar_nan
 from sklearn.utils.validation import FLOAT_DTYPES, check_is_fitted, validate_data
 
-from pipeline.neighbours.index import Index, build_index, number_patterns
-from pipeline.neighbours.search import find_neighbours, map_chunks
+from pipeline.neighbours.index import Index, build_index
+from pipeline.neighbours.search import visit_gaps
 
 
 class KNNImputer(sklearn.impute.KNNImputer):  # type: ignore[misc]
@@ -101,12 +102,14 @@ class KNNImputer(sklearn.impute.KNNImputer):  # type: ignore[misc]
         indicator = self._transform_indicator(mask)
         whole = bool(self._valid_mask.all())
         gaps = mask if whole else mask & self._valid_mask
-        wanting = np.flatnonzero(gaps.any(axis=1))
-        if len(wanting):
-            # Rows with the same gaps are searched for together.
-            wanting = wanting[np.argsort(number_patterns(mask[wanting]), kind="stable")]
-            index = self._index or self._lay_out()
-            map_chunks(lambda chunk: self._fill(X, mask, gaps, wanting[chunk], index), len(wanting))
+        if gaps.any():
+            visit_gaps(
+                self._index or self._lay_out(),
+                lambda at: np.where(mask[at], np.nan, X[at].astype(np.float64, copy=False)),
+                gaps,
+                min(self.n_neighbors, len(self._fit_X)),
+                partial(self._fill, X),
+            )
         if self.keep_empty_features:
             X[:, ~self._valid_mask] = 0
         elif not whole:
@@ -114,13 +117,14 @@ class KNNImputer(sklearn.impute.KNNImputer):  # type: ignore[misc]
         return self._concatenate_indicator(X, indicator)
 
     def _fill(
-        self, values: np.ndarray, mask: np.ndarray, gaps: np.ndarray, at: np.ndarray, index: Index
+        self,
+        values: np.ndarray,
+        owners: np.ndarray,
+        columns: np.ndarray,
+        distances: np.ndarray,
+        positions: np.ndarray,
     ) -> None:
-        """Fill the gaps of some rows in place."""
-        rows = np.where(mask[at], np.nan, values[at].astype(np.float64, copy=False))
-        owners, columns = np.nonzero(gaps[at])
-        k = min(self.n_neighbors, len(self._fit_X))
-        distances, positions = find_neighbours(index, rows, k, (owners, columns))
+        """Fill some gaps in place."""
         found = np.isfinite(distances)
         donors = np.where(found, self._fit_X[np.where(found, positions, 0), columns[:, None]], 0)
         distances = np.where(found, distances, np.nan)
@@ -134,7 +138,7 @@ class KNNImputer(sklearn.impute.KNNImputer):  # type: ignore[misc]
         for column in np.unique(columns[lonely]):
             known = self._fit_X[~self._mask_fit_X[:, column], column]
             means[lonely & (columns == column)] = known.mean()
-        values[at[owners], columns] = means
+        values[owners, columns] = means
 
     def _ask(self, donors: np.ndarray, distances: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Take means by weights that a function gives, column by column as scikit-learn does."""

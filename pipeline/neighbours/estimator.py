@@ -68,6 +68,7 @@ class NearestNeighbors(sklearn.neighbors.NearestNeighbors):  # type: ignore[misc
         if X is self._fitted:
             distances, positions = find_own_neighbours(self._index, int(count), self._threads)
         else:
+            index = self._index
             rows = validate_data(self, X, reset=False, order="C", dtype=np.float64)
             distances = np.empty((len(rows), count))
             positions = np.empty((len(rows), count), dtype=np.int64)
@@ -76,7 +77,6 @@ class NearestNeighbors(sklearn.neighbors.NearestNeighbors):  # type: ignore[misc
                 found = find_neighbours(index, rows[chunk], int(count))
                 distances[chunk], positions[chunk] = found
 
-            index = self._index
             map_chunks(work, len(rows), self._threads)
         if (positions == self.n_samples_fit_).any():  # squares beyond what float64 holds
             return super().kneighbors(X, n_neighbors, return_distance)

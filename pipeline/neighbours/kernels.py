@@ -583,6 +583,14 @@ def _limit(distance: float, scale: float, slack: float, columns: int) -> float:
     return float(root * root * (1.0 + (columns + 8) * UNIT))
 
 
+@_compile()
+def _read_block(row: np.ndarray, lanes: np.ndarray, a: int) -> None:
+    """Read the rows of a block, which lie column by column."""
+    for j in range(row.shape[1]):
+        for q in range(LANES):
+            row[q, j] = lanes[a, j, q]
+
+
 @_compile(contract=True)
 def _bound_rows(
     bounds: np.ndarray,
@@ -709,11 +717,9 @@ def search_among(
     asking = np.empty(LANES, np.int64)
     bounds = np.empty(LANES, np.float32)
     begin = first_a == first_b
-    for a in range(first_a, last_a):
-        for j in range(n_columns):
-            for q in range(LANES):
-                row[q, j] = lanes[a, j, q]
-        if begin:
+    if begin:
+        for a in range(first_a, last_a):
+            _read_block(row, lanes, a)
             for q in range(LANES):
                 p = order[a, q]
                 limits[a, q] = -1.0
@@ -729,12 +735,10 @@ def search_among(
                 limits[a, q] = _limit(np.square((kth + slack) / scale), scale, slack, n_columns)
                 _take_mutual(
                     sums, 0, a, q, a, False, order, donors, costs, weights, weight, scaled,
-                        distances, positions, limits, scale, slack,
+                    distances, positions, limits, scale, slack,
                 )  # fmt: skip
     for a in range(first_a, last_a):
-        for j in range(n_columns):
-            for q in range(LANES):
-                row[q, j] = lanes[a, j, q]
+        _read_block(row, lanes, a)
         for b in range(a + 1 if begin else first_b, last_b):
             most = np.float32(-1)
             for i in range(LANES):

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from pipeline.neighbours.index import Index
+from pipeline.neighbours.index import Index, number_patterns
 
 CHUNK = 1024
 # Differences of values (rows × donors × columns) that numpy takes as long for as the import of the
@@ -103,6 +103,39 @@ def find_own_neighbours(
     return np.sqrt(distances), positions
 
 
+def visit_gaps(
+    index: Index,
+    read: Callable[[np.ndarray], np.ndarray],
+    gaps: np.ndarray,
+    k: int,
+    visit: Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], None],
+) -> None:
+    """Find the nearest donors of each gap, some rows after others, on all cores.
+
+    Parameters
+    ----------
+    read
+        Given positions of rows, returns them as the donors are; NaN is missing.
+    gaps
+        Shape ``(n, n_columns)``, bool: what donors are sought for.
+    k
+        Neighbours to find.
+    visit
+        Gets, of some gaps, row by row: the rows' positions and the columns, each of shape
+        ``(n_gaps,)``, then distances and positions of donors as ``find_neighbours`` returns them.
+    """
+    wanting = np.flatnonzero(gaps.any(axis=1))
+    # Rows with the same gaps are searched for together.
+    wanting = wanting[np.argsort(number_patterns(gaps[wanting]), kind="stable")]
+
+    def work(chunk: slice) -> None:
+        at = wanting[chunk]
+        owners, columns = np.nonzero(gaps[at])
+        visit(at[owners], columns, *find_neighbours(index, read(at), k, (owners, columns)))
+
+    map_chunks(work, len(wanting))
+
+
 def map_chunks(
     work: Callable[[slice], None], length: int, threads: int | None = None, chunk: int = CHUNK
 ) -> None:
@@ -149,10 +182,9 @@ def _find_by_numpy(
         some = rows[start : start + step]
         here = ~np.isnan(some)
         sums, part = np.zeros((2, len(some), len(donors)))
-        # Of weights of 1 the sums are whole numbers, which a product gives exactly.
-        shared = (here.astype(np.float32) @ present.T.astype(np.float32)).astype(np.float64)
-        if not index.scaled:
-            shared = np.zeros_like(sums)
+        shared = np.zeros_like(sums)
+        if index.scaled:  # weights of 1: whole numbers, which a product gives exactly
+            shared += here.astype(np.float32) @ present.T.astype(np.float32)
         for j in range(donors.shape[1]):
             x, y = some[:, j, None], donors[:, j]
             if costs[j] < 0:

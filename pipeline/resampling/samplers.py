@@ -107,8 +107,8 @@ class Interpolation:
 
         def work(chunk: slice) -> None:
             start = base[rows[chunk]]
-            points = start + steps[chunk] * (others[near[rows[chunk], cols[chunk]]] - start)
-            made[chunk] = points
+            lines = others[near[rows[chunk], cols[chunk]]] - start
+            made[chunk] = start + steps[chunk] * lines
 
         map_chunks(work, len(rows))
         return made
