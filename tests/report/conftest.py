@@ -37,3 +37,12 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     session = webdriver.Chrome(options=options, service=Service(driver))
     yield session
     session.quit()
+
+
+def open_page(browser: Any, address: str) -> None:
+    """Show a page and wait until all of it is there: ``get`` may return before the last section."""
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    whole = "return document.URL === arguments[0] && document.readyState === 'complete'"
+    browser.get(address)
+    WebDriverWait(browser, 60).until(lambda b: b.execute_script(whole, address))

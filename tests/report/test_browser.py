@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from selenium.webdriver.support.wait import WebDriverWait
 
 from pipeline.report.page import render_html
+from tests.report.conftest import open_page
 from tests.report.example import make_hostile, make_multiclass, make_published, make_stopped
 
 PAGES = {
@@ -60,7 +60,7 @@ def test_page_renders_without_an_error_or_a_request(
 ) -> None:
     """A page runs without a console message, a dialog, or a request for anything but itself."""
     browser.get_log("performance")
-    browser.get(pages[name])
+    open_page(browser, pages[name])
     assert browser.find_element("css selector", "h1").is_displayed()
     assert browser.get_log("browser") == []
     assert browser.execute_script("return performance.getEntriesByType('resource').length") == 0
@@ -75,9 +75,7 @@ def test_page_renders_without_an_error_or_a_request(
 
 def test_hostile_names_stay_text(browser: Any, pages: dict[str, str]) -> None:
     """No element and no handler comes from the data; its names are read as they are written."""
-    browser.get(pages["hostile"])
-    wait = WebDriverWait(browser, 20)
-    wait.until(lambda b: b.execute_script("return document.readyState") == "complete")
+    open_page(browser, pages["hostile"])
     assert len(browser.find_elements("css selector", "script")) == 1
     handlers = "return document.querySelectorAll('[onload],[onerror],[onclick],iframe,img').length"
     assert browser.execute_script(handlers) == 0
@@ -89,7 +87,7 @@ def test_hostile_names_stay_text(browser: Any, pages: dict[str, str]) -> None:
 
 def test_only_the_own_script_may_run(browser: Any, pages: dict[str, str]) -> None:
     """The content security policy refuses a script that is not the page's own."""
-    browser.get(pages["published"])
+    open_page(browser, pages["published"])
     browser.execute_script("""const s = document.createElement('script');
         s.textContent = 'window.broken = 1'; document.body.append(s);""")
     assert browser.execute_script("return window.broken") is None
@@ -101,7 +99,7 @@ def test_only_the_own_script_may_run(browser: Any, pages: dict[str, str]) -> Non
 def test_tables_sort_by_click(browser: Any, pages: dict[str, str]) -> None:
     """A click on a heading sorts upwards, another one downwards, and says so to screen readers."""
     set_width(browser, 1280)
-    browser.get(pages["published"])
+    open_page(browser, pages["published"])
     table = browser.find_element("css selector", "#data table.sortable")
     head = table.find_elements("css selector", "thead th")[2]
     head.find_element("css selector", "button").click()
@@ -118,7 +116,7 @@ def test_tables_sort_by_keyboard(browser: Any, pages: dict[str, str]) -> None:
     from selenium.webdriver.common.keys import Keys
 
     set_width(browser, 1280)
-    browser.get(pages["published"])
+    open_page(browser, pages["published"])
     table = browser.find_element("css selector", "#data table.sortable")
     heads = table.find_elements("css selector", "thead th")
     browser.execute_script("arguments[0].focus()", heads[0].find_element("css selector", "button"))
@@ -134,7 +132,7 @@ def test_dark_mode_changes_the_ground(browser: Any, pages: dict[str, str]) -> No
     """The page and its charts follow the reader's colour scheme."""
     script = """return [getComputedStyle(document.body).backgroundColor,
         getComputedStyle(document.querySelector('svg text')).fill]"""
-    browser.get(pages["published"])
+    open_page(browser, pages["published"])
     set_media(browser, scheme="light")
     light = browser.execute_script(script)
     set_media(browser, scheme="dark")
@@ -147,7 +145,7 @@ def test_dark_mode_changes_the_ground(browser: Any, pages: dict[str, str]) -> No
 
 def test_print_has_no_navigation(browser: Any, pages: dict[str, str]) -> None:
     """On paper there is no contents bar, and the page is light in dark mode too."""
-    browser.get(pages["published"])
+    open_page(browser, pages["published"])
     set_media(browser, scheme="dark", media="print")
     shown = browser.execute_script("return getComputedStyle(document.querySelector('nav')).display")
     ground = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
@@ -163,7 +161,7 @@ def test_page_never_scrolls_sideways(
 ) -> None:
     """Wide tables scroll in a box of their own, also where everything is unfolded."""
     set_width(browser, width)
-    browser.get(pages[name])
+    open_page(browser, pages[name])
     browser.execute_script("document.querySelectorAll('details').forEach((d) => d.open = true)")
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
 
@@ -171,7 +169,7 @@ def test_page_never_scrolls_sideways(
 def test_every_anchor_leads_somewhere(browser: Any, pages: dict[str, str]) -> None:
     """Each link of a page points to an element of that page."""
     for address in pages.values():
-        browser.get(address)
+        open_page(browser, address)
         broken = browser.execute_script("""return [...document.querySelectorAll('a')].filter(
             (a) => !document.getElementById(a.hash.slice(1))).map((a) => a.outerHTML)""")
         assert broken == []

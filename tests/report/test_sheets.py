@@ -23,6 +23,7 @@ from pipeline.steps import ingest
 from pipeline.store import Store
 from pipeline.tables import read_all
 from tests.images.example import encode
+from tests.report.conftest import open_page
 from tests.shapes import declare, draw_shape, make_shapes, prepare_shapes
 
 BESIDE = """return [...document.querySelectorAll('.strip')].filter((strip) => {
@@ -161,7 +162,7 @@ def test_a_browser_shows_every_picture_and_asks_for_nothing(browser: Any, page: 
     """Pictures have pixels on the screen; no console error, no handler, no request, no scroll."""
     browser.get("about:blank")  # ends what the browser's own first page asks for
     browser.get_log("performance")
-    browser.get(page.as_uri())
+    open_page(browser, page.as_uri())
     browser.execute_script("document.querySelectorAll('details').forEach((d) => d.open = true)")
     widths = browser.execute_async_script("""const done = arguments[0];
         const images = [...document.images];
