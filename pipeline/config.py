@@ -189,6 +189,7 @@ class EncodingConfig(Section):
 
 Resampling = Literal[
     "none",
+    "threshold",
     "random_over",
     "random_under",
     "smote",
@@ -253,6 +254,9 @@ class TrainingConfig(Section):
         5, ge=0, description="epochs without a better validation loss; 0: off"
     )
     class_weight: Literal["none", "balanced"] = "none"
+    calibration: Literal["none", "temperature", "isotonic"] = Field(
+        "none", description="of the network's probabilities, on the validation split"
+    )
     folds: int = Field(0, ge=0, le=20, description="k-fold cross-validation; 0: none")
     bootstrap: int = Field(1000, ge=100, le=20_000, description="resamples for each interval")
     compare_unrepaired: bool = Field(

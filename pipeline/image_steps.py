@@ -132,7 +132,7 @@ def resample_pictures(run: Run, features: Address, out: Path) -> None:
 
     from pipeline import resampling
     from pipeline.dataset import ROW_ID, Features, TrainFeatures
-    from pipeline.tables import LAYOUT, link_file
+    from pipeline.tables import link_file, write_balance
     from pipeline.training.features import load_layout
 
     layout = load_layout(features.path)
@@ -150,9 +150,11 @@ def resample_pictures(run: Run, features: Address, out: Path) -> None:
         _write_resampled(run, features, layout, out, result, ids)
     else:
         link_file(features.path / "train.parquet", out / "train.parquet")
-    for name in ("validation.parquet", "test.parquet", LAYOUT):
+    for name in ("validation.parquet", "test.parquet"):
         link_file(features.path / name, out / name)
-    dump_json(out / FACTS, result.facts)
+    facts = result.facts
+    write_balance(features.path, out, facts.before, even=facts.method == "threshold")
+    dump_json(out / FACTS, facts)
 
 
 def _write_resampled(

@@ -1,7 +1,8 @@
-"""A published version in use: new raw rows, or pictures, to class probabilities.
+"""A published version in use: new raw rows, or pictures, to class probabilities and classes.
 
 version = open_version("data/published/hypothyroid/current")
 version.predict([{"age": "72", "sex": "M", "TSH": "30"}])
+version.classify([{"age": "72", "sex": "M", "TSH": "30"}])
 open_version("data/published/emoji/current").predict(["cat.png"])
 """
 
@@ -10,18 +11,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
 
 from pipeline.errors import ConfigError
 from pipeline.integrity import refuse_differences
 from pipeline.preprocessor import Preprocessor, load_preprocessor
+from pipeline.store import load_facts
 
 if TYPE_CHECKING:
     import numpy as np
 
     from pipeline.images.preprocessor import PicturePreprocessor
+    from pipeline.training.decisions import Decision
+
+
+NewRows: TypeAlias = "Sequence[Mapping[str, Any] | str | Path | bytes | np.ndarray] | pd.DataFrame"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +37,13 @@ class PublishedVersion:
     path: Path
     preprocessor: Preprocessor | PicturePreprocessor
     model: Any
+    decision: Decision | None = None
 
-    def predict(
-        self, rows: Sequence[Mapping[str, Any] | str | Path | bytes | np.ndarray] | pd.DataFrame
-    ) -> pd.DataFrame:
+    def predict(self, rows: NewRows) -> pd.DataFrame:
         """Predict a probability for each class.
+
+        Where training rows were resampled or weighted, it is corrected to the class shares before
+        that: what comes out as 0.1 is right once in ten.
 
         Parameters
         ----------
@@ -54,7 +62,36 @@ class PublishedVersion:
         if len(features) == 0:
             return pd.DataFrame(columns=self.preprocessor.classes, dtype="float32")
         probabilities = self.model.predict(features, verbose=0)
+        if self.decision is not None:
+            from pipeline.training.decisions import calibrate
+
+            probabilities = calibrate(probabilities, self.decision)
         return pd.DataFrame(probabilities, columns=self.preprocessor.classes)
+
+    def classify(self, rows: NewRows) -> pd.Series:
+        """Decide for a class in each row.
+
+        It is the most probable one, unless the version was balanced by resampling, weights or
+        threshold moving: then it is the one that would be if all classes were as frequent as they
+        were made.
+
+        Parameters
+        ----------
+        rows
+            See ``predict``.
+
+        Returns
+        -------
+        pandas.Series
+            Shape ``(n,)``, text.
+        """
+        probabilities = self.predict(rows)
+        chosen = probabilities.to_numpy().argmax(axis=1)
+        if self.decision is not None:
+            from pipeline.training.decisions import decide
+
+            chosen = decide(probabilities.to_numpy(), self.decision)
+        return pd.Series(probabilities.columns.to_numpy()[chosen], dtype="str", name="class")
 
 
 def open_version(path: str | Path, *, verify: bool = False) -> PublishedVersion:
@@ -92,8 +129,13 @@ def open_version(path: str | Path, *, verify: bool = False) -> PublishedVersion:
         preprocessor = load_picture_preprocessor(path / "preprocessor")
     else:
         preprocessor = load_preprocessor(path / "preprocessor")
-    return PublishedVersion(
-        path,
-        preprocessor,
-        load_network(path / "model" / "baseline.keras"),
-    )
+    network = load_network(path / "model" / "baseline.keras")
+    return PublishedVersion(path, preprocessor, network, _load_decision(path / "model"))
+
+
+def _load_decision(folder: Path) -> Decision | None:
+    """Load how the outputs are read; versions from before that have none."""
+    from pipeline.training.decisions import Decision
+
+    path = folder / "decision.json"
+    return load_facts(path, Decision) if path.is_file() else None

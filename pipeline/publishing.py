@@ -31,6 +31,9 @@ from pipeline.validation_steps import When, judge_results, read_drift, take_prof
 MANIFEST_VERSION = 2  # 1 had no checksum of the manifest
 RAW_STAGES = {"ingest", "validate_raw"}
 REPAIRED_STAGES = RAW_STAGES | {"split", "clean", "impute", "validate_repaired"}
+MODEL_FILES = (
+    "baseline.keras", "decision.json", "history.json", "metrics.json", "predictions.parquet",
+)  # fmt: skip
 FEATURE_FILES = ("train.parquet", "validation.parquet", "test.parquet", "layout.json")
 
 
@@ -135,7 +138,7 @@ def _fill(run: Run, record: RunRecord, folder: Path) -> None:
     shutil.copytree(encoded / "repaired", folder / "repaired")
     shutil.copytree(encoded / "preprocessor", folder / "preprocessor")
     (folder / "model").mkdir()
-    for name in ("baseline.keras", "history.json", "metrics.json", "predictions.parquet"):
+    for name in MODEL_FILES:
         shutil.copyfile(trained / name, folder / "model" / name)
     for when in ("raw", "repaired"):
         results = run.address(f"validate_{when}").path / "results"

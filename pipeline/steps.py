@@ -224,7 +224,7 @@ def resample(run: Run, features: Address) -> Address:
         from pipeline import resampling
         from pipeline.dataset import TrainFeatures
         from pipeline.encoding import FittedEncoding
-        from pipeline.tables import LAYOUT, link_file, read_features, write_features
+        from pipeline.tables import link_file, read_features, write_balance, write_features
 
         encoding = load_facts(features.path / "preprocessor" / "encoding.json", FittedEncoding)
         rows = read_features(features.path / "train.parquet", encoding)
@@ -232,9 +232,11 @@ def resample(run: Run, features: Address) -> Address:
             TrainFeatures(rows, encoding.blocks), run.config.resampling, seed=run.config.seed
         )
         write_features(out / "train.parquet", result.rows, encoding, result.origin, result.weights)
-        for name in ("validation.parquet", "test.parquet", LAYOUT):
+        for name in ("validation.parquet", "test.parquet"):
             link_file(features.path / name, out / name)
-        dump_json(out / FACTS, result.facts)
+        facts = result.facts
+        write_balance(features.path, out, facts.before, even=facts.method == "threshold")
+        dump_json(out / FACTS, facts)
 
     return run.build("resample", make)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -99,6 +100,22 @@ def write_layout(folder: Path, encoding: FittedEncoding) -> None:
     """Write which columns are features, which is the label, and the order of the classes."""
     layout = {"target": encoding.target, "classes": encoding.classes, "features": encoding.features}
     dump_json(folder / LAYOUT, layout)
+
+
+def write_balance(source: Path, folder: Path, before: dict[str, int], *, even: bool) -> None:
+    """Write a layout again with what resampling did: what a network's probabilities stand on.
+
+    Parameters
+    ----------
+    source
+        The features directory that was resampled.
+    before
+        Its training rows by class.
+    even
+        Whether classes are decided for as if they were equally frequent.
+    """
+    layout = json.loads((source / LAYOUT).read_text(encoding="utf-8"))
+    dump_json(folder / LAYOUT, layout | {"priors": before, "even": even})
 
 
 def link_file(source: Path, target: Path) -> None:

@@ -14,10 +14,11 @@ METRICS = {
     "accuracy": "Accuracy",
     "macro_f1": "Macro F1",
     "auc": "AUC",
+    "log_loss": "Log loss",
     "brier": "Brier score",
     "ece": "Calibration error",
 }
-LOWER_IS_BETTER = frozenset({"brier", "ece"})
+LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece"})
 MODELS = {
     "network": "Network",
     "network_unrepaired": "Network on unrepaired data",

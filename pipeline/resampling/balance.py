@@ -78,7 +78,7 @@ def resample(train: TrainFeatures, config: ResamplingConfig, *, seed: int) -> Re
     before = _count(rows.labels)
     notes: list[str] = []
     weights = _balance_weights(before) if config.method == "class_weight" else {}
-    if config.method in ("none", "class_weight"):
+    if config.method in ("none", "threshold", "class_weight"):
         picked, added, added_labels = np.arange(len(rows.labels)), None, None
     else:
         wanted = _set_counts(before, config)

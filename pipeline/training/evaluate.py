@@ -18,8 +18,9 @@ from pipeline.image_config import AugmentationConfig
 from pipeline.store import dump_json, load_facts
 from pipeline.training.baselines import fit_boosting, fit_logistic, predict_majority
 from pipeline.training.client import Modality, OnEpoch, Trainer
+from pipeline.training.decisions import Decision, correct, decide, make_decision
 from pipeline.training.features import STAGE, Layout, Split, load_layout, load_split
-from pipeline.training.jobs import HISTORY, MODEL, PREDICTIONS, PROBABILITIES, Job
+from pipeline.training.jobs import DECISION, HISTORY, MODEL, PREDICTIONS, PROBABILITIES, Job
 from pipeline.training.metrics import bin_calibration, count_confusion, measure, resample
 from pipeline.training.results import Difference, FoldScore, Score, TrainingFacts
 
@@ -31,7 +32,7 @@ TITLES = {
     "logistic_regression": "Logistic regression on thumbnails",
     "majority": "Majority class",
 }
-DIFFERENCES = ("balanced_accuracy", "macro_f1", "auc", "accuracy", "brier")
+DIFFERENCES = ("balanced_accuracy", "macro_f1", "auc", "accuracy", "log_loss", "brier")
 FEW_ROWS = 10
 
 OnProgress = Callable[[str, int, int], None]
@@ -39,10 +40,11 @@ OnProgress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class _Prediction:
-    """A learner's probabilities of the test rows."""
+    """A learner's probabilities of the test rows, and the class that it decides for in each."""
 
     name: str
     probabilities: np.ndarray
+    predicted: np.ndarray
     seconds: float
 
 
@@ -75,8 +77,9 @@ def train_baseline(
     features
         A features directory: train, validation and test as Parquet, and layout.json.
     out
-        Receives ``baseline.keras``, ``history.json``, ``predictions.parquet`` (the network's on the
-        test split) and ``metrics.json`` (what is returned).
+        Receives ``baseline.keras``, ``history.json``, ``decision.json`` (how its outputs are read),
+        ``predictions.parquet`` (the network's on the test split) and ``metrics.json`` (what is
+        returned).
     config
         How to train.
     seed
@@ -121,16 +124,16 @@ def train_baseline(
         peers = _fit_peers(data, config, seed)  # the worker trains meanwhile
         summaries = {name: handle.result() for name, handle in fits.items()}
         predictions = [
-            _Prediction(name, _load_test(job), summaries[name].seconds)
+            _Prediction(name, *_load_test(job), summaries[name].seconds)
             for name, job in jobs.items()
             if name in TITLES
         ]
         held_out = [
             _score_fold(number, jobs[_title_fold(number)]) for number in range(1, len(folds) + 1)
         ]
-        for name in (MODEL, HISTORY):
+        for name in (MODEL, HISTORY, DECISION):
             shutil.move(jobs["network"].out / name, out / name)
-    write_predictions(out / PREDICTIONS, data.test, predictions[0].probabilities, data.layout)
+    _write_predictions(out / PREDICTIONS, data, predictions[0])
     network = summaries["network"]
     scores, differences = _score(data.test.labels, [*predictions, *peers], config, seed)
     facts = TrainingFacts(
@@ -146,6 +149,7 @@ def train_baseline(
         batch_size=min(config.batch_size, len(data.train.labels)),
         learning_rate=config.learning_rate,
         history=load_facts(out / HISTORY, dict[str, list[float]]),
+        decision=load_facts(out / DECISION, Decision),
         scores=scores,
         differences=differences,
         folds=held_out,
@@ -160,20 +164,20 @@ def train_baseline(
     return facts
 
 
-def write_predictions(path: Path, test: Split, probabilities: np.ndarray, layout: Layout) -> None:
+def _write_predictions(path: Path, data: _Splits, network: _Prediction) -> None:
     """Write what the network says of each test row: label, prediction, probabilities by class."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    classes = np.array(layout.classes, dtype=object)
+    classes = np.array(data.layout.classes, dtype=object)
     columns = {
-        "row_id": pa.array(test.row_ids.astype(str)),
-        "label": pa.array(classes[test.labels].astype(str)),
-        "predicted": pa.array(classes[probabilities.argmax(axis=1)].astype(str)),
+        "row_id": pa.array(data.test.row_ids.astype(str)),
+        "label": pa.array(classes[data.test.labels].astype(str)),
+        "predicted": pa.array(classes[network.predicted].astype(str)),
     }
     shares = {
-        f"probability of {name}": pa.array(probabilities[:, i])
-        for i, name in enumerate(layout.classes)
+        f"probability of {name}": pa.array(network.probabilities[:, i])
+        for i, name in enumerate(data.layout.classes)
     }
     names = [*columns, *shares]
     pq.write_table(pa.table([*columns.values(), *shares.values()], names=names), path)
@@ -230,17 +234,21 @@ def _fit_peers(data: _Splits, config: TrainingConfig, seed: int) -> list[_Predic
         else ("logistic_regression", fit_logistic)
     )
     peer = fit_peer(data.train, data.validation, data.test, classes, config, seed=seed)
+    decision = make_decision(data.train, data.layout, config)
+    probabilities = correct(peer.probabilities, decision)
     majority = predict_majority(data.train, len(data.test.labels), classes)
+    largest = majority.probabilities.argmax(axis=1)
     return [
-        _Prediction(name, peer.probabilities, peer.seconds),
-        _Prediction("majority", majority.probabilities, majority.seconds),
+        _Prediction(name, probabilities, decide(probabilities, decision), peer.seconds),
+        _Prediction("majority", majority.probabilities, largest, majority.seconds),
     ]
 
 
-def _load_test(job: Job) -> np.ndarray:
+def _load_test(job: Job) -> tuple[np.ndarray, np.ndarray]:
+    """Load a fit's probabilities of the test rows, and what it decides for."""
     with np.load(job.out / PROBABILITIES) as arrays:
         probabilities: np.ndarray = arrays["test"]
-    return probabilities
+    return probabilities, decide(probabilities, load_facts(job.out / DECISION, Decision))
 
 
 def _score(
@@ -248,7 +256,13 @@ def _score(
 ) -> tuple[list[Score], list[Difference]]:
     """Resample every learner with the same draws, so that their differences are paired."""
     resampled = {
-        learner.name: resample(labels, learner.probabilities, resamples=config.bootstrap, seed=seed)
+        learner.name: resample(
+            labels,
+            learner.probabilities,
+            learner.predicted,
+            resamples=config.bootstrap,
+            seed=seed,
+        )
         for learner in predictions
     }
     scores = [
@@ -256,7 +270,7 @@ def _score(
             name=learner.name,
             title=TITLES[learner.name],
             metrics=resampled[learner.name].intervals(),
-            confusion=count_confusion(labels, learner.probabilities),
+            confusion=count_confusion(labels, learner.predicted, learner.probabilities.shape[1]),
             calibration=bin_calibration(labels, learner.probabilities),
             seconds=learner.seconds,
         )
@@ -273,7 +287,7 @@ def _score(
 
 def _score_fold(number: int, job: Job) -> FoldScore:
     held_out = load_split(job.features, "test", load_layout(job.features))
-    values: Mapping[str, float] = measure(held_out.labels, _load_test(job))
+    values: Mapping[str, float] = measure(held_out.labels, *_load_test(job))
     defined = {name: value for name, value in values.items() if not np.isnan(value)}
     return FoldScore(number, len(held_out.labels), defined)
 

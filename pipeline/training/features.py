@@ -50,12 +50,18 @@ class Layout:
         The feature columns, in the order the network sees them; none for pictures.
     picture
         The form of the pictures in the column ``image``; None for tables.
+    priors
+        Training rows of each class before resampling; None where nothing was resampled.
+    even
+        Whether a class is decided for as if all were equally frequent.
     """
 
     target: str
     classes: tuple[str, ...]
     features: tuple[str, ...]
     picture: Picture | None = None
+    priors: tuple[int, ...] | None = None
+    even: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +111,7 @@ def load_layout(directory: Path) -> Layout:
     if not path.is_file():
         raise StageError(STAGE, f"{path} was not found", "Publish the data set before training")
     raw = json.loads(path.read_text(encoding="utf-8"))
-    picture = raw.get("picture")
+    picture, priors = raw.get("picture"), raw.get("priors")
     return Layout(
         raw["target"],
         tuple(raw["classes"]),
@@ -113,6 +119,8 @@ def load_layout(directory: Path) -> Layout:
         None
         if picture is None
         else Picture(tuple(picture["shape"]), tuple(picture["mean"]), tuple(picture["std"])),
+        None if priors is None else tuple(priors.get(name, 0) for name in raw["classes"]),
+        bool(raw.get("even", False)),
     )
 
 

@@ -75,6 +75,7 @@ def fit_network(
     config: TrainingConfig,
     *,
     seed: int,
+    offset: np.ndarray | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> Fitted:
     """Build a network and train it.
@@ -96,6 +97,9 @@ def fit_network(
         How to train.
     seed
         Set as Keras's global seed before ``build`` is called.
+    offset
+        Shape ``(n_classes,)``: what corrects the logits of a network that learned from resampled
+        or weighted rows. Added for validation, and to the biases of the network returned.
     on_epoch
         Called after each epoch with its number from 1, the most there can be, and its history.
 
@@ -108,7 +112,7 @@ def fit_network(
     keras.utils.set_random_seed(seed % 2**31)
     model = build()
     steps = math.ceil(blocks.rows_count / blocks.batch)
-    learner = _BlockLearner(model, blocks)
+    learner = _BlockLearner(model, blocks, offset)
     learner.compile(
         optimizer=build_optimizer(config, build_schedule(config, steps)),
         loss=model.loss,
@@ -140,6 +144,8 @@ def fit_network(
             callbacks=[record, *build_callbacks(config, monitor), *([stopping] if stops else [])],
         )
     epochs_run = len(record.ends)
+    if offset is not None:
+        adjust_outputs(model, offset)
     return Fitted(
         model=model,
         history=record.history,
@@ -172,13 +178,23 @@ def predict(model: keras.Model, values: np.ndarray | Pictures) -> np.ndarray:
     return np.concatenate(parts) if parts else np.empty((0, model.output_shape[-1]), np.float32)
 
 
+def adjust_outputs(model: keras.Model, offset: np.ndarray, temperature: float = 1.0) -> None:
+    """Add an offset to the logits, then divide them by a temperature, in the last layer's weights.
+
+    So whoever loads the network by plain Keras has corrected probabilities.
+    """
+    kernel, bias = model.layers[-1].get_weights()
+    model.layers[-1].set_weights([kernel / temperature, (bias + offset) / temperature])
+
+
 class _BlockLearner(keras.Model):  # type: ignore[misc]  # Keras is untyped
     """Trains a network by blocks of many batches; is thrown away after the fit."""
 
-    def __init__(self, network: keras.Model, blocks: Blocks) -> None:
+    def __init__(self, network: keras.Model, blocks: Blocks, offset: np.ndarray | None) -> None:
         super().__init__()
         self.network = network
         self.blocks = blocks
+        self.factors = None if offset is None else np.exp(offset).astype(np.float32)
         self.mean_loss = keras.metrics.Mean("loss")
         self.mean_accuracy = keras.metrics.Mean("accuracy")
 
@@ -208,6 +224,9 @@ class _BlockLearner(keras.Model):  # type: ignore[misc]  # Keras is untyped
     def test_step(self, data: Any) -> dict[str, Any]:
         values, labels = data
         outputs = self.network(values, training=False)
+        if self.factors is not None:
+            outputs = outputs * self.factors
+            outputs = outputs / tf.reduce_sum(outputs, axis=-1, keepdims=True)
         size = tf.cast(tf.size(labels), tf.float32)
         loss = self.compute_loss(values, labels, outputs)
         return self._record(loss * size, _count_hits(labels, outputs), size)

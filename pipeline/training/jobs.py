@@ -17,6 +17,7 @@ MODEL = "baseline.keras"
 HISTORY = "history.json"
 PROBABILITIES = "probabilities.npz"
 PREDICTIONS = "predictions.parquet"
+DECISION = "decision.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Job:
 
 
 def run_job(job: Job, on_epoch: Callable[[int, int, dict[str, float]], None]) -> FitSummary:
-    """Fit a network and write its model, history and probabilities.
+    """Fit a network and write its model, history, decision and probabilities.
 
     ``probabilities.npz`` holds ``validation`` and ``test``, float32, shape ``(rows, classes)``.
 
@@ -85,7 +86,8 @@ def run_job(job: Job, on_epoch: Callable[[int, int, dict[str, float]], None]) ->
 
     from pipeline.store import dump_json
     from pipeline.training.blocks import feed_pictures, feed_rows
-    from pipeline.training.fit import fit_network, predict
+    from pipeline.training.decisions import calibrate, fit_calibration, make_decision
+    from pipeline.training.fit import adjust_outputs, fit_network, predict
     from pipeline.training.models import build_network
 
     layout = load_layout(job.features)
@@ -94,6 +96,7 @@ def run_job(job: Job, on_epoch: Callable[[int, int, dict[str, float]], None]) ->
     job.out.mkdir(parents=True, exist_ok=True)
     train, validation, test = _load_splits(job, layout)
     classes = len(layout.classes)
+    decision = make_decision(train, layout, job.config)
     fitted = fit_network(
         lambda: build_network(layout, job.config, job.seed),
         feed_rows(train, job.config, classes, job.seed)
@@ -102,15 +105,23 @@ def run_job(job: Job, on_epoch: Callable[[int, int, dict[str, float]], None]) ->
         validation,
         job.config,
         seed=job.seed,
+        offset=decision.offset,
         on_epoch=on_epoch,
     )
+    probabilities = predict(fitted.model, validation.values)
+    decision = fit_calibration(
+        probabilities, validation.labels, decision, job.config.calibration
+    )  # fmt: skip
+    if decision.temperature != 1:
+        adjust_outputs(fitted.model, np.zeros(classes), decision.temperature)
     if job.save_model:
         fitted.model.save(job.out / MODEL)
     dump_json(job.out / HISTORY, fitted.history)
+    dump_json(job.out / DECISION, decision)
     np.savez(
         job.out / PROBABILITIES,
-        validation=predict(fitted.model, validation.values),
-        test=predict(fitted.model, test.values),
+        validation=calibrate(predict(fitted.model, validation.values), decision),
+        test=calibrate(predict(fitted.model, test.values), decision),
     )
     return FitSummary(
         fitted.parameters,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.training.decisions import SMALLEST
 from pipeline.training.results import CalibrationBin, Interval
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.float64]
 
-METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "auc", "brier", "ece")
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "auc", "log_loss", "brier", "ece")
 BINS = 10
 PERCENTILES = (2.5, 97.5)
 # Weights held at once: 16 MB, so that a few temporaries of that size stay out of the way.
@@ -60,7 +61,9 @@ class Resampled:
         }
 
 
-def measure(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+def measure(
+    labels: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray | None = None
+) -> dict[str, float]:
     """Compute every metric.
 
     Parameters
@@ -68,7 +71,9 @@ def measure(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     labels
         Shape ``(n,)``, integers: class indices, n at least 1.
     probabilities
-        Shape ``(n, k)``; the predicted class is the first of the most probable ones.
+        Shape ``(n, k)``.
+    predicted
+        Shape ``(n,)``: the class that is decided for; left out, the first of the most probable.
 
     Returns
     -------
@@ -79,10 +84,12 @@ def measure(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
         ``auc``: area under the ROC curve by ranks, ties count half (Hanley and McNeil 1982); with
         more than two classes the mean over one-vs-rest of the classes that occur; nan if only one
         class does.
+        ``log_loss``: mean of minus the logarithm of the label's probability, in nats; a probability
+        below 1e-7 counts as that.
         ``brier``: for two classes the mean of ``(p1 - y)**2``, between 0 and 1; for more the mean
         over rows of the sum over classes of squared errors, between 0 and 2 (Brier 1950).
         ``ece``: expected calibration error over ten equal bins of the top probability (Guo et al.
-        2017).
+        2017), whatever is decided for.
 
     Examples
     --------
@@ -90,11 +97,17 @@ def measure(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     1.0
     """
     weights = np.ones((1, len(labels)))
-    return {name: float(function(weights)[0]) for name, function in _prepare(labels, probabilities)}
+    functions = _prepare(labels, probabilities, predicted)
+    return {name: float(function(weights)[0]) for name, function in functions}
 
 
 def resample(
-    labels: np.ndarray, probabilities: np.ndarray, *, resamples: int, seed: int
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    predicted: np.ndarray | None = None,
+    *,
+    resamples: int,
+    seed: int,
 ) -> Resampled:
     """Compute every metric on the rows and on bootstrap resamples of them.
 
@@ -105,21 +118,21 @@ def resample(
     ----------
     labels
         Shape ``(n,)``, integers: class indices, n at least 1.
-    probabilities
-        Shape ``(n, k)``.
+    probabilities, predicted
+        See ``measure``.
     resamples
         Number of resamples.
     seed
         Seed of the resamples.
     """
-    functions = _prepare(labels, probabilities)
+    functions = _prepare(labels, probabilities, predicted)
     draws: dict[str, np.ndarray] = {name: np.empty(resamples) for name in METRICS}
     start = 0
     for weights in _draw_weights(len(labels), resamples, seed):
         for name, function in functions:
             draws[name][start : start + len(weights)] = function(weights)
         start += len(weights)
-    return Resampled(measure(labels, probabilities), draws)
+    return Resampled(measure(labels, probabilities, predicted), draws)
 
 
 def compare(
@@ -138,10 +151,9 @@ def compare(
     return a.minus(resample(labels, probabilities_b, resamples=resamples, seed=seed))
 
 
-def count_confusion(labels: np.ndarray, probabilities: np.ndarray) -> list[list[int]]:
-    """Count rows by true class (outer) and predicted class (inner)."""
-    k = probabilities.shape[1]
-    cells = labels.astype(np.int64) * k + probabilities.argmax(axis=1)
+def count_confusion(labels: np.ndarray, predicted: np.ndarray, k: int) -> list[list[int]]:
+    """Count rows by true class (outer) and predicted class (inner), of ``k`` classes."""
+    cells = labels.astype(np.int64) * k + predicted
     counts: list[list[int]] = np.bincount(cells, minlength=k * k).reshape(k, k).tolist()
     return counts
 
@@ -167,19 +179,22 @@ def bin_calibration(labels: np.ndarray, probabilities: np.ndarray) -> list[Calib
 
 
 def _prepare(
-    labels: np.ndarray, probabilities: np.ndarray
+    labels: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray | None
 ) -> list[tuple[str, Callable[[Numbers], Numbers]]]:
     """Do what does not depend on the weights once; return a function of weights per metric."""
     labels = labels.astype(np.int64)
     # float64 keeps the ties of float32 scores, and sums of squares exact enough.
     probabilities = probabilities.astype(np.float64)
     k = probabilities.shape[1]
-    predicted = probabilities.argmax(axis=1)
+    likeliest = probabilities.argmax(axis=1)
+    predicted = likeliest if predicted is None else predicted.astype(np.int64)
     right = (predicted == labels).astype(np.float64)
     tally = _Tally.of(labels, predicted, k)
     top = probabilities.max(axis=1)
     gaps = np.zeros((len(labels), BINS))
-    gaps[np.arange(len(labels)), _assign_bins(top)] = top - right
+    gaps[np.arange(len(labels)), _assign_bins(top)] = top - (likeliest == labels)
+    own = np.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]
+    losses = -np.log(np.maximum(own, SMALLEST))
     errors = _square_errors(labels, probabilities)
     n = len(labels)
     present = np.flatnonzero(np.bincount(labels, minlength=k))
@@ -191,6 +206,7 @@ def _prepare(
         ("balanced_accuracy", tally.balanced_accuracy),
         ("macro_f1", tally.macro_f1),
         ("auc", lambda weights: _average([area(weights) for area in areas], len(weights))),
+        ("log_loss", lambda weights: weights @ losses / n),
         ("brier", lambda weights: weights @ errors / n),
         ("ece", lambda weights: np.abs(weights @ gaps).sum(axis=1) / n),
     ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipeline.training.decisions import Decision
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -53,7 +55,7 @@ class Score:
     title
         The same for people.
     metrics
-        ``accuracy``, ``balanced_accuracy``, ``macro_f1``, ``auc``, ``brier`` and ``ece``.
+        All of ``metrics.METRICS``.
     confusion
         Test rows: true class by row, predicted class by column, in the order of the classes.
     calibration
@@ -77,7 +79,7 @@ class Difference:
     Attributes
     ----------
     metric
-        The metric; for ``brier`` and ``ece`` less is better.
+        The metric; of ``log_loss``, ``brier`` and ``ece`` less is better.
     name, against
         The learners; the interval holds ``name`` minus ``against``.
     interval
@@ -125,6 +127,8 @@ class TrainingFacts:
     history
         ``loss``, ``val_loss``, ``accuracy``, ``val_accuracy`` and ``learning_rate`` per epoch. The
         losses include the penalty on weights. Empty lists for a metric that was not measured.
+    decision
+        How the network's outputs are read.
     scores
         The learners on the test split, the network first.
     differences
@@ -155,6 +159,7 @@ class TrainingFacts:
     batch_size: int
     learning_rate: float
     history: dict[str, list[float]]
+    decision: Decision
     scores: list[Score]
     differences: list[Difference]
     folds: list[FoldScore]

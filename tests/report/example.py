@@ -19,6 +19,7 @@ from pipeline.resampling import ResamplingFacts
 from pipeline.roles import Suspicion
 from pipeline.spelling import Spelling, Typo
 from pipeline.split_facts import SplitFacts
+from pipeline.training.decisions import Decision
 from pipeline.training.results import (
     CalibrationBin,
     Difference,
@@ -387,6 +388,7 @@ def make_training() -> TrainingFacts:
         batch_size=32,
         learning_rate=0.001,
         history=make_history(21, 16),
+        decision=Decision(["hypothyroid", "negative"], [0.078, 0.922], [0.5, 0.5], [6.41, 0.542]),
         scores=scores,
         differences=differences,
         folds=[],

@@ -50,7 +50,7 @@ def test_the_whole(trainer: Trainer, make_features, tmp_path: Path) -> None:
     assert {(gap.against, gap.metric) for gap in facts.differences} == {
         (name, metric)
         for name in names[1:]
-        for metric in ("balanced_accuracy", "macro_f1", "auc", "accuracy", "brier")
+        for metric in ("balanced_accuracy", "macro_f1", "auc", "accuracy", "log_loss", "brier")
     }
     for gap in facts.differences:
         own, other = by_name["network"][gap.metric].value, by_name[gap.against][gap.metric].value
@@ -60,7 +60,7 @@ def test_the_whole(trainer: Trainer, make_features, tmp_path: Path) -> None:
     assert [fold.rows for fold in facts.folds] == [80, 80]
     assert ("Network", 1, 4) in seen
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "baseline.keras", "history.json", "metrics.json", "predictions.parquet",
+        "baseline.keras", "decision.json", "history.json", "metrics.json", "predictions.parquet",
     ]  # fmt: skip
     raw = json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf-8"))
     assert TypeAdapter(TrainingFacts).validate_python(raw) == facts

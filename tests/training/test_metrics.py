@@ -60,7 +60,21 @@ def test_metrics_are_those_of_scikit_learn(n: int, k: int, seed: int, levels: in
         squares = ((probabilities - np.eye(k)[labels]) ** 2).sum(axis=1)
     assert found["brier"] == pytest.approx(squares.mean())
     confusion = sk.confusion_matrix(labels, predicted, labels=range(k))
-    assert count_confusion(labels, probabilities) == confusion.tolist()
+    assert count_confusion(labels, predicted, k) == confusion.tolist()
+    own = np.clip(probabilities[np.arange(n), labels], 1e-7, 1)
+    assert found["log_loss"] == pytest.approx(-np.log(own).mean())
+    other = (predicted + 1) % k
+    assert measure(labels, probabilities, other) == pytest.approx(
+        found
+        | {
+            "accuracy": sk.accuracy_score(labels, other),
+            "balanced_accuracy": sk.recall_score(
+                labels, other, labels=present, average="macro", zero_division=0
+            ),
+            "macro_f1": sk.f1_score(labels, other, average="macro", zero_division=0),
+        },
+        nan_ok=True,
+    )
 
 
 @settings(max_examples=25, deadline=None)
