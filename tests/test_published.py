@@ -62,7 +62,7 @@ def test_the_model_sees_of_raw_test_rows_what_it_saw_in_training(published: Path
     source = pd.read_csv(SAMPLES / "hypothyroid/hypothyroid.csv", dtype=str).set_axis(ids)
     raw = source.loc[test["row_id"]].drop(columns="class").reset_index(drop=True)
     np.testing.assert_array_equal(version.preprocessor.transform(raw), features)
-    right = version.predict(raw).idxmax(axis=1) == test["class"]
+    right = version.classify(raw) == test["class"]
     metrics = json.loads((version.path / "model/metrics.json").read_text(encoding="utf-8"))
     reported = next(s for s in metrics["scores"] if s["name"] == "network")["metrics"]["accuracy"]
     assert right.mean() == pytest.approx(reported["value"])
