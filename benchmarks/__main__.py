@@ -18,6 +18,7 @@ from benchmarks import (
     neighbours,
     pictures,
     planted,
+    race,
     rehearsal,
     validation,
 )
@@ -31,6 +32,7 @@ ALL = {
     "pictures": pictures.measure,
     "large_pictures": large_pictures.measure,
     "planted": planted.measure,
+    "race": race.measure,
     "rehearsal": rehearsal.measure,
     "augmentation": augmentation.measure,
 }

@@ -124,11 +124,12 @@ def _run_stages(run: Run, watch: Watch, progress: Progress) -> Path:
         tasks.gate(run, "repaired", started)
 
         features = tasks.encode(run, imputed)
-        resampled = tasks.resample(run, features)
+        race = tasks.race(run, rows, assignment, features) if run.wants_race else None
+        resampled = tasks.resample(run, features, race)
         unrepaired = (
             tasks.assemble_raw(run, rows, assignment, features) if run.wants_unrepaired else None
         )
-        folds = tasks.make_folds(run, rows, assignment) if run.wants_folds else []
+        folds = tasks.make_folds(run, rows, assignment, race) if run.wants_folds else []
         tasks.train(run, resampled, unrepaired, folds)
         path = tasks.publish(run, started)
         progress.say(f"\n{progress.closing}\n")

@@ -184,10 +184,20 @@ def encode(run: Run, rows: Address) -> Address:
     return steps.encode(run, rows)
 
 
+@stage("race")
+def race(run: Run, rows: Address, assignment: Address, features: Address) -> Address:
+    """Choose a resampling by cross-validation on the training split."""
+    from pipeline import race_steps
+
+    trainer = _trainers[-1] if _trainers else None
+    advance = follow_training(run.store.dataset) if in_flow_run() else current_progress().advance
+    return race_steps.race(run, rows, assignment, features, trainer, advance)
+
+
 @stage("resample")
-def resample(run: Run, features: Address) -> Address:
+def resample(run: Run, features: Address, race: Address | None) -> Address:
     """Change the class balance of the training split."""
-    return steps.resample(run, features)
+    return steps.resample(run, features, race)
 
 
 @stage("unrepaired")
@@ -197,9 +207,9 @@ def assemble_raw(run: Run, rows: Address, assignment: Address, features: Address
 
 
 @stage("folds")
-def make_folds(run: Run, rows: Address, assignment: Address) -> list[Address]:
+def make_folds(run: Run, rows: Address, assignment: Address, race: Address | None) -> list[Address]:
     """Make the folds of a cross-validation, every stage fitted inside its fold."""
-    return steps.make_folds(run, rows, assignment)
+    return steps.make_folds(run, rows, assignment, race)
 
 
 @stage("train")

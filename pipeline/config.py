@@ -188,6 +188,7 @@ class EncodingConfig(Section):
 
 
 Resampling = Literal[
+    "auto",
     "none",
     "threshold",
     "random_over",
@@ -203,10 +204,50 @@ Resampling = Literal[
 ]
 
 
+RaceScore = Literal[
+    "combined", "balanced_accuracy", "log_loss", "macro_f1", "auc", "accuracy", "brier"
+]
+
+
+class RaceConfig(Section):
+    """How resampling.method auto chooses: by cross-validation on the training split."""
+
+    methods: tuple[Resampling, ...] = Field(
+        (), description="those that are raced; left out: none, threshold and five more"
+    )
+    score: RaceScore = Field(
+        "combined",
+        description="combined: the mean of balanced accuracy and log loss, "
+        "each from 0 (guessing by class shares) to 1 (perfect)",
+    )
+    folds: int = Field(5, ge=2, le=20)
+    significance: float = Field(
+        0.05, gt=0, lt=1, description="below it a method is worse than the best, over all methods"
+    )
+    max_rows: int = Field(50_000, ge=200, description="training rows that take part, at most")
+    budget_seconds: float = Field(
+        900.0, gt=0, description="no fold is begun that would end later; the first is always run"
+    )
+
+    @model_validator(mode="after")
+    def _methods_can_race(self) -> RaceConfig:
+        if "auto" in self.methods:
+            raise ValueError("methods can't hold 'auto', which is the race itself")
+        if len(set(self.methods)) != len(self.methods):
+            raise ValueError("methods names one of them twice")
+        if self.methods and "none" not in self.methods:
+            raise ValueError("methods must hold 'none', which the others are measured against")
+        return self
+
+
 class ResamplingConfig(Section):
     """Class balance of the training split."""
 
-    method: Resampling = "none"
+    method: Resampling = Field(
+        "none",
+        description="auto: by a race of several, see race; threshold: rows stay, and rare "
+        "classes are decided for more readily",
+    )
     ratio: float = Field(
         1.0, gt=0, le=1, description="rows of each other class over rows of the largest"
     )
@@ -215,6 +256,7 @@ class ResamplingConfig(Section):
     fallback: Literal["error", "random_over", "none"] = Field(
         "error", description="for a class too small for SMOTE"
     )
+    race: RaceConfig = RaceConfig()
 
 
 Widths = tuple[Annotated[int, Field(ge=1, le=8192)], ...]

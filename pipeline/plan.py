@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.accepted import find_accepted, hash_profile
-from pipeline.config import DatasetConfig
+from pipeline.config import DatasetConfig, Resampling
 from pipeline.config_file import load_config
 from pipeline.errors import ConfigError
 from pipeline.fetching import fetch, is_elsewhere
@@ -59,6 +59,11 @@ class Run:
         return self.keys["report"]
 
     @property
+    def wants_race(self) -> bool:
+        """Whether the resampling is to be chosen by a race."""
+        return self.config.resampling.method == "auto"
+
+    @property
     def wants_folds(self) -> bool:
         """Whether a cross-validation is asked for and not done yet."""
         return self.config.training.folds > 0 and not self.is_done("train")
@@ -73,14 +78,23 @@ class Run:
         key = self.keys[stage]
         return Address(stage, key, self.store.runs / "stages" / f"{stage}-{key[:16]}")
 
-    def for_fold(self, fold: int) -> Run:
+    def for_fold(self, *fold: object) -> Run:
         """Derive a run with another split: the stages that learn get keys of their own."""
         keys = {
-            stage: hash_key(key, "fold", fold, self.config.training.folds)
+            stage: hash_key(key, "fold", *fold)
             for stage, key in self.keys.items()
             if stage in ("split", "clean", "impute", "encode", "resample")
         }
         return replace(self, keys=self.keys | keys)
+
+    def with_resampling(self, method: Resampling, seed: int | None = None) -> Run:
+        """Derive a run that resamples by another method, and draws by another seed if one is given.
+
+        Its keys are the same.
+        """
+        resampling = self.config.resampling.model_copy(update={"method": method})
+        changes = {"resampling": resampling} | ({} if seed is None else {"seed": seed})
+        return replace(self, config=self.config.model_copy(update=changes))
 
     def is_done(self, stage: str) -> bool:
         """Tell whether a stage's output is there already."""
@@ -216,13 +230,18 @@ def plan_keys(
     plan("impute", "imputation neighbours preprocessor", "imputation seed", "clean")
     plan("validate_repaired", "validation", "", "impute", suites)
     plan("encode", pictures + "encoding preprocessor", "encoding", "impute")
-    changes = ("augmentation",) if config.resampling.method == "augment" else ()
-    plan(
-        "resample",
-        pictures + " ".join(("resampling", "neighbours", *changes)),
-        " ".join(("resampling seed", *changes)),
-        "encode",
-    )
+    changes = ("augmentation",) if config.resampling.method in ("augment", "auto") else ()
+    balance = pictures + " ".join(("resampling", "neighbours", *changes))
+    sections = " ".join(("resampling seed", *changes))
+    races = config.resampling.method == "auto"
+    if races:
+        plan(
+            "race",
+            balance + " race race_steps training splitting",
+            sections + " training",
+            "split encode",
+        )
+    plan("resample", balance, sections, "encode race" if races else "encode")
     plan("unrepaired", pictures + "unrepaired encoding", "encoding", "ingest split encode")
     plan(
         "train",

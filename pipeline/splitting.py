@@ -110,6 +110,20 @@ def split_rows(
     )
 
 
+def thin_out(assignment: pd.DataFrame, most: int, *, seed: int) -> pd.DataFrame:
+    """Leave training rows unused beyond a number, and as large a share of validation rows.
+
+    Units stay whole, and are chosen by their draws, so the number is met roughly.
+    """
+    share = most / max(1, int((assignment[SPLIT] == "train").sum()))
+    if share >= 1:
+        return assignment
+    result = assignment.copy()
+    gone = draw_uniform(assignment["unit"], "thin out", seed) >= share
+    result.loc[gone & assignment[SPLIT].isin(("train", "validation")), SPLIT] = UNUSED
+    return result
+
+
 def hold_out_fold(
     assignment: pd.DataFrame, labels: pd.Series, fold: int, folds: int, *, seed: int
 ) -> pd.DataFrame:
@@ -136,7 +150,8 @@ def hold_out_fold(
     if len(units) < folds:
         raise StageError(
             "split", f"the training split has {len(units)} different rows for {folds} folds",
-            f"Set training.folds to {len(units) if len(units) > 1 else 0} or less",
+            "Set training.folds, or resampling.race.folds, to "
+            f"{len(units) if len(units) > 1 else 0} or less",
         )  # fmt: skip
     units = units.assign(draw=draw_uniform(units["unit"], "folds", seed))
     dealt = np.arange(len(units)) % folds

@@ -215,30 +215,35 @@ def encode(run: Run, rows: Address) -> Address:
     return run.build("encode", make)
 
 
-def resample(run: Run, features: Address) -> Address:
-    """Change the class balance of the training split."""
+def resample(run: Run, features: Address, race: Address | None = None) -> Address:
+    """Change the class balance of the training split, as configured or as a race showed."""
+    if race is not None:
+        from pipeline.race import RaceFacts
 
-    def make(out: Path) -> None:
-        if run.config.modality == "image":
-            return resample_pictures(run, features, out)
-        from pipeline import resampling
-        from pipeline.dataset import TrainFeatures
-        from pipeline.encoding import FittedEncoding
-        from pipeline.tables import link_file, read_features, write_balance, write_features
+        run = run.with_resampling(race.facts(RaceFacts).chosen)
+    return run.build("resample", lambda out: fill_resampled(run, features, out))
 
-        encoding = load_facts(features.path / "preprocessor" / "encoding.json", FittedEncoding)
-        rows = read_features(features.path / "train.parquet", encoding)
-        result = resampling.resample(
-            TrainFeatures(rows, encoding.blocks), run.config.resampling, seed=run.config.seed
-        )
-        write_features(out / "train.parquet", result.rows, encoding, result.origin, result.weights)
-        for name in ("validation.parquet", "test.parquet"):
-            link_file(features.path / name, out / name)
-        facts = result.facts
-        write_balance(features.path, out, facts.before, even=facts.method == "threshold")
-        dump_json(out / FACTS, facts)
 
-    return run.build("resample", make)
+def fill_resampled(run: Run, features: Address, out: Path) -> None:
+    """Write a features directory with another class balance of its training split."""
+    if run.config.modality == "image":
+        return resample_pictures(run, features, out)
+    from pipeline import resampling
+    from pipeline.dataset import TrainFeatures
+    from pipeline.encoding import FittedEncoding
+    from pipeline.tables import link_file, read_features, write_balance, write_features
+
+    encoding = load_facts(features.path / "preprocessor" / "encoding.json", FittedEncoding)
+    rows = read_features(features.path / "train.parquet", encoding)
+    result = resampling.resample(
+        TrainFeatures(rows, encoding.blocks), run.config.resampling, seed=run.config.seed
+    )
+    write_features(out / "train.parquet", result.rows, encoding, result.origin, result.weights)
+    for name in ("validation.parquet", "test.parquet"):
+        link_file(features.path / name, out / name)
+    facts = result.facts
+    write_balance(features.path, out, facts.before, even=facts.method == "threshold")
+    dump_json(out / FACTS, facts)
 
 
 def assemble_raw(run: Run, rows: Address, assignment: Address, features: Address) -> Address:
@@ -272,32 +277,47 @@ def assemble_raw(run: Run, rows: Address, assignment: Address, features: Address
     return run.build("unrepaired", make)
 
 
-def make_folds(run: Run, rows: Address, assignment: Address) -> list[Address]:
+def make_folds(
+    run: Run, rows: Address, assignment: Address, race: Address | None = None
+) -> list[Address]:
     """Make features for each fold of a cross-validation, every stage fitted inside its fold."""
-    return [
-        _make_fold(run.for_fold(fold), rows, assignment, fold)
-        for fold in range(run.config.training.folds)
-    ]
+    folds = run.config.training.folds
+    made = []
+    for fold in range(folds):
+        own = run.for_fold(fold, folds)
+        made.append(resample(own, encode_fold(own, rows, assignment, fold, folds), race))
+    return made
 
 
-def _make_fold(run: Run, rows: Address, assignment: Address, fold: int) -> Address:
+def encode_fold(
+    run: Run,
+    rows: Address,
+    assignment: Address,
+    fold: int,
+    folds: int,
+    most: int | None = None,
+) -> Address:
+    """Make features of one fold, of at most so many training rows, not yet resampled.
+
+    ``run`` is derived for the fold, see ``Run.for_fold``.
+    """
+
     def make(out: Path) -> None:
         from pipeline.ingest import IngestFacts
-        from pipeline.splitting import hold_out_fold
+        from pipeline.splitting import hold_out_fold, thin_out
         from pipeline.tables import read_all, read_frame, write_frame
 
         target = rows.facts(IngestFacts).schema.target
+        assigned = read_frame(assignment.path / "assignment.parquet")
+        if most is not None:
+            assigned = thin_out(assigned, most, seed=run.config.seed)
         held_out = hold_out_fold(
-            read_frame(assignment.path / "assignment.parquet"),
-            read_all(rows.path)[target],
-            fold,
-            run.config.training.folds,
-            seed=run.config.seed,
+            assigned, read_all(rows.path)[target], fold, folds, seed=run.config.seed
         )
         write_frame(out / "assignment.parquet", held_out)
 
     cleaned = clean(run, rows, run.build("split", make))
-    return resample(run, encode(run, impute(run, cleaned)))
+    return encode(run, impute(run, cleaned))
 
 
 def train(

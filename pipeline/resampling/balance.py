@@ -37,6 +37,12 @@ class ResamplingFacts:
     class_weights: dict[str, float]
     notes: list[str]
 
+    @property
+    def changes(self) -> bool:
+        """Whether any row or weight is not as it was."""
+        weights = set(self.class_weights.values())
+        return bool(self.synthetic or self.removed or len(weights) > 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Resampled:

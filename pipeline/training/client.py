@@ -122,7 +122,7 @@ class Trainer:
         if self._process is not None:
             return
         # Keras makes temporary folders without a name of ours; what a crash leaves is swept here.
-        self._scratch = self.log.with_name(f"{TEMPORARY}training-{os.getpid()}")
+        self._scratch = self.log.with_name(f"{TEMPORARY}{self.log.stem}-{os.getpid()}")
         with explaining(STAGE, self.log.parent):
             self._scratch.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "pipeline.training.worker"]

@@ -101,11 +101,16 @@ def make_decision(train: Split, layout: Layout, config: TrainingConfig) -> Decis
     priors, trained = counts / max(1, counts.sum()), learned / max(learned.sum(), SMALLEST)
     if np.allclose(priors, trained, rtol=1e-6, atol=0):
         trained = priors
-    wanted = (priors > 0) / max(1, int(np.count_nonzero(priors)))
-    multipliers = _divide(wanted if layout.even else trained, priors)
-    return Decision(
-        list(layout.classes), priors.tolist(), trained.tolist(), multipliers.tolist()
-    )  # fmt: skip
+    multipliers = _divide(trained, priors).tolist()
+    decision = Decision(list(layout.classes), priors.tolist(), trained.tolist(), multipliers)
+    return decide_evenly(decision) if layout.even else decision
+
+
+def decide_evenly(decision: Decision) -> Decision:
+    """Move the thresholds: decide as if all classes were equally frequent."""
+    priors = np.array(decision.priors)
+    even = (priors > 0) / max(1, int(np.count_nonzero(priors)))
+    return replace(decision, multipliers=_divide(even, priors).tolist())
 
 
 def correct(probabilities: np.ndarray, decision: Decision) -> np.ndarray:

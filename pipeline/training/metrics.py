@@ -11,7 +11,7 @@ Bootstrap (1993), chapter 13.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -99,6 +99,33 @@ def measure(
     weights = np.ones((1, len(labels)))
     functions = _prepare(labels, probabilities, predicted)
     return {name: float(function(weights)[0]) for name, function in functions}
+
+
+def measure_weighted(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    predicted: np.ndarray,
+    weights: np.ndarray,
+    names: Sequence[str] = METRICS,
+) -> dict[str, np.ndarray]:
+    """Compute metrics under several weightings of the rows.
+
+    Parameters
+    ----------
+    labels, probabilities, predicted
+        See ``measure``.
+    weights
+        Shape ``(r, n)``, float64; each row of it adds up to n.
+    names
+        Which metrics.
+
+    Returns
+    -------
+    metrics
+        Shape ``(r,)`` each; nan where undefined.
+    """
+    functions = _prepare(labels, probabilities, predicted)
+    return {name: function(weights) for name, function in functions if name in names}
 
 
 def resample(

@@ -1,0 +1,333 @@
+"""The race between resamplings: who is ahead, who goes on, who wins.
+
+Each method resamples the training part of a fold, the baseline network learns from it and is asked
+about the held-out rows. All methods see the same folds with the same seeds, so their differences
+are paired. After each fold the worse half is dropped (successive halving: Jamieson and Talwalkar,
+AISTATS 2016). Held-out predictions of all folds are pooled and bootstrapped (Tsamardinos, Greasidou
+and Borboudakis, Machine Learning 107, 2018).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from pipeline.config import RaceConfig, RaceScore, Resampling
+from pipeline.training.decisions import SMALLEST
+from pipeline.training.metrics import METRICS, measure_weighted
+from pipeline.training.results import Interval
+
+STAGE = "resampling"
+RESAMPLES = 1000
+CHUNK = 4_000_000  # weights held at once
+LESS_IS_BETTER = ("log_loss", "brier", "ece")
+COMBINED = ("balanced_accuracy", "log_loss")
+# Simplest first: of methods that can't be told apart, the first one wins.
+SIMPLEST_FIRST: tuple[Resampling, ...] = (
+    "none", "threshold", "class_weight", "random_under", "tomek", "enn", "random_over", "augment",
+    "smote", "smotenc", "smote_tomek", "smote_enn",
+)  # fmt: skip
+End = Literal["chosen", "as good", "worse", "dropped", "idle", "impossible"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the network of one method said of the rows of one held-out fold.
+
+    Attributes
+    ----------
+    labels
+        Shape ``(n,)``, integers: class indices.
+    probabilities
+        Shape ``(n, k)``, corrected to the class shares of the training split.
+    predicted
+        Shape ``(n,)``: the class decided for.
+    guess
+        Shape ``(k,)``: the class shares of the fold's training rows.
+    """
+
+    labels: np.ndarray
+    probabilities: np.ndarray
+    predicted: np.ndarray
+    guess: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One method's place after some folds.
+
+    Attributes
+    ----------
+    score
+        More is better; of the held-out rows of all folds together.
+    behind
+        Score of the best minus its own, with an interval that holds for all methods at once.
+    metrics
+        All metrics; empty while the race goes on.
+    folds
+        Number of folds. A single one can't tell how much folds and seeds differ.
+    """
+
+    method: Resampling
+    score: Interval
+    behind: Interval
+    metrics: dict[str, Interval]
+    folds: int
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether it is significantly worse than the best."""
+        return self.folds > 1 and self.behind.low is not None and self.behind.low > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Racer:
+    """A method's race from its start to its end.
+
+    Attributes
+    ----------
+    end
+        ``chosen``; ``as good``: not told apart from the best, but less simple than the chosen one;
+        ``worse``: significantly worse than the best; ``dropped``: too far behind, early, to be
+        raced on; ``idle``: it changes nothing here; ``impossible``: see ``reason``.
+    folds
+        Folds that it ran in; ``standing`` is that after the last of them.
+    rows, seconds
+        Training rows after resampling in its first fold; wall time of its fits together.
+    """
+
+    method: Resampling
+    end: End
+    folds: int
+    rows: int
+    seconds: float
+    standing: Standing | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RaceFacts:
+    """The race as it was.
+
+    Attributes
+    ----------
+    chosen, best
+        The simplest method that is not significantly worse than the best one, and that one.
+    score
+        What was raced for.
+    racers
+        Simplest first.
+    rows
+        Training rows that took part, held out once each if all folds ran.
+    folds, planned
+        Folds that were run, of how many.
+    fits, all_fits
+        Networks trained, and how many all methods in all folds would have taken.
+    rows_trained, all_rows
+        The same in training rows, which is what the race goes by to stay below half.
+    seconds
+        Wall time.
+    notes
+        Caveats, as sentences.
+    """
+
+    chosen: Resampling
+    best: Resampling
+    score: str
+    racers: list[Racer]
+    rows: int
+    folds: int
+    planned: int
+    fits: int
+    all_fits: int
+    rows_trained: int
+    all_rows: int
+    seconds: float
+    significance: float
+    seed: int
+    notes: list[str]
+
+
+def name_fit(method: Resampling) -> Resampling:
+    """Name the method whose network serves it: thresholds are moved on that of the plain rows."""
+    return "none" if method == "threshold" else method
+
+
+def sort_simplest_first(methods: Sequence[Resampling]) -> list[Resampling]:
+    """Order methods by how much they change."""
+    return sorted(methods, key=SIMPLEST_FIRST.index)
+
+
+def judge(
+    outcomes: Mapping[Resampling, Sequence[Outcome]],
+    config: RaceConfig,
+    *,
+    seed: int,
+    whole: bool = False,
+) -> list[Standing]:
+    """Compare methods on the folds that all of them ran.
+
+    Intervals come from a paired bootstrap of the rows within their folds. A difference varies from
+    fold to fold too, by the training rows and the seed; where that is more than the rows explain,
+    its interval is as much wider (DerSimonian and Laird, Controlled Clinical Trials 7, 1986). The
+    largest studentized deviation over all methods sets the width, so that choosing among many does
+    not make one of them look significant by chance (Romano and Wolf, Econometrica 73, 2005).
+
+    Parameters
+    ----------
+    outcomes
+        For each method one outcome per fold, on the same rows.
+    seed
+        Seed of the bootstrap; the same for each method, so that draws are paired.
+    whole
+        Whether all metrics are wanted, with their intervals.
+
+    Returns
+    -------
+    list of Standing
+        In the order given.
+    """
+    names = list(outcomes)
+    sizes = [len(outcome.labels) for outcome in outcomes[names[0]]]
+    # By method: metric -> value, and metric -> draws.
+    wanted = METRICS if whole else COMBINED if config.score == "combined" else (config.score,)
+    ones = np.ones((1, sum(sizes)))
+    values = [_measure(outcomes[name], ones, config.score, wanted) for name in names]
+    parts: list[list[dict[str, np.ndarray]]] = [[] for _ in names]
+    for weights in _draw_weights(sizes, seed):
+        for place, name in enumerate(names):
+            parts[place].append(_measure(outcomes[name], weights, config.score, wanted))
+    draws = [{key: np.concatenate([p[key] for p in own]) for key in own[0]} for own in parts]
+    scores = np.array([float(value["score"][0]) for value in values])
+    drawn = np.stack([draw["score"] for draw in draws])
+    folds = _weigh_folds(sizes)
+    by_fold = np.stack(
+        [_measure(outcomes[name], folds, config.score, wanted)["score"] for name in names]
+    )
+    gaps, widths = _compare_with_best(scores, drawn, by_fold, config.significance)
+    standings = []
+    for place, name in enumerate(names):
+        gap, width = float(gaps[place]), float(widths[place])
+        metrics = {
+            key: _summarise(float(values[place][key][0]), draws[place][key])
+            for key in (METRICS if whole else ())
+        }
+        standings.append(
+            Standing(
+                name,
+                _summarise(float(scores[place]), drawn[place]),
+                Interval(gap, gap - width, gap + width),
+                metrics,
+                len(sizes),
+            )
+        )
+    return standings
+
+
+def find_leaders(standings: Sequence[Standing]) -> tuple[Resampling, Resampling]:
+    """Find the simplest method that is not significantly worse than the best, and the best."""
+    best = max(standings, key=_read_score)
+    fit = [standing.method for standing in standings if not standing.is_worse]
+    return sort_simplest_first(fit)[0], best.method
+
+
+def keep_racing(standings: Sequence[Standing]) -> list[Resampling]:
+    """Choose who goes on to the next fold.
+
+    The two leaders do; then others by their scores, until half of the networks are kept, or two;
+    but none that is significantly worse than the best.
+    """
+    by_score = sorted(standings, key=_read_score, reverse=True)
+    order = [*find_leaders(standings), *(s.method for s in by_score if not s.is_worse)]
+    fits = list(dict.fromkeys(name_fit(method) for method in order))
+    before = len({name_fit(standing.method) for standing in standings})
+    kept = fits[: max(2, math.ceil(before / 2))]
+    return [
+        standing.method
+        for standing in standings
+        if name_fit(standing.method) in kept and not standing.is_worse
+    ]
+
+
+def _read_score(standing: Standing) -> float:
+    return -math.inf if standing.score.value is None else standing.score.value
+
+
+def _measure(
+    outcomes: Sequence[Outcome], weights: np.ndarray, score: RaceScore, wanted: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Measure metrics and the score under each row of weights, shape ``(r, n)``."""
+    labels = np.concatenate([outcome.labels for outcome in outcomes])
+    probabilities = np.concatenate([outcome.probabilities for outcome in outcomes])
+    predicted = np.concatenate([outcome.predicted for outcome in outcomes])
+    found = measure_weighted(labels, probabilities, predicted, weights, wanted)
+    if score == "combined":
+        guesses = [-np.log(np.maximum(o.guess[o.labels], SMALLEST)) for o in outcomes]
+        guessed = weights @ np.concatenate(guesses) / len(labels)
+        chance = 1 / max(2, len(np.unique(labels)))
+        decided = (found["balanced_accuracy"] - chance) / (1 - chance)
+        found["score"] = (decided + 1 - found["log_loss"] / guessed) / 2
+    else:
+        found["score"] = (-1.0 if score in LESS_IS_BETTER else 1.0) * found[score]
+    return found
+
+
+def _draw_weights(sizes: Sequence[int], seed: int) -> Iterator[np.ndarray]:
+    """Yield weights of rows, shape ``(some, n)``: how often each was drawn within its fold."""
+    generator = np.random.default_rng(seed)
+    total = sum(sizes)
+    step = max(1, min(RESAMPLES, CHUNK // total))
+    for start in range(0, RESAMPLES, step):
+        count = min(step, RESAMPLES - start)
+        weights = np.empty((count, total))
+        begin = 0
+        for size in sizes:
+            drawn = generator.integers(0, size, size=(count, size))
+            drawn += np.arange(count)[:, None] * size
+            rows = np.bincount(drawn.ravel(), minlength=count * size).reshape(count, size)
+            weights[:, begin : begin + size] = rows
+            begin += size
+        yield weights
+
+
+def _weigh_folds(sizes: Sequence[int]) -> np.ndarray:
+    """Make weights that leave one fold each, shape ``(folds, n)``."""
+    weights = np.zeros((len(sizes), sum(sizes)))
+    ends = np.cumsum(sizes)
+    for fold, (size, end) in enumerate(zip(sizes, ends, strict=True)):
+        weights[fold, end - size : end] = sum(sizes) / size
+    return weights
+
+
+def _compare_with_best(
+    scores: np.ndarray, drawn: np.ndarray, by_fold: np.ndarray, significance: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find how far each score is behind the best one, and the half-width that holds for all."""
+    best = int(np.argmax(scores))
+    gaps, differences = scores[best] - scores, drawn[best] - drawn
+    differences = differences[:, ~np.isnan(differences).any(axis=0)]
+    if not differences.shape[1]:
+        return gaps, np.full(len(scores), np.inf)
+    of_rows = differences.std(axis=1)
+    apart = of_rows > 1e-12
+    if not apart.any():
+        return gaps, np.zeros(len(scores))
+    moved = np.abs(differences[apart] - gaps[apart, None]) / of_rows[apart, None]
+    width = float(np.quantile(moved.max(axis=0), 1 - significance))
+    folds = by_fold[best] - by_fold
+    folds = folds[:, ~np.isnan(folds).any(axis=0)]
+    count = folds.shape[1]
+    of_folds = folds.std(axis=1, ddof=1) / math.sqrt(count) if count > 1 else np.zeros(len(scores))
+    return gaps, width * np.maximum(of_rows, of_folds)
+
+
+def _summarise(value: float, draws: np.ndarray) -> Interval:
+    known = draws[~np.isnan(draws)]
+    if math.isnan(value) or not len(known):
+        return Interval(None if math.isnan(value) else value, None, None)
+    low, high = np.percentile(known, (2.5, 97.5))
+    return Interval(value, float(low), float(high))

@@ -1,0 +1,417 @@
+"""The race between resamplings on the disk: its folds, its fits, and who goes on.
+
+A fold that was run stays until the end of the run, so a race that was killed goes on from there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.errors import StageError
+from pipeline.hashing import hash_key
+from pipeline.plan import Run
+from pipeline.race import (
+    End,
+    Outcome,
+    RaceFacts,
+    Racer,
+    Standing,
+    find_leaders,
+    judge,
+    keep_racing,
+    name_fit,
+    sort_simplest_first,
+)
+from pipeline.resampling import ResamplingFacts
+from pipeline.split_facts import SplitFacts
+from pipeline.steps import encode_fold, fill_resampled
+from pipeline.store import FACTS, Address, dump_json, load_facts
+from pipeline.training.decisions import Decision, decide, decide_evenly
+from pipeline.training.features import load_layout, load_split
+from pipeline.training.jobs import DECISION, PROBABILITIES, Job
+
+if TYPE_CHECKING:
+    from pipeline.config import Resampling
+    from pipeline.training.client import Handle, OnEpoch, Trainer
+
+OnProgress = Callable[[str, int, int], None]
+PART = 0.5  # of what all methods in all folds would cost
+OUTCOMES = "outcomes.npz"
+PICTURE_METHODS: tuple[Resampling, ...] = (
+    "none", "threshold", "class_weight", "random_under", "random_over", "augment",
+)  # fmt: skip
+TABLE_METHODS: tuple[Resampling, ...] = (
+    "none", "threshold", "class_weight", "random_under", "random_over",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Fold:
+    """A fold to be run.
+
+    Attributes
+    ----------
+    run
+        Derived for the fold.
+    features
+        Its features, not yet resampled.
+    """
+
+    number: int
+    seed: int
+    run: Run
+    features: Address
+
+
+@dataclass(frozen=True, slots=True)
+class _FoldFacts:
+    """What a fold cost by method, and which methods could not run, or would have changed nothing.
+
+    Attributes
+    ----------
+    rows, seconds
+        Training rows after resampling; wall time of resampling and fit.
+    """
+
+    classes: list[str]
+    rows: dict[str, int]
+    seconds: dict[str, float]
+    reasons: dict[str, str]
+    idle: list[str]
+
+
+def race(
+    run: Run,
+    rows: Address,
+    assignment: Address,
+    features: Address,
+    trainer: Trainer | None = None,
+    on_progress: OnProgress | None = None,
+) -> Address:
+    """Choose a resampling by cross-validation on the training split, with the baseline network.
+
+    Parameters
+    ----------
+    rows, assignment, features
+        What ``ingest``, ``split`` and ``encode`` made.
+    trainer
+        A training process that was started earlier.
+    on_progress
+        Called with what is trained, the epoch from 1, and the most there can be.
+    """
+
+    def make(out: Path) -> None:
+        methods = list_methods(run, features)
+        classes = load_layout(features.path).classes
+        with hire(run, trainer) as trainers:
+            course = Course(run, rows, assignment, methods, classes, trainers, on_progress)
+            dump_json(out / FACTS, course.finish())
+
+    return run.build("race", make)
+
+
+def list_methods(run: Run, features: Address) -> list[Resampling]:
+    """List the methods that are to be raced, simplest first."""
+    config = run.config
+    if config.resampling.race.methods:
+        return sort_simplest_first(config.resampling.race.methods)
+    if config.modality == "image":
+        return list(PICTURE_METHODS)
+    from pipeline.encoding import FittedEncoding
+
+    encoding = load_facts(features.path / "preprocessor" / "encoding.json", FittedEncoding)
+    return [*TABLE_METHODS, "smotenc" if encoding.blocks else "smote", "smote_enn"]
+
+
+@contextlib.contextmanager
+def hire(run: Run, trainer: Trainer | None) -> Iterator[list[Trainer]]:
+    """Start a training process for each of two cores; networks of pictures take all cores."""
+    from pipeline.neighbours.search import count_cores
+    from pipeline.training.client import Trainer
+
+    config = run.config
+    wanted = 1 if config.modality == "image" else min(2, count_cores())
+    with contextlib.ExitStack() as stack:
+        trainers = [] if trainer is None else [trainer]
+        while len(trainers) < wanted:
+            log = run.store.runs / f"race-{len(trainers)}.log"
+            made = Trainer(log, config.training, config.modality)
+            trainers.append(stack.enter_context(made))
+        yield trainers
+
+
+class Course:
+    """A race under way.
+
+    Attributes
+    ----------
+    alive
+        The methods that go on, simplest first.
+    folds
+        Folds that were run.
+    costs
+        Training rows of one fit after resampling, by ``name_fit``.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        rows: Address,
+        assignment: Address,
+        methods: list[Resampling],
+        classes: tuple[str, ...],
+        trainers: list[Trainer],
+        on_progress: OnProgress | None,
+    ) -> None:
+        self.run, self.rows, self.assignment = run, rows, assignment
+        self.classes = classes
+        self.trainers, self.on_progress = trainers, on_progress
+        self.config = run.config.resampling.race
+        taking_part = sum(assignment.facts(SplitFacts).counts["train"].values())
+        self.most = self.config.max_rows if taking_part > self.config.max_rows else None
+        self.alive = list(methods)
+        self.folds = 0
+        self.costs: dict[Resampling, int] = {}
+        self.outcomes: dict[Resampling, list[Outcome]] = {method: [] for method in methods}
+        self.seconds: dict[Resampling, float] = dict.fromkeys(methods, 0.0)
+        self.ended: dict[Resampling, Racer] = {}
+        self.notes: list[str] = []
+        self.fits = self.trained = 0
+        self.started = time.perf_counter()
+
+    def finish(self) -> RaceFacts:
+        """Run fold after fold, until one method is left, or the folds or the means are used up."""
+        while True:
+            begun, before = time.perf_counter(), self.trained
+            self.run_fold(self.prepare(self.folds))
+            outcomes = {method: self.outcomes[method] for method in self.alive}
+            standings = judge(outcomes, self.config, seed=self.run.config.seed)
+            if self.folds == self.config.folds:
+                break
+            standings = self._drop(standings)
+            pace = (time.perf_counter() - begun) / max(1, self.trained - before)
+            if len(self.alive) == 1 or self._must_end(pace):
+                break
+        return self._conclude(standings)
+
+    def prepare(self, number: int) -> _Fold:
+        """Make a fold's features, unless they are there already."""
+        limit = () if self.most is None else (self.most,)
+        own = self.run.for_fold(number, self.config.folds, *limit)
+        features = encode_fold(
+            own, self.rows, self.assignment, number, self.config.folds, self.most
+        )  # fmt: skip
+        seed = (self.run.config.seed + 7_919 * number) % 2**32
+        return _Fold(number, seed, own, features)
+
+    def run_fold(self, fold: _Fold) -> None:
+        """Train what is needed on a fold; end the methods that can't run, or change nothing."""
+        wanted = self._list_fits()
+
+        def prepare_next() -> None:
+            if self.folds + 1 < self.config.folds:
+                self.prepare(self.folds + 1)
+
+        address = _run_fold(fold, wanted, self.trainers, self._tell(fold), prepare_next)
+        facts = address.facts(_FoldFacts)
+        self.fits += len(facts.rows)
+        self.trained += sum(facts.rows.values())
+        for name in wanted:
+            self.costs.setdefault(name, facts.rows.get(name, 0))
+        for method in list(self.alive):
+            fit = name_fit(method)
+            self.seconds[method] += facts.seconds.get(fit, 0.0)
+            if method in facts.idle or fit in facts.reasons:
+                self.alive.remove(method)
+                self.ended[method] = self._end(
+                    method, "idle" if method in facts.idle else "impossible",
+                    reason=facts.reasons.get(fit, ""),
+                )  # fmt: skip
+            else:
+                self.outcomes[method].append(_load_outcome(address, method, self.classes))
+        self.folds += 1
+
+    def _drop(self, standings: list[Standing]) -> list[Standing]:
+        """End the methods that are not to go on; return where the others stand."""
+        goes_on = keep_racing(standings)
+        gone = [standing for standing in standings if standing.method not in goes_on]
+        if gone:
+            outcomes = {method: self.outcomes[method] for method in self.alive}
+            whole = judge(outcomes, self.config, seed=self.run.config.seed, whole=True)
+            for standing in whole:
+                if standing.method not in goes_on:
+                    end: End = "worse" if standing.is_worse else "dropped"
+                    self.ended[standing.method] = self._end(standing.method, end, standing)
+        self.alive = goes_on
+        return [standing for standing in standings if standing.method in goes_on]
+
+    def _must_end(self, pace: float) -> bool:
+        """Tell whether the next fold would cost too much; ``pace`` is in seconds a row."""
+        cost = sum(self.costs[name] for name in self._list_fits())
+        budget = self.config.budget_seconds
+        if self.trained + cost > PART * self.config.folds * sum(self.costs.values()):
+            self.notes.append(
+                f"It ended after {self.folds} of {self.config.folds} folds: one more would have "
+                "cost more than half of what all methods in all folds cost."
+            )
+            return True
+        if time.perf_counter() - self.started + pace * cost > budget:
+            self.notes.append(
+                f"It ended after {self.folds} of {self.config.folds} folds: one more would have "
+                f"taken longer than resampling.race.budget_seconds, {budget:g}."
+            )
+            return True
+        return False
+
+    def _list_fits(self) -> list[Resampling]:
+        return sort_simplest_first(list({name_fit(method) for method in self.alive}))
+
+    def _end(
+        self, method: Resampling, end: End, standing: Standing | None = None, reason: str = ""
+    ) -> Racer:
+        rows = self.costs.get(name_fit(method), 0)
+        folds = len(self.outcomes[method])
+        return Racer(method, end, folds, rows, self.seconds[method], standing, reason)
+
+    def _tell(self, fold: _Fold) -> Callable[[Resampling], OnEpoch | None]:
+        """Make what tells of a method's epochs."""
+
+        def make(method: Resampling) -> OnEpoch | None:
+            tell = self.on_progress
+            if tell is None:
+                return None
+            title = f"fold {fold.number + 1} of {self.config.folds}, {method}"
+            return lambda epoch, epochs: tell(title, epoch, epochs)
+
+        return make
+
+    def _conclude(self, standings: list[Standing]) -> RaceFacts:
+        """Choose, and write down how each method fared."""
+        outcomes = {method: self.outcomes[method] for method in self.alive}
+        whole = judge(outcomes, self.config, seed=self.run.config.seed, whole=True)
+        chosen, best = find_leaders(whole)
+        for standing in whole:
+            end: End = "worse" if standing.is_worse else "as good"
+            if standing.method == chosen:
+                end = "chosen"
+            self.ended[standing.method] = self._end(standing.method, end, standing)
+        counts = self.assignment.facts(SplitFacts).counts["train"]
+        ran = [racer for racer in self.ended.values() if racer.standing is not None]
+        return RaceFacts(
+            chosen=chosen,
+            best=best,
+            score=self.config.score,
+            racers=[self.ended[method] for method in sort_simplest_first(list(self.ended))],
+            rows=min(sum(counts.values()), self.most or sum(counts.values())),
+            folds=self.folds,
+            planned=self.config.folds,
+            fits=self.fits,
+            all_fits=len({name_fit(racer.method) for racer in ran}) * self.config.folds,
+            rows_trained=self.trained,
+            all_rows=self.config.folds * sum(self.costs.values()),
+            seconds=time.perf_counter() - self.started,
+            significance=self.config.significance,
+            seed=self.run.config.seed,
+            notes=self.notes,
+        )
+
+
+def _run_fold(
+    fold: _Fold,
+    methods: list[Resampling],
+    trainers: list[Trainer],
+    tell: Callable[[Resampling], OnEpoch | None],
+    meanwhile: Callable[[], None],
+) -> Address:
+    """Resample and fit each method on a fold; ``meanwhile`` is called while networks train."""
+
+    def make(out: Path) -> None:
+        reasons: dict[str, str] = {}
+        idle: list[str] = []
+        rows: dict[str, int] = {}
+        seconds: dict[str, float] = {}
+        handles: dict[Resampling, Handle] = {}
+        loads = [0] * len(trainers)
+        with tempfile.TemporaryDirectory(dir=out) as scratch:
+            for method in methods:
+                folder = Path(scratch) / method
+                folder.mkdir()
+                began = time.perf_counter()
+                run = fold.run.with_resampling(method, fold.seed)
+                try:
+                    fill_resampled(run, fold.features, folder)
+                except StageError as error:
+                    reasons[method] = error.problem
+                    continue
+                facts = load_facts(folder / FACTS, ResamplingFacts)
+                if method == "none" and len(set(facts.before.values())) == 1:
+                    idle.append("threshold")
+                if method != "none" and not facts.changes:
+                    idle.append(method)
+                    continue
+                rows[method] = sum(facts.after.values())
+                seconds[method] = time.perf_counter() - began
+                job = Job(
+                    folder, folder / "fit", run.config.training, fold.seed, False,
+                    run.config.augmentation,
+                )  # fmt: skip
+                freest = loads.index(min(loads))
+                loads[freest] += rows[method]
+                handles[method] = trainers[freest].submit(job, tell(method))
+            meanwhile()
+            arrays: dict[str, np.ndarray] = {}
+            for method, handle in handles.items():
+                try:
+                    seconds[method] += handle.result().seconds
+                except StageError as error:
+                    if method == "none":
+                        raise
+                    reasons[method] = error.problem
+                    del rows[method]
+                    continue
+                arrays |= _read_fit(Path(scratch) / method, method)
+        np.savez(out / OUTCOMES, allow_pickle=False, **arrays)
+        classes = list(load_layout(fold.features.path).classes)
+        dump_json(out / FACTS, _FoldFacts(classes, rows, seconds, reasons, idle))
+
+    key = hash_key(fold.run.keys["race"], "fold", fold.number, methods)
+    return fold.run.store.build("race_fold", key, make)
+
+
+def _read_fit(folder: Path, method: Resampling) -> dict[str, np.ndarray]:
+    """Read what a network says of the held-out rows, and what it decides for."""
+    decision = load_facts(folder / "fit" / DECISION, Decision)
+    with np.load(folder / "fit" / PROBABILITIES) as stored:
+        probabilities = stored["test"]
+    found = {
+        f"{method} probabilities": probabilities,
+        f"{method} predicted": decide(probabilities, decision),
+    }
+    if method == "none":
+        layout = load_layout(folder)
+        found["labels"] = load_split(folder, "test", layout).labels
+        found["guess"] = np.array(decision.priors)
+        found["threshold predicted"] = decide(probabilities, decide_evenly(decision))
+    return found
+
+
+def _load_outcome(address: Address, method: Resampling, classes: tuple[str, ...]) -> Outcome:
+    """Load an outcome, its classes numbered as those of the whole training split are."""
+    places = np.array([classes.index(name) for name in address.facts(_FoldFacts).classes])
+    with np.load(address.path / OUTCOMES) as stored:
+        given, guess = stored[f"{name_fit(method)} probabilities"], stored["guess"]
+        probabilities = np.zeros((len(given), len(classes)), np.float32)
+        probabilities[:, places] = given
+        shares = np.zeros(len(classes))
+        shares[places] = guess
+        return Outcome(
+            places[stored["labels"]], probabilities, places[stored[f"{method} predicted"]], shares
+        )
