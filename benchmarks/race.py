@@ -152,7 +152,7 @@ def _tell_test(
                 table.setdefault(title, []).append(found)
             if seed == 0 and method in ("none", "smote", "smotenc"):
                 _tell_calibration(method, test.labels, given, before)
-    standings = judge(outcomes, made.config.resampling.race, seed=0, whole=True)
+    standings = judge(outcomes, made.config.resampling.race, seed=0)
     ranked = sorted(standings, key=lambda standing: -(standing.score.value or 0))
     for place, standing in enumerate(ranked, start=1):
         mark = "  <- the race's winner" if standing.method == facts.chosen else ""

@@ -16,7 +16,7 @@ from flows.prefect_schedule import find_later_run
 from flows.prefect_server import reach_server
 from flows.progress import Progress, telling
 from flows.refresh import refresh as refresh_recipe
-from pipeline.config import CategoricalImputation, NumericImputation, Resampling
+from pipeline.config import CategoricalImputation, NumericImputation, ResamplingMethod
 from pipeline.errors import AssayError
 from pipeline.locking import Busy
 from pipeline.secrets import hide, looking_up
@@ -63,7 +63,7 @@ def refresh(
     imputation: NumericImputation | None = None,
     imputation_categorical: CategoricalImputation | None = None,
     k_neighbors: Neighbors = None,
-    resampling: Resampling | None = None,
+    resampling: ResamplingMethod | None = None,
     resampling_ratio: Ratio = None,
     epochs: Positive = None,
     batch_size: Positive = None,

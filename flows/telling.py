@@ -235,6 +235,12 @@ def _describe_encode(run: Run) -> str:
     return f"{len(_read_facts(run, 'encode')['features'])} features"
 
 
+def _describe_race(run: Run) -> str:
+    facts = _read_facts(run, "race")
+    networks = write_count(facts["fits"], "network")
+    return f"{facts['chosen']} of {len(facts['racers'])} methods; {networks} trained"
+
+
 def _describe_resample(run: Run) -> str:
     facts = _read_facts(run, "resample")
     if facts["class_weights"]:
@@ -257,6 +263,7 @@ _WORDS: dict[str, Callable[[Run], str]] = {
     "impute": _describe_impute,
     "validate_repaired": lambda run: _describe_validation(run, "repaired"),
     "encode": _describe_encode,
+    "race": _describe_race,
     "resample": _describe_resample,
     "train": _describe_train,
 }

@@ -188,7 +188,6 @@ class EncodingConfig(Section):
 
 
 Resampling = Literal[
-    "auto",
     "none",
     "threshold",
     "random_over",
@@ -204,6 +203,7 @@ Resampling = Literal[
 ]
 
 
+ResamplingMethod = Literal["auto", Resampling]
 RaceScore = Literal[
     "combined", "balanced_accuracy", "log_loss", "macro_f1", "auc", "accuracy", "brier"
 ]
@@ -222,7 +222,10 @@ class RaceConfig(Section):
     )
     folds: int = Field(5, ge=2, le=20)
     significance: float = Field(
-        0.05, gt=0, lt=1, description="below it a method is worse than the best, over all methods"
+        0.05,
+        gt=0,
+        lt=1,
+        description="chance of calling any method worse that is as good as the best",
     )
     max_rows: int = Field(50_000, ge=200, description="training rows that take part, at most")
     budget_seconds: float = Field(
@@ -231,8 +234,6 @@ class RaceConfig(Section):
 
     @model_validator(mode="after")
     def _methods_can_race(self) -> RaceConfig:
-        if "auto" in self.methods:
-            raise ValueError("methods can't hold 'auto', which is the race itself")
         if len(set(self.methods)) != len(self.methods):
             raise ValueError("methods names one of them twice")
         if self.methods and "none" not in self.methods:
@@ -243,7 +244,7 @@ class RaceConfig(Section):
 class ResamplingConfig(Section):
     """Class balance of the training split."""
 
-    method: Resampling = Field(
+    method: ResamplingMethod = Field(
         "none",
         description="auto: by a race of several, see race; threshold: rows stay, and rare "
         "classes are decided for more readily",

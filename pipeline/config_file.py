@@ -36,7 +36,9 @@ MAX_DEPTH = 50
 MAX_FILE_NAME = 255
 MAX_PATH = 4_000
 MAX_SHOWN = 100
-PICTURE_METHODS = ("none", "augment", "random_over", "random_under", "class_weight")
+PICTURE_METHODS = (
+    "auto", "none", "threshold", "augment", "random_over", "random_under", "class_weight",
+)  # fmt: skip
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> DatasetConfig:
@@ -203,13 +205,12 @@ def _cut(text: str) -> str:
 
 def _check_modality(config: DatasetConfig) -> None:
     """Refuse what can't be done to pictures, or to tables."""
-    method, outliers = config.resampling.method, config.cleaning.outliers
-    if config.modality == "table" and method == "augment":
-        raise ConfigError(
-            "resampling", "resampling.method is 'augment', and the rows of this data set are no "
-            "pictures that could be turned or shifted",
-            "Set resampling.method to 'smote', 'smotenc' or 'random_over'",
-        )  # fmt: skip
+    outliers = config.cleaning.outliers
+    methods = {"method is": [config.resampling.method]}
+    methods["race.methods holds"] = list(config.resampling.race.methods)
+    for place, named in methods.items():
+        for method in named:
+            _check_resampling(config, place, method)
     given = {"image": config.image != ImageConfig()}
     given |= {"augmentation": config.augmentation != AugmentationConfig()}
     for section in [name for name, said in given.items() if said and config.modality == "table"]:
@@ -217,13 +218,6 @@ def _check_modality(config: DatasetConfig) -> None:
             "config", f"the section {section} is set, and the rows of this data set are no "
             "pictures",
             f"Remove {section}, or set modality to 'image'",
-        )  # fmt: skip
-    if config.modality == "image" and method not in PICTURE_METHODS:
-        raise ConfigError(
-            "resampling", f"resampling.method is {method!r}, and this data set holds pictures: "
-            "distances between their pixels say little, and a mean of two of them is a double "
-            "exposure",
-            f"Set resampling.method to one of {', '.join(PICTURE_METHODS)}",
         )  # fmt: skip
     actions = {"action": outliers.action}
     actions |= {f"columns.{name}": action for name, action in outliers.columns.items()}
@@ -234,6 +228,23 @@ def _check_modality(config: DatasetConfig) -> None:
                 "dark or blurred has no value that could be replaced",
                 f"Set cleaning.outliers.{place} to 'quarantine' or 'keep'",
             )  # fmt: skip
+
+
+def _check_resampling(config: DatasetConfig, place: str, method: str) -> None:
+    """Refuse a method that pictures, or tables, can't be resampled by."""
+    if config.modality == "table" and method == "augment":
+        raise ConfigError(
+            "resampling", f"resampling.{place} 'augment', and the rows of this data set are no "
+            "pictures that could be turned or shifted",
+            "Take 'smote', 'smotenc' or 'random_over'",
+        )  # fmt: skip
+    if config.modality == "image" and method not in PICTURE_METHODS:
+        raise ConfigError(
+            "resampling", f"resampling.{place} {method!r}, and this data set holds pictures: "
+            "distances between their pixels say little, and a mean of two of them is a double "
+            "exposure",
+            f"Take one of {', '.join(PICTURE_METHODS)}",
+        )  # fmt: skip
 
 
 def _apply_override(raw: dict[str, Any], override: str) -> None:

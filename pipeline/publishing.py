@@ -18,6 +18,7 @@ from pipeline.ingest import IngestFacts
 from pipeline.integrity import MANIFEST, write_checksum
 from pipeline.plan import PACKAGES, Run
 from pipeline.profile import ColumnProfile, profile_columns
+from pipeline.race import RaceFacts
 from pipeline.report.markdown import render_markdown
 from pipeline.report.page import render_html
 from pipeline.report.record import RunRecord
@@ -76,6 +77,7 @@ def make_record(
         repaired=judge_results(run, "repaired") if is_part("validate_repaired") else None,
         features=None if assembly is None else assembly.features,
         leftover=None if assembly is None else assembly.leftover,
+        race=facts("race", RaceFacts),
         resampling=facts("resample", ResamplingFacts),
         training=facts("train", TrainingFacts),
     )
@@ -178,6 +180,7 @@ def _make_manifest(run: Run, record: RunRecord, folder: Path) -> dict[str, Any]:
             "split": record.split.counts if record.split else {},
             "resampled_train": record.resampling.after if record.resampling else {},
         },
+        "resampling": record.resampling.method if record.resampling else None,
         "verdicts": {
             "raw": asdict(record.raw.verdict),
             "repaired": asdict(record.repaired.verdict) if record.repaired else None,

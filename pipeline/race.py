@@ -1,10 +1,10 @@
-"""The race between resamplings: who is ahead, who goes on, who wins.
+"""The race between resamplings: who goes on, who wins.
 
 Each method resamples the training part of a fold, the baseline network learns from it and is asked
 about the held-out rows. All methods see the same folds with the same seeds, so their differences
 are paired. After each fold the worse half is dropped (successive halving: Jamieson and Talwalkar,
-AISTATS 2016). Held-out predictions of all folds are pooled and bootstrapped (Tsamardinos, Greasidou
-and Borboudakis, Machine Learning 107, 2018).
+AISTATS 2016), and those that are left are compared in the end. Held-out predictions of all folds
+are pooled and bootstrapped (Tsamardinos, Greasidou and Borboudakis, Machine Learning 107, 2018).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from pipeline.training.results import Interval
 STAGE = "resampling"
 RESAMPLES = 1000
 CHUNK = 4_000_000  # weights held at once
+SAME = 1e-12
 LESS_IS_BETTER = ("log_loss", "brier", "ece")
-COMBINED = ("balanced_accuracy", "log_loss")
 # Simplest first: of methods that can't be told apart, the first one wins.
 SIMPLEST_FIRST: tuple[Resampling, ...] = (
     "none", "threshold", "class_weight", "random_under", "tomek", "enn", "random_over", "augment",
@@ -67,7 +67,7 @@ class Standing:
     behind
         Score of the best minus its own, with an interval that holds for all methods at once.
     metrics
-        All metrics; empty while the race goes on.
+        All metrics.
     folds
         Number of folds. A single one can't tell how much folds and seeds differ.
     """
@@ -92,8 +92,8 @@ class Racer:
     ----------
     end
         ``chosen``; ``as good``: not told apart from the best, but less simple than the chosen one;
-        ``worse``: significantly worse than the best; ``dropped``: too far behind, early, to be
-        raced on; ``idle``: it changes nothing here; ``impossible``: see ``reason``.
+        ``worse``: significantly worse than the best; ``dropped``: among the worse half after some
+        fold; ``idle``: it changes nothing here; ``impossible``: see ``reason``.
     folds
         Folds that it ran in; ``standing`` is that after the last of them.
     rows, seconds
@@ -167,15 +167,15 @@ def judge(
     config: RaceConfig,
     *,
     seed: int,
-    whole: bool = False,
 ) -> list[Standing]:
     """Compare methods on the folds that all of them ran.
 
-    Intervals come from a paired bootstrap of the rows within their folds. A difference varies from
-    fold to fold too, by the training rows and the seed; where that is more than the rows explain,
-    its interval is as much wider (DerSimonian and Laird, Controlled Clinical Trials 7, 1986). The
-    largest studentized deviation over all methods sets the width, so that choosing among many does
-    not make one of them look significant by chance (Romano and Wolf, Econometrica 73, 2005).
+    Intervals come from a paired bootstrap of the rows within their folds. The largest studentized
+    deviation over all pairs of methods sets the width, so that choosing among many does not make
+    one of them look significant by chance (Romano and Wolf, Econometrica 73, 2005). Differences
+    vary from fold to fold too, by the training rows and the seed; where that is more than the rows
+    explain, all intervals are as much wider (the dispersion of McCullagh and Nelder, Generalized
+    Linear Models, 1989, section 4.5), by Student's t.
 
     Parameters
     ----------
@@ -183,8 +183,6 @@ def judge(
         For each method one outcome per fold, on the same rows.
     seed
         Seed of the bootstrap; the same for each method, so that draws are paired.
-    whole
-        Whether all metrics are wanted, with their intervals.
 
     Returns
     -------
@@ -194,27 +192,23 @@ def judge(
     names = list(outcomes)
     sizes = [len(outcome.labels) for outcome in outcomes[names[0]]]
     # By method: metric -> value, and metric -> draws.
-    wanted = METRICS if whole else COMBINED if config.score == "combined" else (config.score,)
     ones = np.ones((1, sum(sizes)))
-    values = [_measure(outcomes[name], ones, config.score, wanted) for name in names]
+    values = [_measure(outcomes[name], ones, config.score) for name in names]
     parts: list[list[dict[str, np.ndarray]]] = [[] for _ in names]
     for weights in _draw_weights(sizes, seed):
         for place, name in enumerate(names):
-            parts[place].append(_measure(outcomes[name], weights, config.score, wanted))
+            parts[place].append(_measure(outcomes[name], weights, config.score))
     draws = [{key: np.concatenate([p[key] for p in own]) for key in own[0]} for own in parts]
     scores = np.array([float(value["score"][0]) for value in values])
     drawn = np.stack([draw["score"] for draw in draws])
     folds = _weigh_folds(sizes)
-    by_fold = np.stack(
-        [_measure(outcomes[name], folds, config.score, wanted)["score"] for name in names]
-    )
+    by_fold = np.stack([_measure(outcomes[name], folds, config.score)["score"] for name in names])
     gaps, widths = _compare_with_best(scores, drawn, by_fold, config.significance)
     standings = []
     for place, name in enumerate(names):
         gap, width = float(gaps[place]), float(widths[place])
         metrics = {
-            key: _summarise(float(values[place][key][0]), draws[place][key])
-            for key in (METRICS if whole else ())
+            key: _summarise(float(values[place][key][0]), draws[place][key]) for key in METRICS
         }
         standings.append(
             Standing(
@@ -236,21 +230,17 @@ def find_leaders(standings: Sequence[Standing]) -> tuple[Resampling, Resampling]
 
 
 def keep_racing(standings: Sequence[Standing]) -> list[Resampling]:
-    """Choose who goes on to the next fold.
+    """Choose who goes on to the next fold: half of the networks by their scores, or two.
 
-    The two leaders do; then others by their scores, until half of the networks are kept, or two;
-    but none that is significantly worse than the best.
+    The simplest one always does, since it wins unless it is significantly worse in the end.
+    Significance is not asked for on the way: the more often, the more often chance answers.
     """
     by_score = sorted(standings, key=_read_score, reverse=True)
-    order = [*find_leaders(standings), *(s.method for s in by_score if not s.is_worse)]
+    simplest = sort_simplest_first([standing.method for standing in standings])[0]
+    order = [simplest, *(standing.method for standing in by_score)]
     fits = list(dict.fromkeys(name_fit(method) for method in order))
-    before = len({name_fit(standing.method) for standing in standings})
-    kept = fits[: max(2, math.ceil(before / 2))]
-    return [
-        standing.method
-        for standing in standings
-        if name_fit(standing.method) in kept and not standing.is_worse
-    ]
+    kept = fits[: max(2, math.ceil(len(fits) / 2))]
+    return [standing.method for standing in standings if name_fit(standing.method) in kept]
 
 
 def _read_score(standing: Standing) -> float:
@@ -258,13 +248,13 @@ def _read_score(standing: Standing) -> float:
 
 
 def _measure(
-    outcomes: Sequence[Outcome], weights: np.ndarray, score: RaceScore, wanted: Sequence[str]
+    outcomes: Sequence[Outcome], weights: np.ndarray, score: RaceScore
 ) -> dict[str, np.ndarray]:
     """Measure metrics and the score under each row of weights, shape ``(r, n)``."""
     labels = np.concatenate([outcome.labels for outcome in outcomes])
     probabilities = np.concatenate([outcome.probabilities for outcome in outcomes])
     predicted = np.concatenate([outcome.predicted for outcome in outcomes])
-    found = measure_weighted(labels, probabilities, predicted, weights, wanted)
+    found = measure_weighted(labels, probabilities, predicted, weights)
     if score == "combined":
         guesses = [-np.log(np.maximum(o.guess[o.labels], SMALLEST)) for o in outcomes]
         guessed = weights @ np.concatenate(guesses) / len(labels)
@@ -304,25 +294,46 @@ def _weigh_folds(sizes: Sequence[int]) -> np.ndarray:
 
 
 def _compare_with_best(
-    scores: np.ndarray, drawn: np.ndarray, by_fold: np.ndarray, significance: float
+    scores: np.ndarray, drawn: np.ndarray, by_fold: np.ndarray, chance: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find how far each score is behind the best one, and the half-width that holds for all."""
     best = int(np.argmax(scores))
-    gaps, differences = scores[best] - scores, drawn[best] - drawn
-    differences = differences[:, ~np.isnan(differences).any(axis=0)]
-    if not differences.shape[1]:
-        return gaps, np.full(len(scores), np.inf)
-    of_rows = differences.std(axis=1)
-    apart = of_rows > 1e-12
+    gaps = scores[best] - scores
+    drawn = drawn[:, ~np.isnan(drawn).any(axis=0)]
+    # Which one is best is chance too: every pair counts, not those with the best alone.
+    one, other = np.triu_indices(len(scores), 1)
+    differences = drawn[one] - drawn[other]
+    deviations = differences.std(axis=1) if drawn.shape[1] else np.zeros(len(one))
+    apart = deviations > SAME
     if not apart.any():
-        return gaps, np.zeros(len(scores))
-    moved = np.abs(differences[apart] - gaps[apart, None]) / of_rows[apart, None]
-    width = float(np.quantile(moved.max(axis=0), 1 - significance))
-    folds = by_fold[best] - by_fold
-    folds = folds[:, ~np.isnan(folds).any(axis=0)]
-    count = folds.shape[1]
-    of_folds = folds.std(axis=1, ddof=1) / math.sqrt(count) if count > 1 else np.zeros(len(scores))
-    return gaps, width * np.maximum(of_rows, of_folds)
+        return gaps, np.full(len(scores), 0.0 if drawn.shape[1] else np.inf)
+    shifts = differences[apart] - (scores[one] - scores[other])[apart, None]
+    largest = np.abs(shifts / deviations[apart, None]).max(axis=0)
+    width = float(np.quantile(largest, 1 - chance))
+    # The dispersion is an estimate.
+    width = _allow_for_few(width, (by_fold.shape[1] - 1) * (len(scores) - 1))
+    width *= _find_dispersion(by_fold[one][apart] - by_fold[other][apart], deviations[apart])
+    return gaps, width * (drawn[best] - drawn).std(axis=1)
+
+
+def _find_dispersion(differences: np.ndarray, deviations: np.ndarray) -> float:
+    """Find how many times as much differences vary from fold to fold as their rows explain.
+
+    Pooled over pairs, as a quasi-likelihood's dispersion is; never below 1.
+    """
+    differences = differences[:, ~np.isnan(differences).any(axis=0)]
+    folds = differences.shape[1]
+    if folds < 2:
+        return 1.0
+    seen = differences.var(axis=1, ddof=1) / folds
+    return math.sqrt(max(1.0, float(np.mean(seen / deviations**2))))
+
+
+def _allow_for_few(width: float, freedom: int) -> float:
+    """Widen a quantile of the normal distribution to that of Student's t."""
+    from scipy.special import ndtr, stdtrit
+
+    return float(stdtrit(freedom, ndtr(width))) if freedom > 0 else width
 
 
 def _summarise(value: float, draws: np.ndarray) -> Interval:

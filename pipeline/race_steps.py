@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from pipeline.training.client import Handle, OnEpoch, Trainer
 
 OnProgress = Callable[[str, int, int], None]
-PART = 0.5  # of what all methods in all folds would cost
+# Of what all methods in all folds would cost; a few networks are raced in full.
+PART, FEW_FITS = 0.5, 3
 OUTCOMES = "outcomes.npz"
 PICTURE_METHODS: tuple[Resampling, ...] = (
     "none", "threshold", "class_weight", "random_under", "random_over", "augment",
@@ -192,15 +193,22 @@ class Course:
         while True:
             begun, before = time.perf_counter(), self.trained
             self.run_fold(self.prepare(self.folds))
-            outcomes = {method: self.outcomes[method] for method in self.alive}
-            standings = judge(outcomes, self.config, seed=self.run.config.seed)
-            if self.folds == self.config.folds:
+            if self.folds == self.config.folds or len(self.alive) == 1:
                 break
-            standings = self._drop(standings)
+            standings = self._judge()
+            goes_on = keep_racing(standings)
             pace = (time.perf_counter() - begun) / max(1, self.trained - before)
-            if len(self.alive) == 1 or self._must_end(pace):
+            if self._must_end(goes_on, pace):
                 break
-        return self._conclude(standings)
+            for standing in standings:
+                if standing.method not in goes_on:
+                    self.ended[standing.method] = self._end(standing.method, "dropped", standing)
+            self.alive = goes_on
+        return self._conclude(self._judge())
+
+    def _judge(self) -> list[Standing]:
+        outcomes = {method: self.outcomes[method] for method in self.alive}
+        return judge(outcomes, self.config, seed=self.run.config.seed)
 
     def prepare(self, number: int) -> _Fold:
         """Make a fold's features, unless they are there already."""
@@ -214,7 +222,7 @@ class Course:
 
     def run_fold(self, fold: _Fold) -> None:
         """Train what is needed on a fold; end the methods that can't run, or change nothing."""
-        wanted = self._list_fits()
+        wanted = _list_fits(self.alive)
 
         def prepare_next() -> None:
             if self.folds + 1 < self.config.folds:
@@ -239,25 +247,12 @@ class Course:
                 self.outcomes[method].append(_load_outcome(address, method, self.classes))
         self.folds += 1
 
-    def _drop(self, standings: list[Standing]) -> list[Standing]:
-        """End the methods that are not to go on; return where the others stand."""
-        goes_on = keep_racing(standings)
-        gone = [standing for standing in standings if standing.method not in goes_on]
-        if gone:
-            outcomes = {method: self.outcomes[method] for method in self.alive}
-            whole = judge(outcomes, self.config, seed=self.run.config.seed, whole=True)
-            for standing in whole:
-                if standing.method not in goes_on:
-                    end: End = "worse" if standing.is_worse else "dropped"
-                    self.ended[standing.method] = self._end(standing.method, end, standing)
-        self.alive = goes_on
-        return [standing for standing in standings if standing.method in goes_on]
-
-    def _must_end(self, pace: float) -> bool:
-        """Tell whether the next fold would cost too much; ``pace`` is in seconds a row."""
-        cost = sum(self.costs[name] for name in self._list_fits())
+    def _must_end(self, methods: list[Resampling], pace: float) -> bool:
+        """Tell whether a fold of some methods would cost too much; ``pace`` is in seconds a row."""
+        cost = sum(self.costs[name] for name in _list_fits(methods))
         budget = self.config.budget_seconds
-        if self.trained + cost > PART * self.config.folds * sum(self.costs.values()):
+        part = PART if len(self.costs) > FEW_FITS else 1.0
+        if self.trained + cost > part * self.config.folds * sum(self.costs.values()):
             self.notes.append(
                 f"It ended after {self.folds} of {self.config.folds} folds: one more would have "
                 "cost more than half of what all methods in all folds cost."
@@ -270,9 +265,6 @@ class Course:
             )
             return True
         return False
-
-    def _list_fits(self) -> list[Resampling]:
-        return sort_simplest_first(list({name_fit(method) for method in self.alive}))
 
     def _end(
         self, method: Resampling, end: End, standing: Standing | None = None, reason: str = ""
@@ -295,10 +287,8 @@ class Course:
 
     def _conclude(self, standings: list[Standing]) -> RaceFacts:
         """Choose, and write down how each method fared."""
-        outcomes = {method: self.outcomes[method] for method in self.alive}
-        whole = judge(outcomes, self.config, seed=self.run.config.seed, whole=True)
-        chosen, best = find_leaders(whole)
-        for standing in whole:
+        chosen, best = find_leaders(standings)
+        for standing in standings:
             end: End = "worse" if standing.is_worse else "as good"
             if standing.method == chosen:
                 end = "chosen"
@@ -322,6 +312,11 @@ class Course:
             seed=self.run.config.seed,
             notes=self.notes,
         )
+
+
+def _list_fits(methods: list[Resampling]) -> list[Resampling]:
+    """List the networks that methods need, simplest first."""
+    return sort_simplest_first(list({name_fit(method) for method in methods}))
 
 
 def _run_fold(

@@ -24,7 +24,7 @@ SCHEMA = Schema(
     "y",
     {"a": "numeric", "b": "numeric", "c": "numeric", "word": "categorical", "y": "target"},
 )
-METHODS = sorted({*get_args(Resampling)} - {"none", "augment"})
+METHODS = sorted({*get_args(Resampling)} - {"none", "threshold", "augment"})
 
 
 def make_frame() -> pd.DataFrame:

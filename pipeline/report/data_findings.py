@@ -160,8 +160,9 @@ def find_imbalance(record: RunRecord) -> Iterator[Finding]:
                 "warning",
                 f"One class is {ratio:.0f} times as large as another",
                 detail,
-                "Try resampling.method class_weight first, then "
-                + ("augment." if record.ingest.images else "random_over or smotenc."),
+                "Set resampling.method: auto, which tries what there is and takes what helps."
+                if record.race is None
+                else "",
             )
         else:
             title = f"One class was {ratio:.0f} times as large as another before resampling"

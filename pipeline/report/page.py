@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.report.wording import (
     DASH,
     LOWER_IS_BETTER,
+    METHODS,
     METRICS,
     MODELS,
     cut,
@@ -127,6 +128,7 @@ def _gather(record: RunRecord) -> dict[str, Any]:
     fates = rows.follow_rows(record)
     context = {
         "record": record,
+        "methods": METHODS,
         "summary": summarise(record),
         "suites": checks.pair_suites(record),
         "ranks": checks.RANK,
@@ -147,6 +149,10 @@ def _gather(record: RunRecord) -> dict[str, Any]:
         "config": _write_config(record.config),
     }
     context |= _gather_repairs(record) | _gather_assets()
+    if record.race is not None:
+        from pipeline.report.race_findings import tabulate_race
+
+        context["race"] = tabulate_race(record.race)
     if record.drift is not None:
         from pipeline.config import DriftConfig
         from pipeline.report.drift_findings import draw_drift, list_drift
@@ -179,6 +185,7 @@ def _gather_training(training: TrainingFacts) -> dict[str, Any]:
         "curves": figures.draw_history(training),
         "confusion": figures.draw_network_confusion(training),
         "calibration": figures.draw_network_calibration(training),
+        "thresholds": rows.list_thresholds(training),
         "class_scores": rows.score_classes(training),
         "score_rows": [_write_scores(training, metric) for metric in known],
         "fold_metrics": [m for m in METRICS if training.folds and m in training.folds[0].metrics],

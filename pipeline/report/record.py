@@ -9,6 +9,7 @@ from pipeline.cleaning import CleaningFacts
 from pipeline.imputation import ImputationFacts
 from pipeline.ingest import IngestFacts
 from pipeline.profile import ColumnProfile
+from pipeline.race import RaceFacts
 from pipeline.resampling import ResamplingFacts
 from pipeline.split_facts import SplitFacts
 from pipeline.training.results import TrainingFacts
@@ -55,6 +56,7 @@ class RunRecord:
     repaired: ValidationFacts | None = None
     features: list[str] | None = None
     leftover: dict[str, int] | None = None
+    race: RaceFacts | None = None
     resampling: ResamplingFacts | None = None
     training: TrainingFacts | None = None
     drift: DriftFacts | None = None

@@ -35,6 +35,27 @@ class ClassScore:
     taken_rows: int
 
 
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """How a class is decided for.
+
+    Attributes
+    ----------
+    prior, trained
+        Its share of the training rows before resampling, and in what the network learned from.
+    weight
+        What its probability is multiplied by; 1 for the class with the smallest.
+    threshold
+        Of two classes: the probability from which it is decided for.
+    """
+
+    name: str
+    prior: float
+    trained: float
+    weight: float
+    threshold: float | None
+
+
 def follow_rows(record: RunRecord) -> list[Fate]:
     """Follow the rows from the source to the network; the losses add up."""
     read = record.ingest
@@ -107,6 +128,32 @@ def count_classes(record: RunRecord) -> dict[str, dict[str, int]]:
             steps["train, resampled"] = record.resampling.after
     order = sorted(record.ingest.classes, key=lambda name: (-record.ingest.classes[name], name))
     return {step: {name: counts.get(name, 0) for name in order} for step, counts in steps.items()}
+
+
+def list_thresholds(training: TrainingFacts) -> list[Threshold]:
+    """List how each class is decided for; nothing where it is the most probable one."""
+    decision = training.decision
+    if decision.offset is None and not decision.moves:
+        return []
+    smallest = min(decision.multipliers)
+    pair = sum(decision.multipliers)
+    return [
+        Threshold(
+            name,
+            prior,
+            trained,
+            multiplier / smallest,
+            # Of two classes, the one is decided for where p * m > (1 - p) * other m.
+            1 - multiplier / pair if len(decision.classes) == 2 else None,
+        )
+        for name, prior, trained, multiplier in zip(
+            decision.classes,
+            decision.priors,
+            decision.trained,
+            decision.multipliers,
+            strict=True,
+        )
+    ]
 
 
 def score_classes(training: TrainingFacts) -> list[ClassScore]:

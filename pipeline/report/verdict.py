@@ -10,6 +10,7 @@ from pipeline.report import data_findings as data
 from pipeline.report import drift_findings as drift
 from pipeline.report import network_findings as network
 from pipeline.report import picture_findings as pictures
+from pipeline.report import race_findings as race
 from pipeline.report.finding import ORDER, Finding
 from pipeline.report.wording import cut, quote, read_difference, write_count, write_interval
 
@@ -36,6 +37,7 @@ RULES: tuple[Callable[[RunRecord], Iterator[Finding]], ...] = (
     network.judge_classes,
     network.judge_history,
     data.find_imbalance,
+    race.find_race,
     data.find_disguises,
     data.find_gaps,
     network.judge_certainty,

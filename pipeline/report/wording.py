@@ -26,6 +26,20 @@ MODELS = {
     "logistic_regression": "Logistic, thumbnails",
     "majority": "Majority class",
 }
+METHODS = {
+    "none": "No resampling",
+    "threshold": "Threshold moving",
+    "class_weight": "Class weights",
+    "random_under": "Random undersampling",
+    "tomek": "Tomek links",
+    "enn": "Edited nearest neighbours",
+    "random_over": "Random oversampling",
+    "augment": "Augmented copies",
+    "smote": "SMOTE",
+    "smotenc": "SMOTENC",
+    "smote_tomek": "SMOTE + Tomek links",
+    "smote_enn": "SMOTE + ENN",
+}
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"
 NBSP = "\N{NO-BREAK SPACE}"

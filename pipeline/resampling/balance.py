@@ -80,6 +80,12 @@ def resample(train: TrainFeatures, config: ResamplingConfig, *, seed: int) -> Re
         If a class is too small for SMOTE and no fallback is declared, or ``counts`` names an
         unknown class or asks a method for what it can't do.
     """
+    if config.method == "auto":
+        raise StageError(
+            "resampling", "resampling.method is 'auto', which 1 resampling can't be: it is a race "
+            "of several, run by a whole refresh",
+            "Run `assay run`, or name a method",
+        )  # fmt: skip
     rows = train.rows
     before = _count(rows.labels)
     notes: list[str] = []

@@ -7,19 +7,21 @@ from dataclasses import replace
 from typing import Literal
 
 from pipeline.cleaning import Change, CleaningFacts, DroppedColumn, FittedCleaning
-from pipeline.config import Role
+from pipeline.config import Resampling, Role
 from pipeline.imputation import Fill, ImputationFacts
 from pipeline.imputation.rehearsal import Rehearsal, Trial
 from pipeline.ingest import ColumnFacts, IngestFacts
 from pipeline.leaks import Leak
 from pipeline.outliers import Bound
 from pipeline.profile import ColumnProfile
+from pipeline.race import RaceFacts, Racer, Standing
 from pipeline.report.record import RunRecord
 from pipeline.resampling import ResamplingFacts
 from pipeline.roles import Suspicion
 from pipeline.spelling import Spelling, Typo
 from pipeline.split_facts import SplitFacts
 from pipeline.training.decisions import Decision
+from pipeline.training.metrics import METRICS
 from pipeline.training.results import (
     CalibrationBin,
     Difference,
@@ -400,6 +402,40 @@ def make_training() -> TrainingFacts:
     )
 
 
+def make_race(reason: str = "class 'x' has 3 training rows") -> RaceFacts:
+    """Build a race of each end: chosen, as good, worse, dropped, idle and impossible."""
+
+    def stand(method: Resampling, score: float, gap: float, folds: int) -> Standing:
+        metrics = {name: Interval(0.8, 0.75, 0.85) for name in METRICS}
+        behind = Interval(gap, gap - 0.03, gap + 0.03)
+        return Standing(method, Interval(score, score - 0.04, score + 0.04), behind, metrics, folds)
+
+    return RaceFacts(
+        chosen="threshold",
+        best="random_over",
+        score="combined",
+        racers=[
+            Racer("none", "worse", 3, 1555, 4.1, stand("none", 0.7, 0.06, 3)),
+            Racer("threshold", "chosen", 5, 1555, 6.8, stand("threshold", 0.76, 0.01, 5)),
+            Racer("class_weight", "dropped", 1, 1555, 1.4, stand("class_weight", 0.7, 0.05, 1)),
+            Racer("tomek", "idle", 0, 0, 0.0, None),
+            Racer("random_over", "as good", 5, 2870, 9.9, stand("random_over", 0.77, 0.0, 5)),
+            Racer("smotenc", "impossible", 0, 0, 0.0, None, reason),
+        ],
+        rows=1949,
+        folds=5,
+        planned=5,
+        fits=13,
+        all_fits=20,
+        rows_trained=24_000,
+        all_rows=49_000,
+        seconds=17.2,
+        significance=0.05,
+        seed=7,
+        notes=["It ended after 4 of 5 folds."],
+    )
+
+
 def make_published() -> RunRecord:
     """Build a published run: 2 classes, 22 columns, repair that helps, boosting ahead."""
     draw = random.Random(3)
@@ -487,6 +523,7 @@ def make_published() -> RunRecord:
         repaired=ValidationFacts(2783, make_checks(True), make_verdict("repaired", [], warnings=1)),
         features=[f"feature_{i}" for i in range(27)],
         leftover={"validation": 0, "test": 0},
+        race=make_race(),
         resampling=ResamplingFacts(
             "smotenc",
             train,
@@ -663,6 +700,7 @@ def make_stopped() -> RunRecord:
         repaired=None,
         features=None,
         leftover=None,
+        race=None,
         resampling=None,
         training=None,
         seconds={"ingest": 0.31, "validate raw": 1.9},
@@ -793,6 +831,7 @@ def make_hostile(columns: int = 200, classes: int = 50) -> RunRecord:
         leftover={HOSTILE: 3},
         drift=make_drift(names, HOSTILE),
         lost_suites=[HOSTILE],
+        race=make_race(HOSTILE * 9),
         resampling=ResamplingFacts(HOSTILE, counts, counts, counts, counts, {}, [HOSTILE]),
         training=replace(
             base.training,

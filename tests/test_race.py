@@ -1,0 +1,387 @@
+"""The race between resamplings: fair, honest about chance, cheap, and resumed where it was."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn.metrics as sk
+
+from pipeline.config import RaceConfig, Resampling, ResamplingConfig
+from pipeline.config_file import parse_config
+from pipeline.dataset import ROW_ID, SPLIT, Features, TrainFeatures
+from pipeline.errors import ConfigError, StageError
+from pipeline.plan import Run, prepare
+from pipeline.race import (
+    Outcome,
+    RaceFacts,
+    Racer,
+    Standing,
+    find_leaders,
+    judge,
+    keep_racing,
+)
+from pipeline.race_steps import race
+from pipeline.resampling import ResamplingFacts, resample
+from pipeline.splitting import thin_out
+from pipeline.steps import clean, encode, encode_fold, impute, ingest, make_folds, split
+from pipeline.steps import resample as resample_step
+from pipeline.store import Address
+from pipeline.tables import list_parts, read_frame, write_frame
+from pipeline.training.features import load_layout
+from pipeline.training.results import Interval
+from tests.conftest import copy_sample
+from tests.shapes import declare, make_shapes, prepare_shapes
+
+CONFIG = RaceConfig(score="accuracy")
+METHODS: tuple[Resampling, ...] = ("none", "class_weight", "random_over", "smote", "smote_enn")
+
+
+def make_outcomes(
+    truth: dict[Resampling, float],
+    *,
+    folds: int = 3,
+    rows: int = 200,
+    seed: int = 0,
+    luck: float = 0.0,
+) -> dict[Resampling, list[Outcome]]:
+    """Make methods that are right with a chance; ``luck`` is its deviation from fold to fold."""
+    draw = np.random.default_rng(seed)
+    made: dict[Resampling, list[Outcome]] = {method: [] for method in truth}
+    for _ in range(folds):
+        labels = draw.integers(0, 2, rows)
+        common = draw.random(rows)  # a row that is hard for one is hard for all
+        for method, chance in truth.items():
+            own = np.where(draw.random(rows) < 0.5, common, draw.random(rows))
+            right = own < chance + luck * draw.standard_normal()
+            predicted = np.where(right, labels, 1 - labels)
+            probabilities = np.where(np.eye(2)[predicted] > 0, 0.8, 0.2)
+            made[method].append(Outcome(labels, probabilities, predicted, np.array([0.5, 0.5])))
+    return made
+
+
+def test_scores_are_those_of_scikit_learn() -> None:
+    """Metrics are of all folds together; the combined score is 0 for guessing and 1 for perfect."""
+    outcomes = make_outcomes({"none": 0.7, "smote": 0.8})
+    (plain, _) = judge(outcomes, RaceConfig(), seed=0)
+    labels = np.concatenate([o.labels for o in outcomes["none"]])
+    predicted = np.concatenate([o.predicted for o in outcomes["none"]])
+    probabilities = np.concatenate([o.probabilities for o in outcomes["none"]])
+    balanced = sk.balanced_accuracy_score(labels, predicted)
+    loss = sk.log_loss(labels, probabilities)
+    assert plain.metrics["balanced_accuracy"].value == pytest.approx(balanced)
+    assert plain.metrics["log_loss"].value == pytest.approx(loss)
+    score = (2 * balanced - 1 + 1 - loss / np.log(2)) / 2
+    assert plain.score.value == pytest.approx(score)
+    guess = np.array([0.5, 0.5])
+    ends = {
+        0.0: Outcome(labels, np.full((len(labels), 2), 0.5), np.zeros_like(labels), guess),
+        1.0: Outcome(labels, np.eye(2)[labels], labels, guess),
+    }
+    for expected, outcome in ends.items():
+        (standing,) = judge({"none": [outcome]}, RaceConfig(), seed=0)
+        assert standing.score.value == pytest.approx(expected, abs=1e-6)
+
+
+def test_equal_methods_are_never_told_apart() -> None:
+    """A method against itself is 0 behind, without an interval."""
+    one = make_outcomes({"none": 0.7})["none"]
+    for standing in judge({"none": one, "smote": one}, CONFIG, seed=0):
+        assert standing.behind == Interval(0.0, 0.0, 0.0)
+        assert not standing.is_worse
+
+
+def test_a_clearly_worse_method_is_worse_and_a_better_one_wins() -> None:
+    """What is far behind is told so, and the simplest of the others wins."""
+    truth: dict[Resampling, float] = {
+        "none": 0.6, "class_weight": 0.85, "random_over": 0.86, "smote": 0.6,
+    }  # fmt: skip
+    standings = judge(make_outcomes(truth), CONFIG, seed=0)
+    assert [standing.method for standing in standings if standing.is_worse] == ["none", "smote"]
+    assert find_leaders(standings) == ("class_weight", "random_over")
+
+
+def test_chance_alone_seldom_makes_a_method_worse() -> None:
+    """Of 40 races of five equal methods, whose fits differ by luck, at most four mislead."""
+    misled = 0
+    for seed in range(40):
+        outcomes = make_outcomes(dict.fromkeys(METHODS, 0.75), folds=5, seed=seed, luck=0.03)
+        alive = list(METHODS)
+        for folds in range(1, 5):
+            so_far = {method: outcomes[method][:folds] for method in alive}
+            alive = keep_racing(judge(so_far, CONFIG, seed=seed))
+        end = judge({method: outcomes[method] for method in alive}, CONFIG, seed=seed)
+        misled += any(standing.is_worse for standing in end)
+    assert misled <= 4
+
+
+def test_what_differs_from_fold_to_fold_is_not_taken_for_certain() -> None:
+    """The rows alone would call it significant; folds and seeds that disagree say otherwise."""
+    steady = make_outcomes({"none": 0.74, "smote": 0.8}, folds=5, rows=2000)
+    assert judge(steady, CONFIG, seed=0)[0].is_worse
+    wild = make_outcomes({"none": 0.74, "smote": 0.8}, folds=5, rows=2000, luck=0.12, seed=3)
+    scores = [
+        [float((o.predicted == o.labels).mean()) for o in wild[method]]
+        for method in ("none", "smote")
+    ]
+    gaps = np.array(scores[1]) - np.array(scores[0])
+    assert (gaps > 0.03).any()
+    assert (gaps < -0.03).any()
+    behind = judge(wild, CONFIG, seed=0)[0].behind
+    other = judge(steady, CONFIG, seed=0)[0].behind
+    assert behind.low is not None
+    assert behind.high is not None
+    assert other.low is not None
+    assert other.high is not None
+    assert behind.high - behind.low > 2 * (other.high - other.low)
+
+
+def test_one_fold_calls_nothing_significant() -> None:
+    """How much folds and seeds differ can't be known from one."""
+    standings = judge(make_outcomes({"none": 0.5, "smote": 0.95}, folds=1), CONFIG, seed=0)
+    assert not any(standing.is_worse for standing in standings)
+    assert find_leaders(standings) == ("none", "smote")
+
+
+def stand(method: Resampling, score: float) -> Standing:
+    """Make a standing."""
+    return Standing(method, Interval(score, score, score), Interval(0.1, 0.01, 0.2), {}, 3)
+
+
+def test_the_better_half_and_the_simplest_go_on() -> None:
+    """Half of the networks, or two; significance is not asked for on the way."""
+    standings = [
+        stand("none", 0.1), stand("threshold", 0.2), stand("class_weight", 0.3),
+        stand("random_under", 0.6), stand("random_over", 0.5), stand("smote", 0.7),
+        stand("smote_enn", 0.4),
+    ]  # fmt: skip
+    # Six networks, since thresholds are moved on that of the plain rows: three go on.
+    assert keep_racing(standings) == ["none", "threshold", "random_under", "smote"]
+    two = [stand("none", 0.1), stand("threshold", 0.2), stand("smote", 0.7)]
+    assert keep_racing(two) == ["none", "threshold", "smote"]
+    three = [stand("none", 0.1), stand("tomek", 0.2), stand("smote", 0.7), stand("enn", 0.3)]
+    assert keep_racing(three) == ["none", "smote"]
+
+
+def prepare_race(home: Path, *overrides: str) -> tuple[Run, Address, Address, Address]:
+    """Run the stages before the race on hypothyroid; return rows, assignment and features."""
+    copy_sample(home, "hypothyroid")
+    short = ["training.epochs=3", "resampling.method=auto", "imputation.numeric=median"]
+    run = prepare(home, "hypothyroid", [*short, *overrides])
+    rows = ingest(run)
+    assignment = split(run, rows)
+    return run, rows, assignment, encode(run, impute(run, clean(run, rows, assignment)))
+
+
+def find_racer(facts: RaceFacts, method: Resampling) -> Racer:
+    """Find a method's race."""
+    return next(racer for racer in facts.racers if racer.method == method)
+
+
+def test_a_race_chooses_costs_half_and_is_the_same_again(home: Path) -> None:
+    """Every method is accounted for; a second project directory gives the same but for time."""
+    told: list[str] = []
+    found = []
+    for place in ("one", "two"):
+        run, rows, assignment, features = prepare_race(home / place, "resampling.race.folds=3")
+        address = race(run, rows, assignment, features, None, lambda what, *_: told.append(what))
+        facts = address.facts(RaceFacts)
+        still = [replace(racer, seconds=0.0) for racer in facts.racers]
+        found.append(replace(facts, seconds=0.0, racers=still))
+    assert found[0] == found[1]
+    facts = found[0]
+    assert [racer.method for racer in facts.racers] == [
+        "none", "threshold", "class_weight", "random_under", "random_over", "smotenc", "smote_enn",
+    ]  # fmt: skip
+    assert find_racer(facts, facts.chosen).end == "chosen"
+    assert facts.rows_trained <= facts.all_rows / 2
+    assert facts.fits < facts.all_fits == 18
+    assert not find_racer(facts, facts.best).standing.is_worse  # type: ignore[union-attr]  # it ran
+    assert any(text.startswith("fold 1 of 3, smotenc") for text in told)
+    resampled = resample_step(run, features, address)
+    layout = load_layout(resampled.path)
+    assert layout.priors == tuple(find_counts(features, layout.classes))
+    assert layout.even == (facts.chosen == "threshold")
+
+
+def find_counts(features: Address, classes: tuple[str, ...]) -> list[int]:
+    """Count training rows by class."""
+    labels = pd.read_parquet(features.path / "train.parquet", columns=["class"])["class"]
+    return [int((labels == name).sum()) for name in classes]
+
+
+def test_a_race_goes_on_from_the_fold_that_was_finished(home: Path) -> None:
+    """What a killed race had finished is not trained again."""
+    settings = (
+        "resampling.race.folds=2",
+        "resampling.race.methods=[none, threshold, random_under]",
+    )
+    run, rows, assignment, features = prepare_race(home, *settings)
+    first = race(run, rows, assignment, features)
+    facts = first.facts(RaceFacts)
+    stages = run.store.runs / "stages"
+    folds = {path: path.stat().st_mtime_ns for path in stages.glob("race_fold-*")}
+    assert len(folds) == facts.folds
+    shutil.rmtree(first.path)
+    again = race(run, rows, assignment, features).facts(RaceFacts)
+    assert {path: path.stat().st_mtime_ns for path in stages.glob("race_fold-*")} == folds
+    assert (again.chosen, again.racers) == (facts.chosen, facts.racers)
+
+
+def test_a_budget_of_a_moment_runs_one_fold_and_takes_the_simplest(home: Path) -> None:
+    """The first fold is always run; what it can't tell is said."""
+    settings = ("resampling.race.budget_seconds=0.1", "resampling.race.methods=[none, threshold]")
+    run, rows, assignment, features = prepare_race(home, *settings)
+    facts = race(run, rows, assignment, features).facts(RaceFacts)
+    assert (facts.folds, facts.chosen) == (1, "none")
+    assert "budget_seconds, 0.1" in facts.notes[0]
+
+
+def test_a_method_that_cannot_run_is_told_with_its_reason(home: Path) -> None:
+    """A class too small for SMOTE takes SMOTE out of the race, and nothing else."""
+    settings = (
+        "resampling.race.folds=2", "resampling.fallback=error", "resampling.k_neighbors=90",
+        "resampling.race.methods=[none, class_weight, smotenc]", "training.epochs=1",
+    )  # fmt: skip
+    run, rows, assignment, features = prepare_race(home, *settings)
+    facts = race(run, rows, assignment, features).facts(RaceFacts)
+    racer = find_racer(facts, "smotenc")
+    assert racer.end == "impossible"
+    assert "k_neighbors=90 needs 91" in racer.reason
+    assert facts.chosen in ("none", "class_weight")
+
+
+def write_even(home: Path) -> None:
+    """Write two classes of the same size."""
+    draw = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": draw.normal(size=400), "b": draw.normal(size=400)})
+    frame["y"] = np.where(np.arange(400) < 200, "no", "yes")
+    place = home / "data/even"
+    place.mkdir(parents=True)
+    frame.to_csv(place / "even.csv", index=False)
+    (place / "dataset.yaml").write_text(
+        "dataset: even\nsource: even.csv\ntarget: y\ntraining: {epochs: 1}\n"
+        "split: {validation: 0.2, test: 0.2}\n"
+        "resampling: {method: auto, race: {folds: 2}}\n"
+    )
+
+
+def test_what_would_change_nothing_is_not_trained(home: Path) -> None:
+    """Among classes of one size, only methods that take rows away by their neighbours differ."""
+    write_even(home)
+    run = prepare(home, "even")
+    rows = ingest(run)
+    assignment = split(run, rows)
+    features = encode(run, impute(run, clean(run, rows, assignment)))
+    counts = find_fold_counts(run, rows, assignment)
+    facts = race(run, rows, assignment, features).facts(RaceFacts)
+    idle = {racer.method for racer in facts.racers if racer.end == "idle"}
+    expected = {"threshold", "class_weight", "random_under", "random_over", "smote"}
+    assert idle == (expected if len(set(counts)) == 1 else set())
+    assert facts.chosen in ("none", "smote_enn")
+
+
+def find_fold_counts(run: Run, rows: Address, assignment: Address) -> list[int]:
+    """Count the training rows of the first fold by class."""
+    encoded = encode_fold(run.for_fold(0, 2), rows, assignment, 0, 2)
+    labels = pd.read_parquet(encoded.path / "train.parquet", columns=["y"])["y"]
+    return [int(count) for count in labels.value_counts()]
+
+
+def test_held_out_rows_teach_nothing(home: Path) -> None:
+    """What a fold's training rows become has the same bytes when its held-out rows are rewritten.
+
+    So do those of the test split, which takes no part at all.
+    """
+    made = []
+    for rewrite in (False, True):
+        run, rows, assignment, _ = prepare_race(home / str(rewrite), "ingest.partition_rows=5000")
+        own = run.for_fold(0, 5)
+        if rewrite:
+            # The split of this fold hangs on labels alone, which stay.
+            fold = encode_fold(own, rows, assignment, 0, 5)
+            held = read_frame(own.address("split").path / "assignment.parquet")
+            path = list_parts(rows.path)[0]
+            frame = read_frame(path)
+            foreign = ~held[SPLIT].isin(("train", "validation")).to_numpy()
+            for name in frame.columns.drop([ROW_ID, "class"]):
+                if frame[name].dtype != "str":
+                    frame.loc[foreign, name] = 1e6
+            write_frame(path, frame)
+            for stage in ("clean", "impute", "encode"):
+                shutil.rmtree(own.address(stage).path)
+        fold = encode_fold(own, rows, assignment, 0, 5)
+        made.append((fold.path / "train.parquet").read_bytes())
+    assert made[0] == made[1]
+
+
+def test_fewer_rows_take_part_where_there_are_many() -> None:
+    """Units stay whole; test rows stay; the share is about what was asked for."""
+    draw = np.random.default_rng(0)
+    units = [f"u{i}" for i in draw.integers(0, 3000, 6000)]
+    assignment = pd.DataFrame(
+        {"unit": units, SPLIT: np.where(pd.Series(units).str[-1] < "2", "test", "train")}
+    )
+    thin = thin_out(assignment, 1000, seed=0)
+    counts = thin[SPLIT].value_counts()
+    assert counts["test"] == (assignment[SPLIT] == "test").sum()
+    assert 850 < counts["train"] < 1150
+    assert (thin.groupby("unit")[SPLIT].nunique() == 1).all()
+    assert thin_out(assignment, 10_000, seed=0) is assignment
+
+
+def test_folds_of_a_cross_validation_take_the_chosen_method(home: Path) -> None:
+    """They are resampled as the race chose, and not raced again."""
+    settings = (
+        "training.folds=2", "resampling.race.folds=2", "training.epochs=1",
+        "resampling.race.methods=[none, random_under]",
+    )  # fmt: skip
+    run, rows, assignment, features = prepare_race(home, *settings)
+    address = race(run, rows, assignment, features)
+    chosen = address.facts(RaceFacts).chosen
+    folds = make_folds(run, rows, assignment, address)
+    for fold in folds:
+        assert fold.facts(ResamplingFacts).method == chosen
+
+
+def test_pictures_can_race(home: Path) -> None:
+    """The methods for pictures, augmented copies among them."""
+    declare(home, make_shapes(bar=30, disc=30, ring=12))
+    run = prepare_shapes(
+        home, "resampling={method: auto, race: {folds: 2, methods: [none, threshold, augment]}}"
+    )
+    rows = ingest(run)
+    assignment = split(run, rows)
+    features = encode(run, impute(run, clean(run, rows, assignment)))
+    facts = race(run, rows, assignment, features).facts(RaceFacts)
+    assert {racer.method for racer in facts.racers} == {"none", "threshold", "augment"}
+    assert find_racer(facts, "augment").rows > find_racer(facts, "none").rows
+    assert find_racer(facts, "augment").end != "impossible"
+
+
+@pytest.mark.parametrize(
+    ("race_section", "problem"),
+    [
+        ({"methods": ["smote"]}, "must hold 'none'"),
+        ({"methods": ["none", "none"]}, "names one of them twice"),
+        ({"methods": ["none", "augment"]}, r"race.methods holds 'augment'"),
+        ({"methods": ["auto"]}, "auto"),
+        ({"folds": 1}, "folds"),
+    ],
+)
+def test_a_race_that_cannot_be_run_is_refused(race_section: object, problem: str) -> None:
+    """The declaration is checked before anything runs."""
+    plain = {"dataset": "d", "source": "d.csv", "target": "y", "resampling": {"race": race_section}}
+    with pytest.raises(ConfigError, match=problem):
+        parse_config(plain)
+
+
+def test_a_resampling_by_itself_cannot_be_a_race() -> None:
+    """Outside of a refresh, a method must be named."""
+    rows = Features(np.array(["a", "b"]), np.zeros((2, 1), np.float32), np.array(["x", "y"]))
+    with pytest.raises(StageError, match="is a race of several"):
+        resample(TrainFeatures(rows, ()), ResamplingConfig(method="auto"), seed=0)
