@@ -92,7 +92,11 @@ def find_worries(done: Initialised) -> list[str]:
     if max(counts) >= 3 * min(counts):
         worries.append(
             f"classes are imbalanced, {max(counts):,} to {min(counts):,} rows; "
-            f"training is resampled with {config.resampling.method}"
+            + (
+                "a race finds what helps"
+                if config.resampling.method == "auto"
+                else f"training is resampled with {config.resampling.method}"
+            )
         )
     worries += [
         f"{item.column} holds {item.value!r} {item.count:,} times; {item.advice}"

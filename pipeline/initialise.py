@@ -158,11 +158,8 @@ def _choose(draft: DatasetConfig, canonical: Canonical) -> DatasetConfig:
         plain["imputation"]["numeric"] = "median"
     counts = sorted(facts.classes.values())
     if counts[-1] >= IMBALANCE * counts[0]:
-        mixed = any(
-            c.role in ("categorical", "boolean") and c.name not in dropped for c in facts.columns
-        )
         plain["resampling"] |= {
-            "method": "smotenc" if mixed else "smote",
+            "method": "auto",
             # A handful of rows can't speak for thousands.
             "ratio": 0.5 if counts[0] >= FEW_ROWS else 0.1,
             "fallback": "random_over",
@@ -200,7 +197,8 @@ def write_declaration(config: DatasetConfig, facts: IngestFacts, source: str) ->
         lines += [
             "",
             "resampling:",
-            f"  method: {config.resampling.method}  # classes of {low} to {high} rows",
+            f"  method: {config.resampling.method}  # classes of {low} to {high} rows: what helps "
+            "is found by a race, or name a method",
             f"  ratio: {config.resampling.ratio:g}  # rows of each other class over the largest",
             f"  fallback: {config.resampling.fallback}  # for a class too small for SMOTE",
         ]

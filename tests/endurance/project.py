@@ -25,7 +25,12 @@ from typing import Any
 from pipeline.plan import Run, prepare
 
 ROOT = Path(__file__).resolve().parents[2]
-FAST = ("training.epochs=2", "training.compare_unrepaired=false", "training.bootstrap=100")
+FAST = (
+    "training.epochs=2",
+    "resampling.race.folds=2",
+    "training.compare_unrepaired=false",
+    "training.bootstrap=100",
+)
 TARGETS = {"hypothyroid": "class", "penguins_raw": "Species"}
 NUMBERS = {"hypothyroid": "age", "penguins_raw": "Body Mass (g)"}
 DATASETS = tuple(TARGETS)
