@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import ResamplingConfig
+from pipeline.config import Resampling, ResamplingConfig
 from pipeline.dataset import Features, TrainFeatures
 from pipeline.errors import StageError
 from pipeline.resampling import Resampled, resample
 
-METHODS = get_args(ResamplingConfig.model_fields["method"].annotation)
+METHODS = get_args(Resampling)
 OVER = ("random_over", "smote", "smotenc")
 CLEANING = ("tomek", "enn", "smote_tomek", "smote_enn")
 NEIGHBOURLY = ("smote", "smotenc", "smote_tomek", "smote_enn")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,36 @@ class NearestNeighbors(sklearn.neighbors.NearestNeighbors):  # type: ignore[misc
     n_neighbors, radius, algorithm, leaf_size, metric, p, metric_params, n_jobs
         As scikit-learn has them. ``algorithm`` and ``leaf_size`` change nothing in a Euclidean
         search; ``n_jobs`` is a number of threads, and all cores where it is None.
+    onehot
+        For each category that is one-hot encoded the positions of its features, one of which is 1
+        and the others 0 in each row that is fitted. Two rows differ there or they don't, so a
+        category costs the search of the fitted rows one comparison in place of many.
     """
+
+    def __init__(
+        self,
+        *,
+        n_neighbors: int = 5,
+        radius: float = 1.0,
+        algorithm: str = "auto",
+        leaf_size: int = 30,
+        metric: Any = "minkowski",
+        p: float = 2,
+        metric_params: dict[str, Any] | None = None,
+        n_jobs: int | None = None,
+        onehot: Sequence[Sequence[int]] | None = None,
+    ) -> None:
+        super().__init__(
+            n_neighbors=n_neighbors,
+            radius=radius,
+            algorithm=algorithm,
+            leaf_size=leaf_size,
+            metric=metric,
+            p=p,
+            metric_params=metric_params,
+            n_jobs=n_jobs,
+        )
+        self.onehot = onehot
 
     def fit(self, X: Any, y: Any = None) -> NearestNeighbors:
         """Take rows to find neighbours among; shape ``(n_samples, n_features)``."""
@@ -35,7 +65,10 @@ class NearestNeighbors(sklearn.neighbors.NearestNeighbors):  # type: ignore[misc
         fast = fast and not self.metric_params and not sparse.issparse(self._fit_X)
         # A tree or an estimator that was fitted has a metric of its own.
         fast = fast and not hasattr(X, "query") and not hasattr(X, "kneighbors")
-        self._index = build_index(self._fit_X) if fast else None
+        self._index = build_index(self._fit_X) if fast and not self.onehot else None
+        self._own = self._index
+        if fast and self.onehot:
+            self._own = build_index(*_fold(self._fit_X, self.onehot))
         self._fitted = X
         return self
 
@@ -63,12 +96,13 @@ class NearestNeighbors(sklearn.neighbors.NearestNeighbors):  # type: ignore[misc
         check_is_fitted(self)
         count = self.n_neighbors if n_neighbors is None else n_neighbors
         sound = isinstance(count, int | np.integer) and 0 < count <= self.n_samples_fit_
-        if X is None or not sound or self._index is None:
+        if X is None or not sound or self._own is None:
             return super().kneighbors(X, n_neighbors, return_distance)
         if X is self._fitted:
-            distances, positions = find_own_neighbours(self._index, int(count), self._threads)
+            distances, positions = find_own_neighbours(self._own, int(count), self._threads)
         else:
-            index = self._index
+            # Other rows need not be one-hot.
+            index = self._index = self._index or build_index(self._fit_X)
             rows = validate_data(self, X, reset=False, order="C", dtype=np.float64)
             distances = np.empty((len(rows), count))
             positions = np.empty((len(rows), count), dtype=np.int64)
@@ -85,3 +119,13 @@ class NearestNeighbors(sklearn.neighbors.NearestNeighbors):  # type: ignore[misc
     @property
     def _threads(self) -> int | None:
         return self.n_jobs if self.n_jobs is not None and self.n_jobs > 0 else None
+
+
+def _fold(rows: np.ndarray, onehot: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Make a column of codes out of each one-hot category; also return the columns' costs."""
+    encoded = {position for block in onehot for position in block}
+    numbers = [position for position in range(rows.shape[1]) if position not in encoded]
+    codes = [rows[:, list(block)].argmax(axis=1)[:, None] for block in onehot]
+    # Two categories that differ have a 1 each where the other has a 0.
+    costs = np.append(np.full(len(numbers), -1.0), np.full(len(onehot), 2.0))
+    return np.concatenate([rows[:, numbers], *codes], axis=1), costs

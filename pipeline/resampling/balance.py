@@ -243,22 +243,26 @@ def _synthesise(
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Make synthetic rows, class by class, each from a random stream of its own."""
+    from pipeline.neighbours.estimator import NearestNeighbors
     from pipeline.resampling.categories import SMOTEN, SMOTENC
     from pipeline.resampling.samplers import SMOTE
 
+    near = NearestNeighbors(
+        n_neighbors=config.k_neighbors + 1, onehot=_find_onehot(base.values, blocks)
+    )
     mixed = config.method == "smotenc" and blocks
     table, restore = _collapse(base.values, blocks) if mixed else (base.values, None)
     added, labels = [], []
     for name, count in sorted(wanted.items()):
         options: dict[str, Any] = {
             "sampling_strategy": {name: count},
-            "k_neighbors": config.k_neighbors,
             "random_state": _seed_class(seed, name),
         }
-        sampler = SMOTE(**options)
+        sampler = SMOTE(k_neighbors=near, **options)
         if restore is not None:
             numeric = table.shape[1] - len(blocks)
             categorical = list(range(numeric, table.shape[1]))
+            options["k_neighbors"] = config.k_neighbors
             # SMOTENC wants at least one number; SMOTEN is its sibling for categories alone.
             sampler = (
                 SMOTENC(categorical_features=categorical, **options)
@@ -269,6 +273,16 @@ def _synthesise(
         added.append(synthetic if restore is None else restore(synthetic))
         labels += [name] * len(synthetic)
     return np.concatenate(added), np.array(labels, dtype=object)
+
+
+def _find_onehot(values: np.ndarray, blocks: tuple[tuple[int, ...], ...]) -> list[tuple[int, ...]]:
+    """Find the blocks that are one-hot: several features, one of them 1 in each row."""
+    found = []
+    for block in blocks:
+        part = values[:, block]
+        if len(block) > 1 and ((part == 0) | (part == 1)).all() and (part.sum(axis=1) == 1).all():
+            found.append(block)
+    return found
 
 
 def _collapse(values: np.ndarray, blocks: tuple[tuple[int, ...], ...]) -> tuple[np.ndarray, Any]:

@@ -231,3 +231,18 @@ def test_what_float32_can_not_tell_apart_is_refused() -> None:
         build_index(np.full((3, 1), 2.0**24), np.array([1.0]))
     with pytest.raises(ValueError, match="weights must be 0, or from"):
         build_index(np.ones((3, 1)), None, np.array([1e-50]))
+
+
+def test_one_hot_categories_are_compared_at_once(route: str) -> None:
+    """Folded into a column of codes each, they give the neighbours of all their features."""
+    draw = np.random.default_rng(0)
+    numbers = draw.standard_normal((900, 3))
+    words = [np.eye(width)[draw.integers(0, width, 900)] for width in (4, 7)]
+    rows = np.concatenate([numbers[:, :1], words[0], numbers[:, 1:], words[1]], axis=1)
+    plain = NearestNeighbors(n_neighbors=6).fit(rows)
+    folded = NearestNeighbors(n_neighbors=6, onehot=[range(1, 5), range(7, 14)]).fit(rows)
+    (distances, positions), (expected, same) = folded.kneighbors(rows), plain.kneighbors(rows)
+    np.testing.assert_allclose(distances, expected)
+    np.testing.assert_array_equal(positions, same)
+    between = (rows[:50] + rows[50:100]) / 2  # no one-hot rows any more
+    np.testing.assert_array_equal(folded.kneighbors(between)[1], plain.kneighbors(between)[1])
