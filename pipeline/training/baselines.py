@@ -14,14 +14,12 @@ if TYPE_CHECKING:
 
     from pipeline.config import TrainingConfig
 
-# Cells above which boosting takes all cores beside the network: on 350,000 rows x
-# 139 features 38 s in place of 47 s. Below, threads that wait for a busy core are the slower ones.
-MANY_CELLS = 10_000_000
-# scikit-learn's own: its bins, and the rows it draws to find them.
-BINS = 255
-BINNED_ROWS = 200_000
-# Of logistic regression: most rows, and the inverse penalties that are tried.
+# A yardstick needs no more rows, and has to be ready when the network is.
+BOOSTED_ROWS = 100_000
 LOGISTIC_ROWS = 20_000
+# scikit-learn's own number of bins.
+BINS = 255
+# Inverse penalties of logistic regression that are tried.
 PENALTIES = (0.001, 0.01, 0.1)
 
 
@@ -35,10 +33,13 @@ class BaselineFit:
         Shape ``(n_test, n_classes)``, float64, rows sum to 1.
     seconds
         Wall time of fit and prediction.
+    rows
+        Training rows that it learned from.
     """
 
     probabilities: np.ndarray
     seconds: float
+    rows: int
 
 
 def predict_majority(train: Split, rows: int, classes: int) -> BaselineFit:
@@ -61,7 +62,7 @@ def predict_majority(train: Split, rows: int, classes: int) -> BaselineFit:
     # Resampling evens the classes out; the shares of the world are those of the original rows.
     labels = train.labels[train.original] if train.original.any() else train.labels
     shares = np.bincount(labels, minlength=classes) / len(labels)
-    return BaselineFit(np.tile(shares, (rows, 1)), time.perf_counter() - started)
+    return BaselineFit(np.tile(shares, (rows, 1)), time.perf_counter() - started, len(labels))
 
 
 def fit_boosting(
@@ -75,8 +76,9 @@ def fit_boosting(
 ) -> BaselineFit:
     """Fit scikit-learn's histogram gradient boosting on what the network sees.
 
-    It stops early on the validation rows whose class occurs in training; without such rows it runs
-    all its iterations. Classes without a training row get probability 0.
+    It learns from at most 100,000 training rows, drawn at random, and stops early on the validation
+    rows whose class occurs among them; without such rows it runs all its iterations. Classes
+    without a training row get probability 0.
 
     Parameters
     ----------
@@ -87,27 +89,27 @@ def fit_boosting(
     config
         ``class_weight`` is followed, as it is by the network.
     seed
-        Seed of the binning of large training splits.
+        Seed of the draw.
     """
     import numpy as np
     from sklearn.ensemble import HistGradientBoostingClassifier
     from threadpoolctl import threadpool_limits
 
     started = time.perf_counter()  # without the import, as for the network
+    weights = weigh_rows(train, config, classes)
+    chosen = _draw_rows(len(train.labels), BOOSTED_ROWS, seed)
+    train, weights = train.take(chosen), weights[chosen]
     known = validation.take(np.isin(validation.labels, train.labels))
     stops = len(known.labels) > 0
     learner = HistGradientBoostingClassifier(random_state=seed, early_stopping=stops, max_bins=BINS)
-    weights = weigh_rows(train, config, classes)
     weighted = bool(np.ptp(weights) > 0)
     # Given weights, scikit-learn 1.9 bins by a Python call for each threshold: 5 s in place of
     # 0.3 s on 1,540 x 30. Values that are bin numbers already it takes as they are.
-    edges = _find_edges(train.values, seed) if weighted else None
+    edges = _find_edges(train.values) if weighted else None
     probabilities = np.zeros((len(test.labels), classes))
-    # Few cells, half of the cores: the network trains on the others. Threads of OpenMP spin
-    # while they wait for one another; two on two busy cores took 7 to 15 s for one's 0.3 s.
-    cores = os.cpu_count() or 1
-    threads = cores if train.values.size > MANY_CELLS else max(1, cores // 2)
-    with threadpool_limits(threads, user_api="openmp"):
+    # Half of the cores: the network trains on the others. Threads of OpenMP spin while they wait
+    # for one another; two on two busy cores took 7 to 15 s for one's 0.3 s.
+    with threadpool_limits(max(1, (os.cpu_count() or 1) // 2), user_api="openmp"):
         learner.fit(
             _bin(train.values, edges),
             train.labels,
@@ -116,7 +118,7 @@ def fit_boosting(
             y_val=known.labels if stops else None,
         )
         probabilities[:, learner.classes_] = learner.predict_proba(_bin(test.values, edges))
-    return BaselineFit(probabilities, time.perf_counter() - started)
+    return BaselineFit(probabilities, time.perf_counter() - started, len(chosen))
 
 
 def fit_logistic(
@@ -143,7 +145,7 @@ def fit_logistic(
 
     started = time.perf_counter()
     weights = weigh_rows(train, config, classes)
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(train.labels))[:LOGISTIC_ROWS])
+    chosen = _draw_rows(len(train.labels), LOGISTIC_ROWS, seed)
     sample = train.take(chosen)
     known = validation.take(np.isin(validation.labels, sample.labels))
     fits = []
@@ -161,17 +163,22 @@ def fit_logistic(
     best = min(fits, key=lambda fit: fit[:2])[2]
     probabilities = np.zeros((len(test.labels), classes))
     probabilities[:, best.classes_] = best.predict_proba(test.values)
-    return BaselineFit(probabilities, time.perf_counter() - started)
+    return BaselineFit(probabilities, time.perf_counter() - started, len(chosen))
 
 
-def _find_edges(values: np.ndarray, seed: int) -> list[np.ndarray]:
-    """Find the inner quantiles of each feature on at most a bounded sample of rows."""
+def _draw_rows(rows: int, most: int, seed: int) -> np.ndarray:
+    """Draw at most so many positions of rows, ascending."""
     import numpy as np
 
-    generator = np.random.default_rng(seed)
-    rows = generator.permutation(len(values))[:BINNED_ROWS]
+    return np.sort(np.random.default_rng(seed).permutation(rows)[:most])
+
+
+def _find_edges(values: np.ndarray) -> list[np.ndarray]:
+    """Find the inner quantiles of each feature."""
+    import numpy as np
+
     shares = np.linspace(0, 1, BINS + 1)[1:-1]
-    return [np.unique(np.quantile(column, shares)) for column in values[rows].T]
+    return [np.unique(np.quantile(column, shares)) for column in values.T]
 
 
 def _bin(values: np.ndarray, edges: list[np.ndarray] | None) -> np.ndarray:

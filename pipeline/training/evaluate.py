@@ -40,12 +40,16 @@ OnProgress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class _Prediction:
-    """A learner's probabilities of the test rows, and the class that it decides for in each."""
+    """A learner's probabilities of the test rows, and the class that it decides for in each.
+
+    ``rows`` is how many training rows it learned from.
+    """
 
     name: str
     probabilities: np.ndarray
     predicted: np.ndarray
     seconds: float
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,7 @@ def train_baseline(
         peers = _fit_peers(data, config, seed)  # the worker trains meanwhile
         summaries = {name: handle.result() for name, handle in fits.items()}
         predictions = [
-            _Prediction(name, *_load_test(job), summaries[name].seconds)
+            _Prediction(name, *_load_test(job), summaries[name].seconds, len(data.train.labels))
             for name, job in jobs.items()
             if name in TITLES
         ]
@@ -153,7 +157,10 @@ def train_baseline(
         scores=scores,
         differences=differences,
         folds=held_out,
-        notes=_write_notes(data, config, network.epochs_run, network.best_epoch),
+        notes=[
+            *_write_notes(data, config, network.epochs_run, network.best_epoch),
+            *_note_sample(peers[0], len(data.train.labels)),
+        ],
         rows_per_second=network.rows_per_second,
         seconds=time.perf_counter() - started,
         seed=seed,
@@ -239,8 +246,8 @@ def _fit_peers(data: _Splits, config: TrainingConfig, seed: int) -> list[_Predic
     majority = predict_majority(data.train, len(data.test.labels), classes)
     largest = majority.probabilities.argmax(axis=1)
     return [
-        _Prediction(name, probabilities, decide(probabilities, decision), peer.seconds),
-        _Prediction("majority", majority.probabilities, largest, majority.seconds),
+        _Prediction(name, probabilities, decide(probabilities, decision), peer.seconds, peer.rows),
+        _Prediction("majority", majority.probabilities, largest, majority.seconds, majority.rows),
     ]
 
 
@@ -327,6 +334,15 @@ def _refuse_other_rows(data: _Splits, unrepaired: Path) -> None:
             f"{len(data.test.row_ids)}; {seen}",
             "Make both from the same split, or set training.compare_unrepaired to false",
         )
+
+
+def _note_sample(peer: _Prediction, rows: int) -> list[str]:
+    if peer.rows == rows:
+        return []
+    return [
+        f"{TITLES[peer.name]} learned from {peer.rows:,} of the {rows:,} training rows, drawn at "
+        "random."
+    ]
 
 
 def _write_notes(
