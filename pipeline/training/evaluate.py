@@ -21,7 +21,13 @@ from pipeline.training.client import Modality, OnEpoch, Trainer
 from pipeline.training.decisions import Decision, correct, decide, make_decision
 from pipeline.training.features import STAGE, Layout, Split, load_layout, load_split
 from pipeline.training.jobs import DECISION, HISTORY, MODEL, PREDICTIONS, PROBABILITIES, Job
-from pipeline.training.metrics import bin_calibration, count_confusion, measure, resample
+from pipeline.training.metrics import (
+    Resampled,
+    bin_calibration,
+    count_confusion,
+    measure,
+    resample,
+)
 from pipeline.training.results import Difference, FoldScore, Score, TrainingFacts
 
 FACTS = "metrics.json"
@@ -125,7 +131,9 @@ def train_baseline(
             name: trainer.submit(job, _title_progress(name, on_progress))
             for name, job in jobs.items()
         }
-        peers = _fit_peers(data, config, seed)  # the worker trains meanwhile
+        # The worker trains meanwhile.
+        peers = _fit_peers(data, config, seed)
+        resampled = _resample_all(data.test.labels, peers, config, seed)
         summaries = {name: handle.result() for name, handle in fits.items()}
         predictions = [
             _Prediction(name, *_load_test(job), summaries[name].seconds, len(data.train.labels))
@@ -139,7 +147,8 @@ def train_baseline(
             shutil.move(jobs["network"].out / name, out / name)
     _write_predictions(out / PREDICTIONS, data, predictions[0])
     network = summaries["network"]
-    scores, differences = _score(data.test.labels, [*predictions, *peers], config, seed)
+    resampled = _resample_all(data.test.labels, predictions, config, seed) | resampled
+    scores, differences = _score(data.test.labels, [*predictions, *peers], resampled)
     facts = TrainingFacts(
         classes=list(data.layout.classes),
         target=data.layout.target,
@@ -258,11 +267,11 @@ def _load_test(job: Job) -> tuple[np.ndarray, np.ndarray]:
     return probabilities, decide(probabilities, load_facts(job.out / DECISION, Decision))
 
 
-def _score(
+def _resample_all(
     labels: np.ndarray, predictions: list[_Prediction], config: TrainingConfig, seed: int
-) -> tuple[list[Score], list[Difference]]:
+) -> dict[str, Resampled]:
     """Resample every learner with the same draws, so that their differences are paired."""
-    resampled = {
+    return {
         learner.name: resample(
             labels,
             learner.probabilities,
@@ -272,6 +281,11 @@ def _score(
         )
         for learner in predictions
     }
+
+
+def _score(
+    labels: np.ndarray, predictions: list[_Prediction], resampled: dict[str, Resampled]
+) -> tuple[list[Score], list[Difference]]:
     scores = [
         Score(
             name=learner.name,
@@ -283,10 +297,11 @@ def _score(
         )
         for learner in predictions
     ]
-    network = resampled.pop("network")
+    network, *others = predictions
     differences = [
-        Difference(metric, "network", name, intervals[metric], len(labels))
-        for name, intervals in ((name, network.minus(peer)) for name, peer in resampled.items())
+        Difference(metric, network.name, other.name, intervals[metric], len(labels))
+        for other in others
+        for intervals in [resampled[network.name].minus(resampled[other.name])]
         for metric in DIFFERENCES
     ]
     return scores, differences
