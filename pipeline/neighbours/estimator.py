@@ -33,6 +33,8 @@ class NearestNeighbors(sklearn.neighbors.NearestNeighbors):  # type: ignore[misc
         category costs the search of the fitted rows one comparison in place of many.
     """
 
+    algorithm: str
+
     def __init__(
         self,
         *,
@@ -60,11 +62,17 @@ class NearestNeighbors(sklearn.neighbors.NearestNeighbors):  # type: ignore[misc
 
     def fit(self, X: Any, y: Any = None) -> NearestNeighbors:
         """Take rows to find neighbours among; shape ``(n_samples, n_features)``."""
-        super().fit(X, y)
         fast = self.metric in EUCLIDEAN and not (self.metric == "minkowski" and self.p != 2)
-        fast = fast and not self.metric_params and not sparse.issparse(self._fit_X)
         # A tree or an estimator that was fitted has a metric of its own.
+        fast = fast and not self.metric_params and not sparse.issparse(X)
         fast = fast and not hasattr(X, "query") and not hasattr(X, "kneighbors")
+        given = self.algorithm
+        try:
+            if fast and given in ("auto", "ball_tree", "kd_tree"):
+                self.algorithm = "brute"  # a tree would take a while, and not be asked
+            super().fit(X, y)
+        finally:
+            self.algorithm = given
         self._index = build_index(self._fit_X) if fast and not self.onehot else None
         self._own = self._index
         if fast and self.onehot:
