@@ -242,7 +242,7 @@ def _describe_encode(run: Run) -> str:
 def _describe_race(run: Run) -> str:
     facts = _read_facts(run, "race")
     networks = write_count(facts["fits"], "network")
-    return f"{facts['chosen']} of {len(facts['racers'])} methods; {networks} trained"
+    return f"chosen: {facts['chosen']}; {networks} trained"
 
 
 def _describe_resample(run: Run) -> str:

@@ -220,7 +220,9 @@ class RaceConfig(Section):
         description="combined: the mean of balanced accuracy and log loss, "
         "each from 0 (guessing by class shares) to 1 (perfect)",
     )
-    folds: int = Field(5, ge=2, le=20)
+    folds: int = Field(
+        5, ge=4, le=20, description="at most; the first alone is a large part of half of all"
+    )
     significance: float = Field(
         0.05,
         gt=0,

@@ -153,7 +153,8 @@ def resample_pictures(run: Run, features: Address, out: Path) -> None:
     for name in ("validation.parquet", "test.parquet"):
         link_file(features.path / name, out / name)
     facts = result.facts
-    write_balance(features.path, out, facts.before, even=facts.method == "threshold")
+    even = facts.method == "threshold"
+    write_balance(features.path, out, facts.before, facts.balanced, even=even)
     dump_json(out / FACTS, facts)
 
 

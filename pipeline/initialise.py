@@ -22,7 +22,6 @@ from pipeline.store import Store
 from pipeline.upkeep_config import RunsConfig
 
 IMBALANCE = 3.0
-FEW_ROWS = 30
 MANY_ROWS = 100_000
 
 
@@ -160,8 +159,6 @@ def _choose(draft: DatasetConfig, canonical: Canonical) -> DatasetConfig:
     if counts[-1] >= IMBALANCE * counts[0]:
         plain["resampling"] |= {
             "method": "auto",
-            # A handful of rows can't speak for thousands.
-            "ratio": 0.5 if counts[0] >= FEW_ROWS else 0.1,
             "fallback": "random_over",
         }
     return parse_config(plain)
@@ -199,7 +196,6 @@ def write_declaration(config: DatasetConfig, facts: IngestFacts, source: str) ->
             "resampling:",
             f"  method: {config.resampling.method}  # classes of {low} to {high} rows: what helps "
             "is found by a race, or name a method",
-            f"  ratio: {config.resampling.ratio:g}  # rows of each other class over the largest",
             f"  fallback: {config.resampling.fallback}  # for a class too small for SMOTE",
         ]
     return "\n".join(lines) + "\n"

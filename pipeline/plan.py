@@ -18,7 +18,7 @@ from pipeline.validation.suites import find_expected_bounds, find_named_columns,
 
 PACKAGES = (
     "pandas", "numpy", "pyarrow", "scikit-learn", "imbalanced-learn", "tensorflow", "keras",
-    "great-expectations", "pillow", "opencv-python-headless", "albumentations",
+    "great-expectations", "pillow", "opencv-python-headless", "albumentations", "scipy", "numba",
 )  # fmt: skip
 
 
@@ -232,16 +232,16 @@ def plan_keys(
     plan("encode", pictures + "encoding preprocessor", "encoding", "impute")
     changes = ("augmentation",) if config.resampling.method in ("augment", "auto") else ()
     balance = pictures + " ".join(("resampling", "neighbours", *changes))
-    sections = " ".join(("resampling seed", *changes))
+    sections = " ".join(("seed", *changes))
+    method = {k: v for k, v in plain["resampling"].items() if k != "race"}
+    course = plain["resampling"]["race"]
     races = config.resampling.method == "auto"
     if races:
-        plan(
-            "race",
-            balance + " race race_steps training splitting",
-            sections + " training",
-            "split encode",
-        )
-    plan("resample", balance, sections, "encode race" if races else "encode")
+        lasting = [method, course["folds"], course["max_rows"]]
+        code = " race_steps training splitting steps plan"
+        plan("race_fold", balance + code, sections + " training", "split encode", *lasting)
+        plan("race", "race race_steps", "", "race_fold", course)
+    plan("resample", balance, sections, "encode race" if races else "encode", method)
     plan("unrepaired", pictures + "unrepaired encoding", "encoding", "ingest split encode")
     plan(
         "train",

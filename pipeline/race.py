@@ -18,7 +18,7 @@ import numpy as np
 
 from pipeline.config import RaceConfig, RaceScore, Resampling
 from pipeline.training.decisions import SMALLEST
-from pipeline.training.metrics import METRICS, measure_weighted
+from pipeline.training.metrics import METRICS, balance_accuracy, measure_weighted
 from pipeline.training.results import Interval
 
 STAGE = "resampling"
@@ -93,7 +93,7 @@ class Racer:
     end
         ``chosen``; ``as good``: not told apart from the best, but less simple than the chosen one;
         ``worse``: significantly worse than the best; ``dropped``: among the worse half after some
-        fold; ``idle``: it changes nothing here; ``impossible``: see ``reason``.
+        fold; ``idle``: it makes the rows of a simpler one; ``impossible``: see ``reason``.
     folds
         Folds that it ran in; ``standing`` is that after the last of them.
     rows, seconds
@@ -174,8 +174,8 @@ def judge(
     deviation over all pairs of methods sets the width, so that choosing among many does not make
     one of them look significant by chance (Romano and Wolf, Econometrica 73, 2005). Differences
     vary from fold to fold too, by the training rows and the seed; where that is more than the rows
-    explain, all intervals are as much wider (the dispersion of McCullagh and Nelder, Generalized
-    Linear Models, 1989, section 4.5), by Student's t.
+    explain, intervals are as much wider (the dispersion of McCullagh and Nelder, Generalized Linear
+    Models, 1989, section 4.5), by Student's t. Balanced accuracy is that of the classes drawn.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ def judge(
             Standing(
                 name,
                 _summarise(float(scores[place]), drawn[place]),
-                Interval(gap, gap - width, gap + width),
+                Interval(gap, *((gap - width, gap + width) if width < np.inf else (None, None))),
                 metrics,
                 len(sizes),
             )
@@ -229,18 +229,26 @@ def find_leaders(standings: Sequence[Standing]) -> tuple[Resampling, Resampling]
     return sort_simplest_first(fit)[0], best.method
 
 
-def keep_racing(standings: Sequence[Standing]) -> list[Resampling]:
+def keep_racing(
+    outcomes: Mapping[Resampling, Sequence[Outcome]], score: RaceScore
+) -> list[Resampling]:
     """Choose who goes on to the next fold: half of the networks by their scores, or two.
 
     The simplest one always does, since it wins unless it is significantly worse in the end.
     Significance is not asked for on the way: the more often, the more often chance answers.
     """
-    by_score = sorted(standings, key=_read_score, reverse=True)
-    simplest = sort_simplest_first([standing.method for standing in standings])[0]
-    order = [simplest, *(standing.method for standing in by_score)]
-    fits = list(dict.fromkeys(name_fit(method) for method in order))
+    scores = {method: _score_once(own, score) for method, own in outcomes.items()}
+    by_score = sorted(scores, key=lambda method: -scores[method])
+    simplest = sort_simplest_first(list(outcomes))[0]
+    fits = list(dict.fromkeys(name_fit(method) for method in [simplest, *by_score]))
     kept = fits[: max(2, math.ceil(len(fits) / 2))]
-    return [standing.method for standing in standings if name_fit(standing.method) in kept]
+    return [method for method in outcomes if name_fit(method) in kept]
+
+
+def _score_once(outcomes: Sequence[Outcome], score: RaceScore) -> float:
+    ones = np.ones((1, sum(len(outcome.labels) for outcome in outcomes)))
+    value = float(_measure(outcomes, ones, score)["score"][0])
+    return -math.inf if math.isnan(value) else value
 
 
 def _read_score(standing: Standing) -> float:
@@ -255,9 +263,10 @@ def _measure(
     probabilities = np.concatenate([outcome.probabilities for outcome in outcomes])
     predicted = np.concatenate([outcome.predicted for outcome in outcomes])
     found = measure_weighted(labels, probabilities, predicted, weights)
+    found["balanced_accuracy"] = balance_accuracy(labels, predicted, weights)
     if score == "combined":
         guesses = [-np.log(np.maximum(o.guess[o.labels], SMALLEST)) for o in outcomes]
-        guessed = weights @ np.concatenate(guesses) / len(labels)
+        guessed = np.maximum(weights @ np.concatenate(guesses) / len(labels), SMALLEST)
         chance = 1 / max(2, len(np.unique(labels)))
         decided = (found["balanced_accuracy"] - chance) / (1 - chance)
         found["score"] = (decided + 1 - found["log_loss"] / guessed) / 2
@@ -299,41 +308,51 @@ def _compare_with_best(
     """Find how far each score is behind the best one, and the half-width that holds for all."""
     best = int(np.argmax(scores))
     gaps = scores[best] - scores
-    drawn = drawn[:, ~np.isnan(drawn).any(axis=0)]
+    known = drawn[:, ~np.isnan(drawn).any(axis=0)]
+    by_fold = by_fold[:, ~np.isnan(by_fold).any(axis=0)]
+    if known.shape[1] < drawn.shape[1] / 2:
+        return gaps, np.full(len(scores), np.inf)
     # Which one is best is chance too: every pair counts, not those with the best alone.
     one, other = np.triu_indices(len(scores), 1)
-    differences = drawn[one] - drawn[other]
-    deviations = differences.std(axis=1) if drawn.shape[1] else np.zeros(len(one))
+    differences = known[one] - known[other]
+    deviations = differences.std(axis=1)
     apart = deviations > SAME
     if not apart.any():
-        return gaps, np.full(len(scores), 0.0 if drawn.shape[1] else np.inf)
+        return gaps, np.where(gaps > SAME, np.inf, 0.0)
     shifts = differences[apart] - (scores[one] - scores[other])[apart, None]
     largest = np.abs(shifts / deviations[apart, None]).max(axis=0)
-    width = float(np.quantile(largest, 1 - chance))
+    dispersion = np.ones(len(one))
+    dispersion[apart] = _find_dispersion((by_fold[one] - by_fold[other])[apart], deviations[apart])
     # The dispersion is an estimate.
-    width = _allow_for_few(width, (by_fold.shape[1] - 1) * (len(scores) - 1))
-    width *= _find_dispersion(by_fold[one][apart] - by_fold[other][apart], deviations[apart])
-    return gaps, width * (drawn[best] - drawn).std(axis=1)
+    width = _allow_for_few(
+        float(np.quantile(largest, 1 - chance)), (by_fold.shape[1] - 1) * (len(scores) - 1)
+    )
+    widths = np.zeros(len(scores))
+    for pair in np.flatnonzero((one == best) | (other == best)):
+        rival = other[pair] if one[pair] == best else one[pair]
+        widths[rival] = width * dispersion[pair] * deviations[pair]
+        if deviations[pair] <= SAME < gaps[rival]:  # no row varies that tells them apart
+            widths[rival] = np.inf
+    return gaps, widths
 
 
-def _find_dispersion(differences: np.ndarray, deviations: np.ndarray) -> float:
+def _find_dispersion(differences: np.ndarray, deviations: np.ndarray) -> np.ndarray:
     """Find how many times as much differences vary from fold to fold as their rows explain.
 
-    Pooled over pairs, as a quasi-likelihood's dispersion is; never below 1.
+    Of each pair its own, or that of all pairs together where that is larger; never below 1.
     """
-    differences = differences[:, ~np.isnan(differences).any(axis=0)]
     folds = differences.shape[1]
     if folds < 2:
-        return 1.0
-    seen = differences.var(axis=1, ddof=1) / folds
-    return math.sqrt(max(1.0, float(np.mean(seen / deviations**2))))
+        return np.ones(len(differences))
+    ratios: np.ndarray = differences.var(axis=1, ddof=1) / folds / deviations**2
+    return np.asarray(np.sqrt(np.maximum(np.maximum(1.0, ratios.mean()), ratios)))
 
 
 def _allow_for_few(width: float, freedom: int) -> float:
     """Widen a quantile of the normal distribution to that of Student's t."""
     from scipy.special import ndtr, stdtrit
 
-    return float(stdtrit(freedom, ndtr(width))) if freedom > 0 else width
+    return float(stdtrit(freedom, min(ndtr(width), 1 - 1e-12))) if freedom > 0 else width
 
 
 def _summarise(value: float, draws: np.ndarray) -> Interval:

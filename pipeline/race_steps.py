@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.errors import StageError
-from pipeline.hashing import hash_key
+from pipeline.errors import DataContractError, StageError
+from pipeline.hashing import hash_file, hash_key
 from pipeline.plan import Run
 from pipeline.race import (
     End,
@@ -74,12 +74,14 @@ class _Fold:
 
 @dataclass(frozen=True, slots=True)
 class _FoldFacts:
-    """What a fold cost by method, and which methods could not run, or would have changed nothing.
+    """What a fold cost, and which methods could not run, or would have repeated a simpler one.
 
     Attributes
     ----------
     rows, seconds
-        Training rows after resampling; wall time of resampling and fit.
+        By method: training rows after resampling; wall time of resampling and fit.
+    wall
+        Seconds that the fold took.
     """
 
     classes: list[str]
@@ -87,6 +89,7 @@ class _FoldFacts:
     seconds: dict[str, float]
     reasons: dict[str, str]
     idle: list[str]
+    wall: float
 
 
 def race(
@@ -129,7 +132,11 @@ def list_methods(run: Run, features: Address) -> list[Resampling]:
     from pipeline.encoding import FittedEncoding
 
     encoding = load_facts(features.path / "preprocessor" / "encoding.json", FittedEncoding)
-    return [*TABLE_METHODS, "smotenc" if encoding.blocks else "smote", "smote_enn"]
+    methods: list[Resampling] = [*TABLE_METHODS]
+    methods += ["smotenc" if encoding.blocks else "smote", "smote_enn"]
+    if config.training.class_weight == "balanced":
+        methods.remove("class_weight")  # it would be none by another name
+    return methods
 
 
 @contextlib.contextmanager
@@ -186,29 +193,37 @@ class Course:
         self.ended: dict[Resampling, Racer] = {}
         self.notes: list[str] = []
         self.fits = self.trained = 0
+        self.spent = 0.0  # seconds, those of folds that were run before included
         self.started = time.perf_counter()
 
     def finish(self) -> RaceFacts:
         """Run fold after fold, until one method is left, or the folds or the means are used up."""
-        while True:
-            begun, before = time.perf_counter(), self.trained
-            self.run_fold(self.prepare(self.folds))
+        while self.folds < self.config.folds:
+            try:
+                fold = self.prepare(self.folds)
+            except (StageError, DataContractError) as error:
+                self.notes.append(f"Fold {self.folds + 1} could not be made: {error.problem}.")
+                break
+            self.run_fold(fold)
             if self.folds == self.config.folds or len(self.alive) == 1:
                 break
-            standings = self._judge()
-            goes_on = keep_racing(standings)
-            pace = (time.perf_counter() - begun) / max(1, self.trained - before)
-            if self._must_end(goes_on, pace):
+            goes_on = keep_racing(self._gather(), self.config.score)
+            if self._must_end(goes_on):
                 break
-            for standing in standings:
-                if standing.method not in goes_on:
-                    self.ended[standing.method] = self._end(standing.method, "dropped", standing)
-            self.alive = goes_on
-        return self._conclude(self._judge())
+            self._drop(goes_on)
+        return self._conclude()
 
-    def _judge(self) -> list[Standing]:
-        outcomes = {method: self.outcomes[method] for method in self.alive}
-        return judge(outcomes, self.config, seed=self.run.config.seed)
+    def _gather(self) -> dict[Resampling, list[Outcome]]:
+        return {method: self.outcomes[method] for method in self.alive}
+
+    def _drop(self, goes_on: list[Resampling]) -> None:
+        """End the methods that don't go on."""
+        if goes_on == self.alive:
+            return
+        for standing in judge(self._gather(), self.config, seed=self.run.config.seed):
+            if standing.method not in goes_on:
+                self.ended[standing.method] = self._end(standing.method, "dropped", standing)
+        self.alive = goes_on
 
     def prepare(self, number: int) -> _Fold:
         """Make a fold's features, unless they are there already."""
@@ -225,11 +240,14 @@ class Course:
         wanted = _list_fits(self.alive)
 
         def prepare_next() -> None:
-            if self.folds + 1 < self.config.folds:
-                self.prepare(self.folds + 1)
+            # What is wrong with it is told when its turn comes.
+            with contextlib.suppress(StageError, DataContractError):
+                if self.folds + 1 < self.config.folds:
+                    self.prepare(self.folds + 1)
 
         address = _run_fold(fold, wanted, self.trainers, self._tell(fold), prepare_next)
         facts = address.facts(_FoldFacts)
+        self.spent += facts.wall
         self.fits += len(facts.rows)
         self.trained += sum(facts.rows.values())
         for name in wanted:
@@ -247,24 +265,28 @@ class Course:
                 self.outcomes[method].append(_load_outcome(address, method, self.classes))
         self.folds += 1
 
-    def _must_end(self, methods: list[Resampling], pace: float) -> bool:
-        """Tell whether a fold of some methods would cost too much; ``pace`` is in seconds a row."""
+    def _must_end(self, methods: list[Resampling]) -> bool:
+        """Tell whether a fold of some methods would cost too much."""
         cost = sum(self.costs[name] for name in _list_fits(methods))
         budget = self.config.budget_seconds
-        part = PART if len(self.costs) > FEW_FITS else 1.0
+        part = PART if self._count_fits() > FEW_FITS else 1.0
         if self.trained + cost > part * self.config.folds * sum(self.costs.values()):
             self.notes.append(
                 f"It ended after {self.folds} of {self.config.folds} folds: one more would have "
                 "cost more than half of what all methods in all folds cost."
             )
             return True
-        if time.perf_counter() - self.started + pace * cost > budget:
+        if self.spent * (1 + cost / max(1, self.trained)) > budget:
             self.notes.append(
                 f"It ended after {self.folds} of {self.config.folds} folds: one more would have "
                 f"taken longer than resampling.race.budget_seconds, {budget:g}."
             )
             return True
         return False
+
+    def _count_fits(self) -> int:
+        """Count the networks that a fold has, before any is dropped."""
+        return sum(rows > 0 for rows in self.costs.values())
 
     def _end(
         self, method: Resampling, end: End, standing: Standing | None = None, reason: str = ""
@@ -285,16 +307,19 @@ class Course:
 
         return make
 
-    def _conclude(self, standings: list[Standing]) -> RaceFacts:
+    def _conclude(self) -> RaceFacts:
         """Choose, and write down how each method fared."""
-        chosen, best = find_leaders(standings)
-        for standing in standings:
-            end: End = "worse" if standing.is_worse else "as good"
-            if standing.method == chosen:
-                end = "chosen"
-            self.ended[standing.method] = self._end(standing.method, end, standing)
+        chosen: Resampling = "none"
+        best: Resampling = "none"
+        if self.folds:
+            standings = judge(self._gather(), self.config, seed=self.run.config.seed)
+            chosen, best = find_leaders(standings)
+            for standing in standings:
+                end: End = "worse" if standing.is_worse else "as good"
+                if standing.method == chosen:
+                    end = "chosen"
+                self.ended[standing.method] = self._end(standing.method, end, standing)
         counts = self.assignment.facts(SplitFacts).counts["train"]
-        ran = [racer for racer in self.ended.values() if racer.standing is not None]
         return RaceFacts(
             chosen=chosen,
             best=best,
@@ -304,7 +329,7 @@ class Course:
             folds=self.folds,
             planned=self.config.folds,
             fits=self.fits,
-            all_fits=len({name_fit(racer.method) for racer in ran}) * self.config.folds,
+            all_fits=self._count_fits() * self.config.folds,
             rows_trained=self.trained,
             all_rows=self.config.folds * sum(self.costs.values()),
             seconds=time.perf_counter() - self.started,
@@ -329,8 +354,10 @@ def _run_fold(
     """Resample and fit each method on a fold; ``meanwhile`` is called while networks train."""
 
     def make(out: Path) -> None:
+        started = time.perf_counter()
         reasons: dict[str, str] = {}
         idle: list[str] = []
+        seen: set[str] = set()
         rows: dict[str, int] = {}
         seconds: dict[str, float] = {}
         handles: dict[Resampling, Handle] = {}
@@ -349,15 +376,18 @@ def _run_fold(
                 facts = load_facts(folder / FACTS, ResamplingFacts)
                 if method == "none" and len(set(facts.before.values())) == 1:
                     idle.append("threshold")
-                if method != "none" and not facts.changes:
+                digest = hash_file(folder / "train.parquet")
+                if digest in seen:
                     idle.append(method)
                     continue
+                seen.add(digest)
                 rows[method] = sum(facts.after.values())
                 seconds[method] = time.perf_counter() - began
+                # Validation rows stop the training, and teach nothing else here.
+                training = run.config.training.model_copy(update={"calibration": "none"})
                 job = Job(
-                    folder, folder / "fit", run.config.training, fold.seed, False,
-                    run.config.augmentation,
-                )  # fmt: skip
+                    folder, folder / "fit", training, fold.seed, False, run.config.augmentation
+                )
                 freest = loads.index(min(loads))
                 loads[freest] += rows[method]
                 handles[method] = trainers[freest].submit(job, tell(method))
@@ -375,9 +405,10 @@ def _run_fold(
                 arrays |= _read_fit(Path(scratch) / method, method)
         np.savez(out / OUTCOMES, allow_pickle=False, **arrays)
         classes = list(load_layout(fold.features.path).classes)
-        dump_json(out / FACTS, _FoldFacts(classes, rows, seconds, reasons, idle))
+        wall = time.perf_counter() - started
+        dump_json(out / FACTS, _FoldFacts(classes, rows, seconds, reasons, idle, wall))
 
-    key = hash_key(fold.run.keys["race"], "fold", fold.number, methods)
+    key = hash_key(fold.run.keys["race_fold"], fold.number, methods)
     return fold.run.store.build("race_fold", key, make)
 
 

@@ -19,6 +19,7 @@ from pipeline.errors import DataContractError, StageError, name_examples, name_n
 from pipeline.split_facts import SplitFacts
 
 # Shares within 5 % of the configured ones are left where the hash put them.
+FEW_CLASS_ROWS = 100
 TOLERANCE = 0.05
 
 
@@ -110,16 +111,22 @@ def split_rows(
     )
 
 
-def thin_out(assignment: pd.DataFrame, most: int, *, seed: int) -> pd.DataFrame:
+def thin_out(assignment: pd.DataFrame, labels: pd.Series, most: int, *, seed: int) -> pd.DataFrame:
     """Leave training rows unused beyond a number, and as large a share of validation rows.
 
-    Units stay whole, and are chosen by their draws, so the number is met roughly.
+    Units stay whole, and are chosen by their draws, so the number is met roughly. Of a class with
+    few rows about a hundred stay, so that it does not vanish.
     """
-    share = most / max(1, int((assignment[SPLIT] == "train").sum()))
+    train = assignment[SPLIT] == "train"
+    share = most / max(1, int(train.sum()))
     if share >= 1:
         return assignment
+    counts = labels[train].value_counts()
+    shares = (FEW_CLASS_ROWS / counts).clip(lower=share, upper=1.0)
+    # A unit goes by its first label.
+    first = labels.groupby(assignment["unit"]).transform("first")
+    gone = draw_uniform(assignment["unit"], "thin out", seed) >= first.map(shares).fillna(share)
     result = assignment.copy()
-    gone = draw_uniform(assignment["unit"], "thin out", seed) >= share
     result.loc[gone & assignment[SPLIT].isin(("train", "validation")), SPLIT] = UNUSED
     return result
 

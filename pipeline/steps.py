@@ -242,7 +242,8 @@ def fill_resampled(run: Run, features: Address, out: Path) -> None:
     for name in ("validation.parquet", "test.parquet"):
         link_file(features.path / name, out / name)
     facts = result.facts
-    write_balance(features.path, out, facts.before, even=facts.method == "threshold")
+    even = facts.method == "threshold"
+    write_balance(features.path, out, facts.before, facts.balanced, even=even)
     dump_json(out / FACTS, facts)
 
 
@@ -309,11 +310,10 @@ def encode_fold(
 
         target = rows.facts(IngestFacts).schema.target
         assigned = read_frame(assignment.path / "assignment.parquet")
+        labels = read_all(rows.path)[target]
         if most is not None:
-            assigned = thin_out(assigned, most, seed=run.config.seed)
-        held_out = hold_out_fold(
-            assigned, read_all(rows.path)[target], fold, folds, seed=run.config.seed
-        )
+            assigned = thin_out(assigned, labels, most, seed=run.config.seed)
+        held_out = hold_out_fold(assigned, labels, fold, folds, seed=run.config.seed)
         write_frame(out / "assignment.parquet", held_out)
 
     cleaned = clean(run, rows, run.build("split", make))

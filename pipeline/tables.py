@@ -102,20 +102,22 @@ def write_layout(folder: Path, encoding: FittedEncoding) -> None:
     dump_json(folder / LAYOUT, layout)
 
 
-def write_balance(source: Path, folder: Path, before: dict[str, int], *, even: bool) -> None:
+def write_balance(
+    source: Path, folder: Path, before: dict[str, int], balanced: dict[str, int], *, even: bool
+) -> None:
     """Write a layout again with what resampling did: what a network's probabilities stand on.
 
     Parameters
     ----------
     source
         The features directory that was resampled.
-    before
-        Its training rows by class.
+    before, balanced
+        Its training rows by class, and what they were brought to.
     even
         Whether classes are decided for as if they were equally frequent.
     """
     layout = json.loads((source / LAYOUT).read_text(encoding="utf-8"))
-    dump_json(folder / LAYOUT, layout | {"priors": before, "even": even})
+    dump_json(folder / LAYOUT, layout | {"priors": before, "balanced": balanced, "even": even})
 
 
 def link_file(source: Path, target: Path) -> None:

@@ -107,7 +107,11 @@ def compare_peer(record: RunRecord) -> Iterator[Finding]:
 
 def name_preparation(record: RunRecord) -> str:
     """Name what the network before repair went without: resampling too, where there was any."""
-    resampled = record.resampling is not None and record.resampling.method != "none"
+    # Thresholds are moved for both networks.
+    resampled = record.resampling is not None and record.resampling.method not in (
+        "none",
+        "threshold",
+    )
     changes = record.config.get("augmentation") or {}
     augmented = record.ingest.images is not None and changes != AugmentationConfig().model_dump(
         mode="json"

@@ -90,10 +90,9 @@ def find_race(record: RunRecord) -> Iterator[Finding]:
     """Tell what the race chose."""
     race = record.race
     if race is not None:
-        others = write_count(len(race.racers) - 1, "other way", "other ways")
         yield Finding(
             "info",
-            f"{METHODS[race.chosen]} was chosen over {others} to handle the class balance",
+            f"{METHODS[race.chosen]} was chosen for the class balance, by a race",
             _explain(race),
             "",
         )
@@ -101,10 +100,13 @@ def find_race(record: RunRecord) -> Iterator[Finding]:
 
 def _explain(race: RaceFacts) -> str:
     chosen, best = METHODS[race.chosen], METHODS[race.best]
+    if sum(racer.standing is not None for racer in race.racers) < 2:
+        return f"Nothing could be compared with it, so the simplest was taken: {chosen}."
     if race.folds < 2:
         return f"A single fold can't tell methods apart, so the simplest was taken: {chosen}."
     if race.chosen == race.best:
-        return f"{chosen} scored best, and nothing simpler could keep up with it."
+        simpler = any(racer.end == "worse" for racer in race.racers)
+        return f"{chosen} scored best" + ("; what is simpler is worse." if simpler else ".")
     return (
         f"{best} scored best; {chosen} is the simplest that is not significantly worse, "
         "and so was taken."
@@ -125,7 +127,7 @@ def _make_row(
         "as good": ("not told apart from the best", "○", ""),
         "worse": (_date("worse", racer, race), "▼", "bad"),
         "dropped": (_date("dropped", racer, race), "·", ""),
-        "idle": ("changes nothing here", "·", ""),
+        "idle": ("does what a simpler one does", "·", ""),
         "impossible": (f"not possible: {racer.reason}", "!", ""),
     }[racer.end]
     strip = Markup("")
@@ -159,8 +161,8 @@ def _tell_how(race: RaceFacts) -> str:
         f"{race.planned} folds, everything fitted within the fold; the baseline network was asked "
         "about the rows held out, with all methods on the same folds and seeds. Score: "
         f"{SCORES[race.score]}. Minus the best: intervals of {sure:.0f}{NBSP}% that hold for all "
-        "methods of a fold at once, and for what differs from fold to fold; the others are of the "
-        "rows alone, by bootstrap. After each fold the worse half was dropped: "
+        "methods left after a fold, and from the second fold on for what differs between folds; "
+        "the others are of the rows alone, by bootstrap. The worse half is dropped after a fold: "
         f"{write_count(race.fits, 'network')} trained of {race.all_fits}, on "
         f"{write_share(race.rows_trained, race.all_rows)} of the rows that all would have taken, "
         f"in {write_seconds(race.seconds)}. Probabilities are corrected to the class shares before "

@@ -27,21 +27,22 @@ NEIGHBOURLY = ("smote", "smotenc", "smote_tomek", "smote_enn")
 
 @dataclass(frozen=True, slots=True)
 class ResamplingFacts:
-    """Class counts before and after, and how they came about."""
+    """Class counts before and after, and how they came about.
+
+    Attributes
+    ----------
+    balanced
+        What classes were brought to; rows that are cleaned away for their neighbours come after it.
+    """
 
     method: str
     before: dict[str, int]
+    balanced: dict[str, int]
     after: dict[str, int]
     synthetic: dict[str, int]
     removed: dict[str, int]
     class_weights: dict[str, float]
     notes: list[str]
-
-    @property
-    def changes(self) -> bool:
-        """Whether any row or weight is not as it was."""
-        weights = set(self.class_weights.values())
-        return bool(self.synthetic or self.removed or len(weights) > 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ def resample(train: TrainFeatures, config: ResamplingConfig, *, seed: int) -> Re
     weights = _balance_weights(before) if config.method == "class_weight" else {}
     if config.method in ("none", "threshold", "class_weight"):
         picked, added, added_labels = np.arange(len(rows.labels)), None, None
+        balanced = before
     else:
         wanted = _set_counts(before, config)
         if len(before) < 2 and config.method not in ("random_over", "random_under", "augment"):
@@ -103,7 +105,7 @@ def resample(train: TrainFeatures, config: ResamplingConfig, *, seed: int) -> Re
         draws = draw_uniform(pd.Series(rows.row_ids), "resampling", seed)
         order = np.argsort(draws, kind="stable")
         shuffled = TrainFeatures(_take(rows, order), train.blocks)
-        picked, added, added_labels = _sample(shuffled, config, wanted, seed, notes)
+        picked, added, added_labels, balanced = _sample(shuffled, config, wanted, seed, notes)
         picked = np.sort(order[picked])
     kept = _take(rows, picked)
     origin = np.full(len(picked), "original", dtype=object)
@@ -120,6 +122,7 @@ def resample(train: TrainFeatures, config: ResamplingConfig, *, seed: int) -> Re
     facts = ResamplingFacts(
         config.method,
         before,
+        balanced,
         after,
         {
             name: after[name] - left.get(name, 0)
@@ -144,17 +147,18 @@ def _sample(
     wanted: dict[str, int],
     seed: int,
     notes: list[str],
-) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-    """Return the positions of the kept originals, and the added rows with their labels.
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None, dict[str, int]]:
+    """Return the positions of kept originals, added rows with their labels, and the balance.
 
-    ``train`` is in the order of its draws.
+    ``train`` is in the order of its draws; the balance is that before rows are cleaned away.
     """
     rows = train.rows
     before = _count(rows.labels)
     if config.method == "random_under":
-        return _pick_under(rows.labels, wanted), None, None
+        picked = _pick_under(rows.labels, wanted)
+        return picked, None, None, _count(rows.labels[picked])
     if config.method in ("tomek", "enn"):
-        return _pick_clean(rows.values, rows.labels, config), None, None
+        return _pick_clean(rows.values, rows.labels, config), None, None, before
     grow = {name: count for name, count in wanted.items() if count > before[name]}
     shrink = {name: min(count, before[name]) for name, count in wanted.items()}
     picked = _pick_under(rows.labels, shrink)
@@ -170,6 +174,7 @@ def _sample(
     if neighbourly:
         synthetic, names = _synthesise(base, train.blocks, neighbourly, config, seed)
         added, labels = np.concatenate([added, synthetic]), np.append(labels, names)
+    balanced = _count(np.append(base.labels, labels))
     if config.method in ("smote_tomek", "smote_enn"):
         everything = np.concatenate([base.values, added])
         stays = _pick_clean(everything, np.append(base.labels, labels), config)
@@ -179,7 +184,7 @@ def _sample(
         )
         added, labels = added[kept_added], labels[kept_added]
     order = np.argsort(labels.astype(str), kind="stable")
-    return picked, added[order], labels[order]
+    return picked, added[order], labels[order], balanced
 
 
 def _set_counts(before: dict[str, int], config: ResamplingConfig) -> dict[str, int]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # A yardstick needs no more rows, and has to be ready when the network is.
 BOOSTED_ROWS = 100_000
 LOGISTIC_ROWS = 20_000
+CLASS_ROWS = 10  # that a class keeps, whatever the draw
 # scikit-learn's own number of bins.
 BINS = 255
 # Inverse penalties of logistic regression that are tried.
@@ -97,7 +98,7 @@ def fit_boosting(
 
     started = time.perf_counter()  # without the import, as for the network
     weights = weigh_rows(train, config, classes)
-    chosen = _draw_rows(len(train.labels), BOOSTED_ROWS, seed)
+    chosen = _draw_rows(train.labels, BOOSTED_ROWS, seed)
     train, weights = train.take(chosen), weights[chosen]
     known = validation.take(np.isin(validation.labels, train.labels))
     stops = len(known.labels) > 0
@@ -145,7 +146,7 @@ def fit_logistic(
 
     started = time.perf_counter()
     weights = weigh_rows(train, config, classes)
-    chosen = _draw_rows(len(train.labels), LOGISTIC_ROWS, seed)
+    chosen = _draw_rows(train.labels, LOGISTIC_ROWS, seed)
     sample = train.take(chosen)
     known = validation.take(np.isin(validation.labels, sample.labels))
     fits = []
@@ -166,11 +167,14 @@ def fit_logistic(
     return BaselineFit(probabilities, time.perf_counter() - started, len(chosen))
 
 
-def _draw_rows(rows: int, most: int, seed: int) -> np.ndarray:
-    """Draw at most so many positions of rows, ascending."""
+def _draw_rows(labels: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """Draw about so many positions of rows, ascending; ten of each class, if it has them."""
     import numpy as np
+    import pandas as pd
 
-    return np.sort(np.random.default_rng(seed).permutation(rows)[:most])
+    order = np.random.default_rng(seed).permutation(len(labels))
+    place = pd.Series(labels[order]).groupby(labels[order]).cumcount().to_numpy()
+    return np.sort(order[(np.arange(len(order)) < most) | (place < CLASS_ROWS)])
 
 
 def _find_edges(values: np.ndarray) -> list[np.ndarray]:

@@ -29,6 +29,10 @@ Calibration = Literal["none", "temperature", "isotonic"]
 # Smallest probability that a logarithm is taken of, Keras's own.
 SMALLEST = 1e-7
 LOG_TEMPERATURES = (-3.0, 3.0)
+# Fewer rows calibrate nothing; and how far from 1 a temperature is expected, in logarithms.
+FEW_ROWS, USUAL = 50, 0.5
+# Smallest probability that float32 holds with all its digits.
+TINY = 1.2e-38
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,10 @@ def make_decision(train: Split, layout: Layout, config: TrainingConfig) -> Decis
     counts = np.array(layout.priors or np.bincount(train.labels[train.original], minlength=k))
     weights = weigh_rows(train, config, k).astype(np.float64)
     learned = np.bincount(train.labels, weights=weights, minlength=k)
+    if layout.balanced is not None:
+        # Rows that were cleaned away for their neighbours make a class no rarer where it is clear.
+        rows = np.bincount(train.labels, minlength=k)
+        learned = learned * _divide(np.array(layout.balanced, dtype=np.float64), rows)
     priors, trained = counts / max(1, counts.sum()), learned / max(learned.sum(), SMALLEST)
     if np.allclose(priors, trained, rtol=1e-6, atol=0):
         trained = priors
@@ -170,10 +178,10 @@ def fit_calibration(
 ) -> Decision:
     """Learn a calibration on the validation split's corrected probabilities.
 
-    ``temperature`` (Guo et al., ICML 2017) finds one divisor of all logits by maximum likelihood;
-    ``isotonic`` (Zadrozny and Elkan, KDD 2002) a rising function for each class, one against the
-    rest, towards Platt's targets (1999), which few rows never make 0 or 1. A class that the rows
-    lack keeps its probabilities.
+    ``temperature`` (Guo et al., ICML 2017) finds the most probable divisor of all logits, which is
+    expected near 1; ``isotonic`` (Zadrozny and Elkan, KDD 2002) a rising function for each class,
+    one against the rest, towards Platt's targets (1999), which few rows never make 0 or 1. A class
+    that the rows lack keeps its probabilities; fewer than 50 rows calibrate nothing.
 
     Parameters
     ----------
@@ -182,7 +190,7 @@ def fit_calibration(
     labels
         Shape ``(n,)``: class indices.
     """
-    if how == "none" or len(np.unique(labels)) < 2:
+    if how == "none" or len(labels) < FEW_ROWS or len(np.unique(labels)) < 2:
         return decision
     if how == "temperature":
         temperature = _find_temperature(probabilities, labels)
@@ -199,14 +207,14 @@ def fit_calibration(
 def _find_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
     from scipy.optimize import minimize_scalar
 
-    logits = np.log(np.maximum(probabilities.astype(np.float64), SMALLEST))
+    logits = np.log(np.maximum(probabilities.astype(np.float64), TINY))
     rows = np.arange(len(labels))
 
     def measure_loss(log_temperature: float) -> float:
         scaled = logits / np.exp(log_temperature)
         scaled -= scaled.max(axis=1, keepdims=True)
         losses = np.log(np.exp(scaled).sum(axis=1)) - scaled[rows, labels]
-        return float(losses.mean())
+        return float(losses.sum() + (log_temperature / USUAL) ** 2 / 2)
 
     found = minimize_scalar(measure_loss, bounds=LOG_TEMPERATURES, method="bounded")
     return float(np.exp(found.x))

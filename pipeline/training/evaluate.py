@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -135,8 +135,13 @@ def train_baseline(
         peers = _fit_peers(data, config, seed)
         resampled = _resample_all(data.test.labels, peers, config, seed)
         summaries = {name: handle.result() for name, handle in fits.items()}
+        # The network on the data before repair decides by the same weights: what they do is no
+        # effect of the repair.
+        weights = load_facts(jobs["network"].out / DECISION, Decision).multipliers
         predictions = [
-            _Prediction(name, *_load_test(job), summaries[name].seconds, len(data.train.labels))
+            _Prediction(
+                name, *_load_test(job, weights), summaries[name].seconds, len(data.train.labels)
+            )
             for name, job in jobs.items()
             if name in TITLES
         ]
@@ -147,6 +152,7 @@ def train_baseline(
             shutil.move(jobs["network"].out / name, out / name)
     _write_predictions(out / PREDICTIONS, data, predictions[0])
     network = summaries["network"]
+    decision = load_facts(out / DECISION, Decision)
     resampled = _resample_all(data.test.labels, predictions, config, seed) | resampled
     scores, differences = _score(data.test.labels, [*predictions, *peers], resampled)
     facts = TrainingFacts(
@@ -162,12 +168,12 @@ def train_baseline(
         batch_size=min(config.batch_size, len(data.train.labels)),
         learning_rate=config.learning_rate,
         history=load_facts(out / HISTORY, dict[str, list[float]]),
-        decision=load_facts(out / DECISION, Decision),
+        decision=decision,
         scores=scores,
         differences=differences,
         folds=held_out,
         notes=[
-            *_write_notes(data, config, network.epochs_run, network.best_epoch),
+            *_write_notes(data, config, decision, network.epochs_run, network.best_epoch),
             *_note_sample(peers[0], len(data.train.labels)),
         ],
         rows_per_second=network.rows_per_second,
@@ -260,11 +266,14 @@ def _fit_peers(data: _Splits, config: TrainingConfig, seed: int) -> list[_Predic
     ]
 
 
-def _load_test(job: Job) -> tuple[np.ndarray, np.ndarray]:
-    """Load a fit's probabilities of the test rows, and what it decides for."""
+def _load_test(job: Job, weights: list[float] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Load a fit's probabilities of the test rows, and what it decides for, by weights if given."""
     with np.load(job.out / PROBABILITIES) as arrays:
         probabilities: np.ndarray = arrays["test"]
-    return probabilities, decide(probabilities, load_facts(job.out / DECISION, Decision))
+    decision = load_facts(job.out / DECISION, Decision)
+    if weights is not None:
+        decision = replace(decision, multipliers=weights)
+    return probabilities, decide(probabilities, decision)
 
 
 def _resample_all(
@@ -361,7 +370,11 @@ def _note_sample(peer: _Prediction, rows: int) -> list[str]:
 
 
 def _write_notes(
-    data: _Splits, config: TrainingConfig, epochs_run: int, best_epoch: int
+    data: _Splits,
+    config: TrainingConfig,
+    decision: Decision,
+    epochs_run: int,
+    best_epoch: int,
 ) -> list[str]:
     """Caveats: what a reader must know before trusting the figures."""
     notes = []
@@ -378,6 +391,9 @@ def _write_notes(
                 f"Class '{name}' has only {rows} test row{'' if rows == 1 else 's'}; "
                 "figures that average over classes are uncertain."
             )
+    if config.calibration != "none" and decision.calibration == "none":
+        rows = len(data.validation.labels)
+        notes.append(f"The {rows} validation rows are too few to calibrate probabilities by.")
     if not len(data.validation.labels):
         notes.append("There are no validation rows, so training could not stop early.")
     elif config.early_stopping and epochs_run == config.epochs == best_epoch:

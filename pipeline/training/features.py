@@ -50,8 +50,9 @@ class Layout:
         The feature columns, in the order the network sees them; none for pictures.
     picture
         The form of the pictures in the column ``image``; None for tables.
-    priors
-        Training rows of each class before resampling; None where nothing was resampled.
+    priors, balanced
+        Training rows of each class before resampling, and what they were brought to before any was
+        cleaned away; None where nothing was resampled.
     even
         Whether a class is decided for as if all were equally frequent.
     """
@@ -61,6 +62,7 @@ class Layout:
     features: tuple[str, ...]
     picture: Picture | None = None
     priors: tuple[int, ...] | None = None
+    balanced: tuple[int, ...] | None = None
     even: bool = False
 
 
@@ -111,7 +113,7 @@ def load_layout(directory: Path) -> Layout:
     if not path.is_file():
         raise StageError(STAGE, f"{path} was not found", "Publish the data set before training")
     raw = json.loads(path.read_text(encoding="utf-8"))
-    picture, priors = raw.get("picture"), raw.get("priors")
+    picture = raw.get("picture")
     return Layout(
         raw["target"],
         tuple(raw["classes"]),
@@ -119,9 +121,15 @@ def load_layout(directory: Path) -> Layout:
         None
         if picture is None
         else Picture(tuple(picture["shape"]), tuple(picture["mean"]), tuple(picture["std"])),
-        None if priors is None else tuple(priors.get(name, 0) for name in raw["classes"]),
+        _read_counts(raw, "priors"),
+        _read_counts(raw, "balanced"),
         bool(raw.get("even", False)),
     )
+
+
+def _read_counts(raw: dict[str, Any], name: str) -> tuple[int, ...] | None:
+    counts = raw.get(name)
+    return None if counts is None else tuple(counts.get(label, 0) for label in raw["classes"])
 
 
 def load_split(

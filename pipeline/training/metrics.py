@@ -128,6 +128,25 @@ def measure_weighted(
     return {name: function(weights) for name, function in functions if name in names}
 
 
+def balance_accuracy(labels: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Compute balanced accuracy under several weightings, of the classes that each leaves.
+
+    ``measure_weighted`` calls it undefined where a weighting leaves out a class; here the others
+    speak, so that how much a class of few rows matters shows in how much it varies.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(r,)``.
+    """
+    tally = _Tally.of(labels, predicted, 0)
+    occurs = tally.true.any(axis=0)
+    rows = weights @ tally.true[:, occurs]
+    hits = weights @ tally.both[:, occurs]
+    recalls = np.divide(hits, rows, out=np.zeros_like(rows), where=rows > 0)
+    return np.asarray(recalls.sum(axis=1) / np.maximum(1, (rows > 0).sum(axis=1)))
+
+
 def resample(
     labels: np.ndarray,
     probabilities: np.ndarray,

@@ -137,11 +137,24 @@ def test_isotonic_calibration_rises_and_calibrates(k: int) -> None:
         assert (np.diff(curve.calibrated) >= 0).all()
 
 
-def test_calibration_without_rows_changes_nothing() -> None:
-    """Rows of one class can't calibrate."""
+def test_calibration_without_enough_rows_changes_nothing() -> None:
+    """Rows of one class, or a handful of rows, can't calibrate."""
     plain = Decision(["a", "b"], [0.5, 0.5], [0.5, 0.5], [1.0, 1.0])
+    few = np.tile([[0.4, 0.6]], (6, 1))
     for how in ("temperature", "isotonic"):
-        assert fit_calibration(np.full((3, 2), 0.5), np.zeros(3, int), plain, how) == plain
+        assert fit_calibration(few.repeat(20, axis=0), np.ones(120, int), plain, how) == plain
+        assert fit_calibration(few, np.array([0, 1, 1, 1, 1, 1]), plain, how) == plain
+
+
+def test_rows_cleaned_away_for_their_neighbours_are_no_other_class_shares() -> None:
+    """After ENN a class that overlaps another has few rows; its probability does not pay for it."""
+    layout = Layout("class", LAYOUT.classes, ("f",), priors=(60, 30, 10), balanced=(60, 30, 10))
+    decision = make_decision(make_split((60, 25, 1)), layout, TrainingConfig())
+    assert decision.offset is None
+    assert not decision.moves
+    both = Layout("class", LAYOUT.classes, ("f",), priors=(60, 30, 10), balanced=(60, 60, 60))
+    after_smote = make_decision(make_split((60, 50, 41)), both, TrainingConfig())
+    assert after_smote.trained == pytest.approx([1 / 3] * 3)
 
 
 def write_unbalanced(folder: Path, *, copies: int, even: bool = False) -> Path:

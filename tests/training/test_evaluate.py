@@ -15,7 +15,7 @@ from pipeline.errors import StageError
 from pipeline.training.baselines import fit_boosting, predict_majority
 from pipeline.training.client import Trainer
 from pipeline.training.evaluate import train_baseline
-from pipeline.training.features import load_layout, load_split
+from pipeline.training.features import Split, load_layout, load_split
 from pipeline.training.results import TrainingFacts
 
 CONFIG = TrainingConfig(hidden=(8,), epochs=4, bootstrap=100)
@@ -129,3 +129,19 @@ def test_baselines_cope_with_missing_classes(make_features) -> None:
     majority = predict_majority(train, 80, 3).probabilities
     shares = np.bincount(train.labels[:180], minlength=3) / 180
     assert majority == pytest.approx(np.tile(shares, (80, 1)))
+
+
+def test_boosting_on_a_sample_knows_every_class() -> None:
+    """Of more rows than it takes, a class of a few rows keeps them."""
+    labels = np.zeros(150_000, np.int32)
+    labels[[7, 100_000]] = 1
+    draw = np.random.default_rng(0)
+    values = draw.standard_normal((150_000, 2)).astype(np.float32)
+    whole = Split(
+        np.arange(150_000), values, labels, np.ones(150_000, np.float32), np.ones(150_000, bool)
+    )
+    few = whole.take(np.arange(50))
+    for seed in range(3):
+        fitted = fit_boosting(whole, few, few, 2, CONFIG, seed=seed)
+        assert fitted.probabilities.shape == (50, 2)
+        assert 100_000 <= fitted.rows <= 100_002
