@@ -213,7 +213,10 @@ class RaceConfig(Section):
     """How resampling.method auto chooses: by cross-validation on the training split."""
 
     methods: tuple[Resampling, ...] = Field(
-        (), description="those that are raced; left out: none, threshold and five more"
+        (),
+        description="those that are raced; left out: none, threshold, class_weight, "
+        "random_under, random_over, SMOTE (smotenc where there are categories) and smote_enn; of "
+        "pictures, augment in place of SMOTE",
     )
     score: RaceScore = Field(
         "combined",
@@ -221,13 +224,13 @@ class RaceConfig(Section):
         "each from 0 (guessing by class shares) to 1 (perfect)",
     )
     folds: int = Field(
-        5, ge=4, le=20, description="at most; the first alone is a large part of half of all"
+        5, ge=4, le=20, description="at most; a race ends when it has cost half of running all"
     )
     significance: float = Field(
         0.05,
         gt=0,
         lt=1,
-        description="chance of calling any method worse that is as good as the best",
+        description="chance of passing over a simpler method that is as good as the best",
     )
     max_rows: int = Field(50_000, ge=200, description="training rows that take part, at most")
     budget_seconds: float = Field(
@@ -238,6 +241,8 @@ class RaceConfig(Section):
     def _methods_can_race(self) -> RaceConfig:
         if len(set(self.methods)) != len(self.methods):
             raise ValueError("methods names one of them twice")
+        if len(self.methods) == 1:
+            raise ValueError("methods needs two or more")
         if self.methods and "none" not in self.methods:
             raise ValueError("methods must hold 'none', which the others are measured against")
         return self

@@ -236,14 +236,14 @@ def _check_resampling(config: DatasetConfig, place: str, method: str) -> None:
         raise ConfigError(
             "resampling", f"resampling.{place} 'augment', and the rows of this data set are no "
             "pictures that could be turned or shifted",
-            "Take 'smote', 'smotenc' or 'random_over'",
+            f"Set resampling.{place.split()[0]} to 'smote', 'smotenc' or 'random_over'",
         )  # fmt: skip
     if config.modality == "image" and method not in PICTURE_METHODS:
         raise ConfigError(
             "resampling", f"resampling.{place} {method!r}, and this data set holds pictures: "
             "distances between their pixels say little, and a mean of two of them is a double "
             "exposure",
-            f"Take one of {', '.join(PICTURE_METHODS)}",
+            f"Set resampling.{place.split()[0]} to one of {', '.join(PICTURE_METHODS)}",
         )  # fmt: skip
 
 

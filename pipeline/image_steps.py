@@ -132,7 +132,7 @@ def resample_pictures(run: Run, features: Address, out: Path) -> None:
 
     from pipeline import resampling
     from pipeline.dataset import ROW_ID, Features, TrainFeatures
-    from pipeline.tables import link_file, write_balance
+    from pipeline.tables import complete_resampled, link_file
     from pipeline.training.features import load_layout
 
     layout = load_layout(features.path)
@@ -150,11 +150,9 @@ def resample_pictures(run: Run, features: Address, out: Path) -> None:
         _write_resampled(run, features, layout, out, result, ids)
     else:
         link_file(features.path / "train.parquet", out / "train.parquet")
-    for name in ("validation.parquet", "test.parquet"):
-        link_file(features.path / name, out / name)
     facts = result.facts
     even = facts.method == "threshold"
-    write_balance(features.path, out, facts.before, facts.balanced, even=even)
+    complete_resampled(features.path, out, facts.before, facts.balanced, even=even)
     dump_json(out / FACTS, facts)
 
 

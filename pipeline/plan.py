@@ -239,7 +239,9 @@ def plan_keys(
     if races:
         lasting = [method, course["folds"], course["max_rows"]]
         code = " race_steps training splitting steps plan"
-        plan("race_fold", balance + code, sections + " training", "split encode", *lasting)
+        apart = ("calibration", "bootstrap", "folds", "compare_unrepaired")
+        lasting.append({k: v for k, v in plain["training"].items() if k not in apart})
+        plan("race_fold", balance + code, sections, "split encode", *lasting)
         plan("race", "race race_steps", "", "race_fold", course)
     plan("resample", balance, sections, "encode race" if races else "encode", method)
     plan("unrepaired", pictures + "unrepaired encoding", "encoding", "ingest split encode")

@@ -30,7 +30,7 @@ from pipeline.race import (
     name_fit,
     sort_simplest_first,
 )
-from pipeline.resampling import ResamplingFacts
+from pipeline.resampling import ResamplingFacts, refuse_unknown_counts
 from pipeline.split_facts import SplitFacts
 from pipeline.steps import encode_fold, fill_resampled
 from pipeline.store import FACTS, Address, dump_json, load_facts
@@ -46,6 +46,7 @@ OnProgress = Callable[[str, int, int], None]
 # Of what all methods in all folds would cost; a few networks are raced in full.
 PART, FEW_FITS = 0.5, 3
 OUTCOMES = "outcomes.npz"
+MOST_NOTES = 10
 PICTURE_METHODS: tuple[Resampling, ...] = (
     "none", "threshold", "class_weight", "random_under", "random_over", "augment",
 )  # fmt: skip
@@ -85,6 +86,7 @@ class _FoldFacts:
     """
 
     classes: list[str]
+    notes: list[str]
     rows: dict[str, int]
     seconds: dict[str, float]
     reasons: dict[str, str]
@@ -115,6 +117,7 @@ def race(
     def make(out: Path) -> None:
         methods = list_methods(run, features)
         classes = load_layout(features.path).classes
+        refuse_unknown_counts(run.config.resampling, classes)
         with hire(run, trainer) as trainers:
             course = Course(run, rows, assignment, methods, classes, trainers, on_progress)
             dump_json(out / FACTS, course.finish())
@@ -135,7 +138,8 @@ def list_methods(run: Run, features: Address) -> list[Resampling]:
     methods: list[Resampling] = [*TABLE_METHODS]
     methods += ["smotenc" if encoding.blocks else "smote", "smote_enn"]
     if config.training.class_weight == "balanced":
-        methods.remove("class_weight")  # it would be none by another name
+        # They would be none by other names.
+        return [method for method in methods if method not in ("threshold", "class_weight")]
     return methods
 
 
@@ -247,6 +251,8 @@ class Course:
 
         address = _run_fold(fold, wanted, self.trainers, self._tell(fold), prepare_next)
         facts = address.facts(_FoldFacts)
+        if not self.folds:
+            self.notes += facts.notes[:MOST_NOTES]
         self.spent += facts.wall
         self.fits += len(facts.rows)
         self.trained += sum(facts.rows.values())
@@ -272,14 +278,14 @@ class Course:
         part = PART if self._count_fits() > FEW_FITS else 1.0
         if self.trained + cost > part * self.config.folds * sum(self.costs.values()):
             self.notes.append(
-                f"It ended after {self.folds} of {self.config.folds} folds: one more would have "
-                "cost more than half of what all methods in all folds cost."
+                f"{self.folds} of {self.config.folds} folds were run: another would have made "
+                "the race cost more than half of trying every method in every fold."
             )
             return True
         if self.spent * (1 + cost / max(1, self.trained)) > budget:
             self.notes.append(
-                f"It ended after {self.folds} of {self.config.folds} folds: one more would have "
-                f"taken longer than resampling.race.budget_seconds, {budget:g}."
+                f"{self.folds} of {self.config.folds} folds were run: another would have taken "
+                f"longer than resampling.race.budget_seconds, {budget:g}."
             )
             return True
         return False
@@ -302,7 +308,9 @@ class Course:
             tell = self.on_progress
             if tell is None:
                 return None
-            title = f"fold {fold.number + 1} of {self.config.folds}, {method}"
+            nets = _list_fits(self.alive)
+            at = f"network {nets.index(method) + 1} of {len(nets)}"
+            title = f"fold {fold.number + 1} of {self.config.folds}, {at} ({method})"
             return lambda epoch, epochs: tell(title, epoch, epochs)
 
         return make
@@ -355,6 +363,7 @@ def _run_fold(
 
     def make(out: Path) -> None:
         started = time.perf_counter()
+        notes: list[str] = []
         reasons: dict[str, str] = {}
         idle: list[str] = []
         seen: set[str] = set()
@@ -381,6 +390,7 @@ def _run_fold(
                     idle.append(method)
                     continue
                 seen.add(digest)
+                notes += [f"{method}: {note}." for note in facts.notes]
                 rows[method] = sum(facts.after.values())
                 seconds[method] = time.perf_counter() - began
                 # Validation rows stop the training, and teach nothing else here.
@@ -406,7 +416,7 @@ def _run_fold(
         np.savez(out / OUTCOMES, allow_pickle=False, **arrays)
         classes = list(load_layout(fold.features.path).classes)
         wall = time.perf_counter() - started
-        dump_json(out / FACTS, _FoldFacts(classes, rows, seconds, reasons, idle, wall))
+        dump_json(out / FACTS, _FoldFacts(classes, notes, rows, seconds, reasons, idle, wall))
 
     key = hash_key(fold.run.keys["race_fold"], fold.number, methods)
     return fold.run.store.build("race_fold", key, make)

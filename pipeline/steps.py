@@ -231,7 +231,7 @@ def fill_resampled(run: Run, features: Address, out: Path) -> None:
     from pipeline import resampling
     from pipeline.dataset import TrainFeatures
     from pipeline.encoding import FittedEncoding
-    from pipeline.tables import link_file, read_features, write_balance, write_features
+    from pipeline.tables import complete_resampled, read_features, write_features
 
     encoding = load_facts(features.path / "preprocessor" / "encoding.json", FittedEncoding)
     rows = read_features(features.path / "train.parquet", encoding)
@@ -239,11 +239,9 @@ def fill_resampled(run: Run, features: Address, out: Path) -> None:
         TrainFeatures(rows, encoding.blocks), run.config.resampling, seed=run.config.seed
     )
     write_features(out / "train.parquet", result.rows, encoding, result.origin, result.weights)
-    for name in ("validation.parquet", "test.parquet"):
-        link_file(features.path / name, out / name)
     facts = result.facts
     even = facts.method == "threshold"
-    write_balance(features.path, out, facts.before, facts.balanced, even=even)
+    complete_resampled(features.path, out, facts.before, facts.balanced, even=even)
     dump_json(out / FACTS, facts)
 
 

@@ -102,10 +102,12 @@ def write_layout(folder: Path, encoding: FittedEncoding) -> None:
     dump_json(folder / LAYOUT, layout)
 
 
-def write_balance(
+def complete_resampled(
     source: Path, folder: Path, before: dict[str, int], balanced: dict[str, int], *, even: bool
 ) -> None:
-    """Write a layout again with what resampling did: what a network's probabilities stand on.
+    """Complete a resampled features directory: the other splits, and a layout that tells of it.
+
+    What classes were brought to is what a network's probabilities stand on.
 
     Parameters
     ----------
@@ -116,6 +118,8 @@ def write_balance(
     even
         Whether classes are decided for as if they were equally frequent.
     """
+    for name in ("validation.parquet", "test.parquet"):
+        link_file(source / name, folder / name)
     layout = json.loads((source / LAYOUT).read_text(encoding="utf-8"))
     dump_json(folder / LAYOUT, layout | {"priors": before, "balanced": balanced, "even": even})
 

@@ -214,7 +214,7 @@ def test_a_race_chooses_costs_half_and_is_the_same_again(home: Path) -> None:
     assert facts.rows_trained <= facts.all_rows / 2
     assert facts.fits < facts.all_fits == 24
     assert not find_racer(facts, facts.best).standing.is_worse  # type: ignore[union-attr]  # it ran
-    assert any(text.startswith("fold 1 of 4, smotenc") for text in told)
+    assert any(text == "fold 1 of 4, network 5 of 6 (smotenc)" for text in told)
     resampled = resample_step(run, features, address)
     layout = load_layout(resampled.path)
     assert layout.priors == tuple(find_counts(features, layout.classes))
@@ -303,6 +303,13 @@ def find_fold_counts(run: Run, rows: Address, assignment: Address) -> list[int]:
     encoded = encode_fold(run.for_fold(0, 4), rows, assignment, 0, 4)
     labels = pd.read_parquet(encoded.path / "train.parquet", columns=["y"])["y"]
     return [int(count) for count in labels.value_counts()]
+
+
+def test_counts_of_an_unknown_class_are_refused_before_the_race(home: Path) -> None:
+    """A mistyped class is no reason to leave methods out silently."""
+    run, *addresses = prepare_race(home, "resampling.counts.hypo=500")
+    with pytest.raises(StageError, match=r"the class 'hypo', which has 0 training rows"):
+        race(run, *addresses)
 
 
 def test_a_fold_that_cannot_be_made_leaves_the_data_as_it_is(home: Path) -> None:
@@ -405,7 +412,8 @@ def test_pictures_can_race(home: Path) -> None:
 @pytest.mark.parametrize(
     ("race_section", "problem"),
     [
-        ({"methods": ["smote"]}, "must hold 'none'"),
+        ({"methods": ["smote", "enn"]}, "must hold 'none'"),
+        ({"methods": ["none"]}, "needs two or more"),
         ({"methods": ["none", "none"]}, "names one of them twice"),
         ({"methods": ["none", "augment"]}, r"race.methods holds 'augment'"),
         ({"methods": ["auto"]}, "auto"),

@@ -10,6 +10,7 @@ from pipeline.image_config import AugmentationConfig
 from pipeline.report.finding import Finding, Severity
 from pipeline.report.wording import (
     cut,
+    join_words,
     quote,
     read_difference,
     write_count,
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from pipeline.training.results import Difference, Score, TrainingFacts
 
 MAIN = "balanced_accuracy"
+SMALL = 0.01  # a difference of balanced accuracy that may be another seed's
+RARELY_RIGHT = 0.25  # share of those taken for a class below which that is told
+FOUND = 0.9  # share of a class from which it is found well
 WIDE = 0.05  # half-width from which an interval is called wide
 RISE = 1.15  # validation loss at the end over its best
 GAP = 1.5  # validation loss over training loss at the best epoch
@@ -127,14 +131,18 @@ def compare_repair(record: RunRecord) -> Iterator[Finding]:
         return
     reading = read_difference(difference)
     what = name_preparation(record)
+    size = abs(difference.interval.value or 0.0)
     if reading == "worse":
+        parts = ["cleaning.outliers.action: keep"]
+        parts += ["resampling.method: none"] if "resampling" in what and not record.race else []
+        parts += ["augmentation.preset: none"] if record.ingest.images else []
         yield Finding(
-            "critical",
-            f"{what.capitalize()} hurts: the same network is better on the unrepaired data",
+            "critical" if size >= SMALL else "info",
+            f"{what.capitalize()} hurts: the same network is better on the unrepaired data"
+            if size >= SMALL
+            else f"{what.capitalize()} costs the network a little",
             _describe(difference),
-            "Turn repairs off one by one, starting with cleaning.outliers.action: keep and "
-            "resampling.method: none"
-            + (" and augmentation.preset: none." if record.ingest.images else "."),
+            f"Turn repairs off one by one, starting with {join_words(parts)}.",
         )
     elif reading == "better":
         yield Finding("info", f"{what.capitalize()} helps the network", _describe(difference), "")
@@ -171,8 +179,8 @@ def judge_classes(record: RunRecord) -> Iterator[Finding]:
     for i, row in enumerate(score.confusion):
         rows = sum(row)
         high = find_recall_interval(row[i], rows)[1]
-        missed = row[i] < rows and average is not None and (high < average or row[i] == 0)
-        if rows >= FEW_CLASS_ROWS and missed:
+        missed = average is not None and (high < average or row[i] == 0)
+        if rows >= FEW_CLASS_ROWS and missed and row[i] / rows < FOUND:
             found.append((row[i] / rows, i))
     for recall, i in sorted(found)[:2]:
         row = score.confusion[i]
@@ -188,6 +196,27 @@ def judge_classes(record: RunRecord) -> Iterator[Finding]:
             f"({write_count(row[wrong])}).",
             _advise_on_classes(record),
         )
+
+
+def find_false_alarms(record: RunRecord) -> Iterator[Finding]:
+    """Tell what it costs to decide for a rare class early."""
+    training = record.training
+    score = training and find_score(training, "network")
+    if not score or not training or not training.decision.moves:
+        return
+    for i, name in enumerate(training.classes):
+        taken = sum(row[i] for row in score.confusion)
+        right = score.confusion[i][i]
+        if taken >= FEW_CLASS_ROWS and right / taken < RARELY_RIGHT:
+            yield Finding(
+                "warning",
+                f"Of the {write_count(taken, 'test row')} taken for {quote(name)}, "
+                f"{write_count(right)} {'is' if right == 1 else 'are'}",
+                f"{write_share(right, taken)} right: the price of finding more of a rare class. "
+                "Balanced accuracy does not count it.",
+                "If false alarms cost more than misses, set resampling.method: none, or race for "
+                "them with resampling.race.score: macro_f1.",
+            )
 
 
 def _advise_on_classes(record: RunRecord) -> str:
@@ -311,7 +340,7 @@ def judge_confidence(record: RunRecord) -> Iterator[Finding]:
         "The network's confidence does not match its accuracy",
         f"They differ by {write_interval(error)} on average (expected calibration error on "
         "test rows).",
-        "Don't threshold its probabilities before calibrating them.",
+        "Try training.calibration: temperature, which needs 50 validation rows or more.",
     )
 
 

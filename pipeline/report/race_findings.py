@@ -90,12 +90,10 @@ def find_race(record: RunRecord) -> Iterator[Finding]:
     """Tell what the race chose."""
     race = record.race
     if race is not None:
-        yield Finding(
-            "info",
-            f"{METHODS[race.chosen]} was chosen for the class balance, by a race",
-            _explain(race),
-            "",
-        )
+        title = f"{METHODS[race.chosen]} was chosen for the class balance, by a race"
+        if race.chosen == "none":
+            title = "Nothing was shown to be better than to leave the class balance as it is"
+        yield Finding("info", title, _explain(race), "")
 
 
 def _explain(race: RaceFacts) -> str:
@@ -160,10 +158,9 @@ def _tell_how(race: RaceFacts) -> str:
         f"Cross-validation on {write_count(race.rows, 'training row')}, {race.folds} of "
         f"{race.planned} folds, everything fitted within the fold; the baseline network was asked "
         "about the rows held out, with all methods on the same folds and seeds. Score: "
-        f"{SCORES[race.score]}. Minus the best: intervals of {sure:.0f}{NBSP}% that hold for all "
-        "methods left after a fold, and from the second fold on for what differs between folds; "
-        "the others are of the rows alone, by bootstrap. The worse half is dropped after a fold: "
-        f"{write_count(race.fits, 'network')} trained of {race.all_fits}, on "
+        f"{SCORES[race.score]}. Minus the best: {sure:.0f}{NBSP}% intervals, wide enough for the "
+        "choice among all methods that were left, and for what differs from fold to fold. After "
+        f"each fold the worse half is dropped: {race.fits} of {race.all_fits} networks trained, on "
         f"{write_share(race.rows_trained, race.all_rows)} of the rows that all would have taken, "
         f"in {write_seconds(race.seconds)}. Probabilities are corrected to the class shares before "
         f"resampling. Seed {race.seed}."

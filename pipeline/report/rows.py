@@ -24,7 +24,10 @@ class Fate:
 
 @dataclass(frozen=True, slots=True)
 class ClassScore:
-    """How well the network finds one class on the test split; the bounds are Wilson's."""
+    """How well the network finds one class on the test split; the bounds are Wilson's.
+
+    ``predicted`` is how many rows it takes for that class.
+    """
 
     name: str
     test_rows: int
@@ -33,6 +36,7 @@ class ClassScore:
     high: float
     taken_for: str
     taken_rows: int
+    predicted: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +173,15 @@ def score_classes(training: TrainingFacts) -> list[ClassScore]:
         low, high = find_recall_interval(row[i], sum(row))
         taken = training.classes[wrong] if row[wrong] and wrong != i else ""
         scores.append(
-            ClassScore(training.classes[i], sum(row), row[i], low, high, taken, row[wrong])
+            ClassScore(
+                training.classes[i],
+                sum(row),
+                row[i],
+                low,
+                high,
+                taken,
+                row[wrong],
+                sum(other[i] for other in score.confusion),
+            )
         )
     return sorted(scores, key=lambda score: score.found / score.test_rows)

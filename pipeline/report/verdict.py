@@ -35,6 +35,7 @@ RULES: tuple[Callable[[RunRecord], Iterator[Finding]], ...] = (
     data.find_conflicts,
     pictures.find_near,
     network.judge_classes,
+    network.find_false_alarms,
     network.judge_history,
     data.find_imbalance,
     race.find_race,

@@ -106,9 +106,10 @@ def write_interval(interval: Interval) -> str:
     # Short of perfect is not written as perfect.
     while digits < 4 and interval.value < 1 <= round(interval.value, digits):
         digits += 1
-    return (
+    text = (
         f"{interval.value:.{digits}f} ({interval.low:.{digits}f}{DASH}{interval.high:.{digits}f})"
     )
+    return text.replace("-", MINUS)
 
 
 def write_signed(interval: Interval) -> str:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pipeline.resampling.balance import Resampled, ResamplingFacts, resample
+from pipeline.resampling.balance import (
+    Resampled,
+    ResamplingFacts,
+    refuse_unknown_counts,
+    resample,
+)
 
 if TYPE_CHECKING:
     from pipeline.resampling.categories import SMOTEN, SMOTENC
@@ -31,6 +36,7 @@ __all__ = [
     "ResamplingFacts",
     "SMOTETomek",
     "TomekLinks",
+    "refuse_unknown_counts",
     "resample",
 ]
 

@@ -9,6 +9,7 @@ nothing.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -187,15 +188,26 @@ def _sample(
     return picked, added[order], labels[order], balanced
 
 
-def _set_counts(before: dict[str, int], config: ResamplingConfig) -> dict[str, int]:
-    """Work out the wanted rows of each class."""
-    unknown = [name for name in config.counts if name not in before]
+def refuse_unknown_counts(config: ResamplingConfig, classes: Collection[str]) -> None:
+    """Refuse wanted rows of a class that training does not have.
+
+    Raises
+    ------
+    StageError
+        If there is such a class.
+    """
+    unknown = [name for name in config.counts if name not in classes]
     if unknown:
         raise StageError(
             "resampling",
             f"resampling.counts names the class {unknown[0]!r}, which has 0 training rows",
-            f"Correct it: {name_near_misses(unknown[0], before)}",
+            f"Correct it: {name_near_misses(unknown[0], classes)}",
         )  # fmt: skip
+
+
+def _set_counts(before: dict[str, int], config: ResamplingConfig) -> dict[str, int]:
+    """Work out the wanted rows of each class."""
+    refuse_unknown_counts(config, before)
     if config.method == "random_under":
         smallest = min(before.values())
         limit = round(smallest / config.ratio)

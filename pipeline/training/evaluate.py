@@ -135,9 +135,10 @@ def train_baseline(
         peers = _fit_peers(data, config, seed)
         resampled = _resample_all(data.test.labels, peers, config, seed)
         summaries = {name: handle.result() for name, handle in fits.items()}
-        # The network on the data before repair decides by the same weights: what they do is no
-        # effect of the repair.
-        weights = load_facts(jobs["network"].out / DECISION, Decision).multipliers
+        # Where thresholds alone are moved, they are for the network on the data before repair too:
+        # what that does is no effect of the repair.
+        own = load_facts(jobs["network"].out / DECISION, Decision)
+        weights = own.multipliers if data.layout.even else None
         predictions = [
             _Prediction(
                 name, *_load_test(job, weights), summaries[name].seconds, len(data.train.labels)

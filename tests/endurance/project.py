@@ -27,7 +27,7 @@ from pipeline.plan import Run, prepare
 ROOT = Path(__file__).resolve().parents[2]
 FAST = (
     "training.epochs=2",
-    "resampling.race.folds=2",
+    "resampling.method=random_over",
     "training.compare_unrepaired=false",
     "training.bootstrap=100",
 )

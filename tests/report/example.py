@@ -528,6 +528,7 @@ def make_published() -> RunRecord:
             "smotenc",
             train,
             {"hypothyroid": 1797, "negative": 1797},
+            {"hypothyroid": 1797, "negative": 1797},
             {"hypothyroid": 1645},
             {},
             {},
@@ -638,6 +639,7 @@ def make_multiclass() -> RunRecord:
         ),
         resampling=ResamplingFacts(
             "class_weight",
+            counts["train"],
             counts["train"],
             counts["train"],
             {},
@@ -832,7 +834,7 @@ def make_hostile(columns: int = 200, classes: int = 50) -> RunRecord:
         drift=make_drift(names, HOSTILE),
         lost_suites=[HOSTILE],
         race=make_race(HOSTILE * 9),
-        resampling=ResamplingFacts(HOSTILE, counts, counts, counts, counts, {}, [HOSTILE]),
+        resampling=ResamplingFacts(HOSTILE, counts, counts, counts, counts, counts, {}, [HOSTILE]),
         training=replace(
             base.training,
             classes=labels,

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.leaks import Leak
+from pipeline.report import network_findings
 from pipeline.report.drift_findings import find_drift
 from pipeline.report.finding import ORDER
 from pipeline.report.network_findings import find_recall_interval
@@ -105,6 +106,31 @@ def test_repair_that_hurts_is_critical() -> None:
     summary = summarise(with_difference("network_unrepaired", -0.07, -0.13, -0.02))
     assert find(summary, "Repair with resampling hurts") == ["critical"]
     assert "repair with resampling hurt it" in summary.headline
+
+
+def test_a_repair_that_costs_little_is_a_note() -> None:
+    """A significant difference of less than 0.01 is no reason to turn repairs off."""
+    record = make_published()
+    assert record.training
+    slight = Difference(
+        "balanced_accuracy", "network", "network_unrepaired", Interval(-0.006, -0.01, -0.003), 416
+    )
+    training = replace(record.training, differences=[slight])
+    (finding,) = network_findings.compare_repair(replace(record, training=training))
+    assert finding.severity == "info"
+    assert "resampling.method" not in finding.action  # a race chose it
+
+
+def test_false_alarms_of_a_class_that_is_decided_for_early_are_told() -> None:
+    """Seven hits among 246 are worth a warning where thresholds were moved, and only there."""
+    record = make_published()
+    assert record.training
+    score = replace(record.training.scores[0], confusion=[[7, 3], [239, 656]])
+    training = replace(record.training, scores=[score, *record.training.scores[1:]])
+    (finding,) = network_findings.find_false_alarms(replace(record, training=training))
+    assert finding.title == "Of the 246 test rows taken for 'hypothyroid', 7 are"
+    plain = replace(training, decision=replace(training.decision, multipliers=[1.0, 1.0]))
+    assert not list(network_findings.find_false_alarms(replace(record, training=plain)))
 
 
 def test_a_network_that_learned_nothing_is_critical() -> None:
