@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from typing import Any
@@ -46,3 +47,21 @@ def open_page(browser: Any, address: str) -> None:
     whole = "return document.URL === arguments[0] && document.readyState === 'complete'"
     browser.get(address)
     WebDriverWait(browser, 60).until(lambda b: b.execute_script(whole, address))
+
+
+def clear_logs(browser: Any) -> None:
+    """Leave the browser's own first page, which may be loading still, and forget all logs."""
+    open_page(browser, "about:blank")
+    for kind in ("performance", "browser"):
+        browser.get_log(kind)
+
+
+def list_requests(browser: Any) -> set[str]:
+    """List what was asked for since the logs were cleared; the browser's own pages don't count."""
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = {
+        message["params"]["request"]["url"]
+        for message in messages
+        if message["method"] == "Network.requestWillBeSent"
+    }
+    return {address for address in asked if not address.startswith("chrome://")}

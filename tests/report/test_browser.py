@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
 from pipeline.report.page import render_html
-from tests.report.conftest import open_page
+from tests.report.conftest import clear_logs, list_requests, open_page
 from tests.report.example import make_hostile, make_multiclass, make_published, make_stopped
 
 PAGES = {
@@ -59,18 +58,12 @@ def test_page_renders_without_an_error_or_a_request(
     browser: Any, pages: dict[str, str], name: str
 ) -> None:
     """A page runs without a console message, a dialog, or a request for anything but itself."""
-    browser.get_log("performance")
+    clear_logs(browser)
     open_page(browser, pages[name])
     assert browser.find_element("css selector", "h1").is_displayed()
     assert browser.get_log("browser") == []
     assert browser.execute_script("return performance.getEntriesByType('resource').length") == 0
-    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked = {
-        message["params"]["request"]["url"]
-        for message in messages
-        if message["method"] == "Network.requestWillBeSent"
-    }
-    assert asked <= {pages[name]}
+    assert list_requests(browser) <= {pages[name]}
 
 
 def test_hostile_names_stay_text(browser: Any, pages: dict[str, str]) -> None:

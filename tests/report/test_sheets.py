@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from pipeline.steps import ingest
 from pipeline.store import Store
 from pipeline.tables import read_all
 from tests.images.example import encode
-from tests.report.conftest import open_page
+from tests.report.conftest import clear_logs, list_requests, open_page
 from tests.shapes import declare, draw_shape, make_shapes, prepare_shapes
 
 BESIDE = """return [...document.querySelectorAll('.strip')].filter((strip) => {
@@ -160,8 +159,7 @@ def test_the_report_of_pictures_is_small_and_escaped(page: Path) -> None:
 
 def test_a_browser_shows_every_picture_and_asks_for_nothing(browser: Any, page: Path) -> None:
     """Pictures have pixels on the screen; no console error, no handler, no request, no scroll."""
-    browser.get("about:blank")  # ends what the browser's own first page asks for
-    browser.get_log("performance")
+    clear_logs(browser)
     open_page(browser, page.as_uri())
     browser.execute_script("document.querySelectorAll('details').forEach((d) => d.open = true)")
     widths = browser.execute_async_script("""const done = arguments[0];
@@ -173,12 +171,7 @@ def test_a_browser_shows_every_picture_and_asks_for_nothing(browser: Any, page: 
     assert len(widths) > 20
     assert all(natural > 0 and shown > 0 for natural, shown in widths)
     assert browser.get_log("browser") == []
-    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked = {
-        message["params"]["request"]["url"]
-        for message in messages
-        if message["method"] == "Network.requestWillBeSent"
-    }
+    asked = list_requests(browser)
     assert {url for url in asked if not url.startswith("data:")} <= {page.as_uri()}
     handlers = "return document.querySelectorAll('[onload],[onerror],iframe').length"
     assert browser.execute_script(handlers) == 0
