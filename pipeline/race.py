@@ -10,7 +10,7 @@ are pooled and bootstrapped (Tsamardinos, Greasidou and Borboudakis, Machine Lea
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,7 +18,13 @@ import numpy as np
 
 from pipeline.config import RaceConfig, RaceScore, Resampling
 from pipeline.training.decisions import SMALLEST
-from pipeline.training.metrics import METRICS, balance_accuracy, measure_weighted
+from pipeline.training.metrics import (
+    METRICS,
+    draw_counts,
+    prepare_balance,
+    prepare_metrics,
+    summarize,
+)
 from pipeline.training.results import Interval
 
 STAGE = "resampling"
@@ -31,6 +37,7 @@ SIMPLEST_FIRST: tuple[Resampling, ...] = (
     "none", "threshold", "class_weight", "random_under", "tomek", "enn", "random_over", "augment",
     "smote", "smotenc", "smote_tomek", "smote_enn",
 )  # fmt: skip
+Measure = Callable[[np.ndarray], dict[str, np.ndarray]]
 End = Literal["chosen", "as good", "worse", "dropped", "idle", "impossible"]
 
 
@@ -193,27 +200,28 @@ def judge(
     sizes = [len(outcome.labels) for outcome in outcomes[names[0]]]
     # By method: metric -> value, and metric -> draws.
     ones = np.ones((1, sum(sizes)))
-    values = [_measure(outcomes[name], ones, config.score) for name in names]
+    measures = [_prepare(outcomes[name], config.score) for name in names]
+    values = [measure(ones) for measure in measures]
     parts: list[list[dict[str, np.ndarray]]] = [[] for _ in names]
     for weights in _draw_weights(sizes, seed):
-        for place, name in enumerate(names):
-            parts[place].append(_measure(outcomes[name], weights, config.score))
+        for part, measure in zip(parts, measures, strict=True):
+            part.append(measure(weights))
     draws = [{key: np.concatenate([p[key] for p in own]) for key in own[0]} for own in parts]
     scores = np.array([float(value["score"][0]) for value in values])
     drawn = np.stack([draw["score"] for draw in draws])
     folds = _weigh_folds(sizes)
-    by_fold = np.stack([_measure(outcomes[name], folds, config.score)["score"] for name in names])
+    by_fold = np.stack([measure(folds)["score"] for measure in measures])
     gaps, widths = _compare_with_best(scores, drawn, by_fold, config.significance)
     standings = []
     for place, name in enumerate(names):
         gap, width = float(gaps[place]), float(widths[place])
         metrics = {
-            key: _summarise(float(values[place][key][0]), draws[place][key]) for key in METRICS
+            key: summarize(float(values[place][key][0]), draws[place][key]) for key in METRICS
         }
         standings.append(
             Standing(
                 name,
-                _summarise(float(scores[place]), drawn[place]),
+                summarize(float(scores[place]), drawn[place]),
                 Interval(gap, *((gap - width, gap + width) if width < np.inf else (None, None))),
                 metrics,
                 len(sizes),
@@ -247,7 +255,7 @@ def keep_racing(
 
 def _score_once(outcomes: Sequence[Outcome], score: RaceScore) -> float:
     ones = np.ones((1, sum(len(outcome.labels) for outcome in outcomes)))
-    value = float(_measure(outcomes, ones, score)["score"][0])
+    value = float(_prepare(outcomes, score)(ones)["score"][0])
     return -math.inf if math.isnan(value) else value
 
 
@@ -255,24 +263,29 @@ def _read_score(standing: Standing) -> float:
     return -math.inf if standing.score.value is None else standing.score.value
 
 
-def _measure(
-    outcomes: Sequence[Outcome], weights: np.ndarray, score: RaceScore
-) -> dict[str, np.ndarray]:
-    """Measure metrics and the score under each row of weights, shape ``(r, n)``."""
+def _prepare(outcomes: Sequence[Outcome], score: RaceScore) -> Measure:
+    """Make a function that measures all metrics and the score under weights, shape ``(r, n)``."""
     labels = np.concatenate([outcome.labels for outcome in outcomes])
     probabilities = np.concatenate([outcome.probabilities for outcome in outcomes])
     predicted = np.concatenate([outcome.predicted for outcome in outcomes])
-    found = measure_weighted(labels, probabilities, predicted, weights)
-    found["balanced_accuracy"] = balance_accuracy(labels, predicted, weights)
-    if score == "combined":
-        guesses = [-np.log(np.maximum(o.guess[o.labels], SMALLEST)) for o in outcomes]
-        guessed = np.maximum(weights @ np.concatenate(guesses) / len(labels), SMALLEST)
-        chance = 1 / max(2, len(np.unique(labels)))
-        decided = (found["balanced_accuracy"] - chance) / (1 - chance)
-        found["score"] = (decided + 1 - found["log_loss"] / guessed) / 2
-    else:
-        found["score"] = (-1.0 if score in LESS_IS_BETTER else 1.0) * found[score]
-    return found
+    functions = dict(prepare_metrics(labels, probabilities, predicted))
+    functions["balanced_accuracy"] = prepare_balance(labels, predicted)
+    guesses = np.concatenate(
+        [-np.log(np.maximum(o.guess[o.labels], SMALLEST)) for o in outcomes]
+    )  # fmt: skip
+    chance = 1 / max(2, len(np.unique(labels)))
+
+    def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
+        found = {name: function(weights) for name, function in functions.items()}
+        if score == "combined":
+            guessed = np.maximum(weights @ guesses / len(labels), SMALLEST)
+            decided = (found["balanced_accuracy"] - chance) / (1 - chance)
+            found["score"] = (decided + 1 - found["log_loss"] / guessed) / 2
+        else:
+            found["score"] = (-1.0 if score in LESS_IS_BETTER else 1.0) * found[score]
+        return found
+
+    return measure
 
 
 def _draw_weights(sizes: Sequence[int], seed: int) -> Iterator[np.ndarray]:
@@ -285,10 +298,7 @@ def _draw_weights(sizes: Sequence[int], seed: int) -> Iterator[np.ndarray]:
         weights = np.empty((count, total))
         begin = 0
         for size in sizes:
-            drawn = generator.integers(0, size, size=(count, size))
-            drawn += np.arange(count)[:, None] * size
-            rows = np.bincount(drawn.ravel(), minlength=count * size).reshape(count, size)
-            weights[:, begin : begin + size] = rows
+            weights[:, begin : begin + size] = draw_counts(generator, count, size)
             begin += size
         yield weights
 
@@ -353,11 +363,3 @@ def _allow_for_few(width: float, freedom: int) -> float:
     from scipy.special import ndtr, stdtrit
 
     return float(stdtrit(freedom, min(ndtr(width), 1 - 1e-12))) if freedom > 0 else width
-
-
-def _summarise(value: float, draws: np.ndarray) -> Interval:
-    known = draws[~np.isnan(draws)]
-    if math.isnan(value) or not len(known):
-        return Interval(None if math.isnan(value) else value, None, None)
-    low, high = np.percentile(known, (2.5, 97.5))
-    return Interval(value, float(low), float(high))

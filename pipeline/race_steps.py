@@ -47,10 +47,8 @@ OnProgress = Callable[[str, int, int], None]
 PART, FEW_FITS = 0.5, 3
 OUTCOMES = "outcomes.npz"
 MOST_NOTES = 10
-PICTURE_METHODS: tuple[Resampling, ...] = (
-    "none", "threshold", "class_weight", "random_under", "random_over", "augment",
-)  # fmt: skip
-TABLE_METHODS: tuple[Resampling, ...] = (
+# Beside them, SMOTE for tables and augmented copies for pictures.
+METHODS: tuple[Resampling, ...] = (
     "none", "threshold", "class_weight", "random_under", "random_over",
 )  # fmt: skip
 
@@ -131,11 +129,11 @@ def list_methods(run: Run, features: Address) -> list[Resampling]:
     if config.resampling.race.methods:
         return sort_simplest_first(config.resampling.race.methods)
     if config.modality == "image":
-        return list(PICTURE_METHODS)
+        return [*METHODS, "augment"]
     from pipeline.encoding import FittedEncoding
 
     encoding = load_facts(features.path / "preprocessor" / "encoding.json", FittedEncoding)
-    methods: list[Resampling] = [*TABLE_METHODS]
+    methods: list[Resampling] = [*METHODS]
     methods += ["smotenc" if encoding.blocks else "smote", "smote_enn"]
     if config.training.class_weight == "balanced":
         # They would be none by other names.

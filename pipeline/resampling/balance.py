@@ -264,11 +264,10 @@ def _synthesise(
     from pipeline.resampling.categories import SMOTEN, SMOTENC
     from pipeline.resampling.samplers import SMOTE
 
-    near = NearestNeighbors(
-        n_neighbors=config.k_neighbors + 1, onehot=_find_onehot(base.values, blocks)
-    )
     mixed = config.method == "smotenc" and blocks
     table, restore = _collapse(base.values, blocks) if mixed else (base.values, None)
+    onehot = [] if mixed else _find_onehot(base.values, blocks)
+    near = NearestNeighbors(n_neighbors=config.k_neighbors + 1, onehot=onehot)
     added, labels = [], []
     for name, count in sorted(wanted.items()):
         options: dict[str, Any] = {

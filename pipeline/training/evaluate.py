@@ -137,8 +137,8 @@ def train_baseline(
         summaries = {name: handle.result() for name, handle in fits.items()}
         # Where thresholds alone are moved, they are for the network on the data before repair too:
         # what that does is no effect of the repair.
-        own = load_facts(jobs["network"].out / DECISION, Decision)
-        weights = own.multipliers if data.layout.even else None
+        decision = load_facts(jobs["network"].out / DECISION, Decision)
+        weights = decision.multipliers if data.layout.even else None
         predictions = [
             _Prediction(
                 name, *_load_test(job, weights), summaries[name].seconds, len(data.train.labels)
@@ -153,7 +153,6 @@ def train_baseline(
             shutil.move(jobs["network"].out / name, out / name)
     _write_predictions(out / PREDICTIONS, data, predictions[0])
     network = summaries["network"]
-    decision = load_facts(out / DECISION, Decision)
     resampled = _resample_all(data.test.labels, predictions, config, seed) | resampled
     scores, differences = _score(data.test.labels, [*predictions, *peers], resampled)
     facts = TrainingFacts(

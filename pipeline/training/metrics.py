@@ -11,7 +11,7 @@ Bootstrap (1993), chapter 13.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,12 +49,12 @@ class Resampled:
 
     def intervals(self) -> dict[str, Interval]:
         """Summarize each metric; resamples in which it is undefined are left out."""
-        return {name: _summarize(self.values[name], self.draws[name]) for name in METRICS}
+        return {name: summarize(self.values[name], self.draws[name]) for name in METRICS}
 
     def minus(self, other: Resampled) -> dict[str, Interval]:
         """Summarize the paired differences to another learner on the same resamples."""
         return {
-            name: _summarize(
+            name: summarize(
                 self.values[name] - other.values[name], self.draws[name] - other.draws[name]
             )
             for name in METRICS
@@ -97,54 +97,26 @@ def measure(
     1.0
     """
     weights = np.ones((1, len(labels)))
-    functions = _prepare(labels, probabilities, predicted)
+    functions = prepare_metrics(labels, probabilities, predicted)
     return {name: float(function(weights)[0]) for name, function in functions}
 
 
-def measure_weighted(
-    labels: np.ndarray,
-    probabilities: np.ndarray,
-    predicted: np.ndarray,
-    weights: np.ndarray,
-    names: Sequence[str] = METRICS,
-) -> dict[str, np.ndarray]:
-    """Compute metrics under several weightings of the rows.
+def prepare_balance(labels: np.ndarray, predicted: np.ndarray) -> Callable[[Numbers], Numbers]:
+    """Make a function of weights that gives balanced accuracy, of the classes that each leaves.
 
-    Parameters
-    ----------
-    labels, probabilities, predicted
-        See ``measure``.
-    weights
-        Shape ``(r, n)``, float64; each row of it adds up to n.
-    names
-        Which metrics.
-
-    Returns
-    -------
-    metrics
-        Shape ``(r,)`` each; nan where undefined.
-    """
-    functions = _prepare(labels, probabilities, predicted)
-    return {name: function(weights) for name, function in functions if name in names}
-
-
-def balance_accuracy(labels: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Compute balanced accuracy under several weightings, of the classes that each leaves.
-
-    ``measure_weighted`` calls it undefined where a weighting leaves out a class; here the others
+    That of ``prepare_metrics`` is undefined where a weighting leaves out a class; here the others
     speak, so that how much a class of few rows matters shows in how much it varies.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape ``(r,)``.
     """
     tally = _Tally.of(labels, predicted, 0)
     occurs = tally.true.any(axis=0)
-    rows = weights @ tally.true[:, occurs]
-    hits = weights @ tally.both[:, occurs]
-    recalls = np.divide(hits, rows, out=np.zeros_like(rows), where=rows > 0)
-    return np.asarray(recalls.sum(axis=1) / np.maximum(1, (rows > 0).sum(axis=1)))
+    true, both = tally.true[:, occurs], tally.both[:, occurs]
+
+    def balance(weights: Numbers) -> Numbers:
+        rows, hits = weights @ true, weights @ both
+        recalls = np.divide(hits, rows, out=np.zeros_like(rows), where=rows > 0)
+        return np.asarray(recalls.sum(axis=1) / np.maximum(1, (rows > 0).sum(axis=1)))
+
+    return balance
 
 
 def resample(
@@ -171,7 +143,7 @@ def resample(
     seed
         Seed of the resamples.
     """
-    functions = _prepare(labels, probabilities, predicted)
+    functions = prepare_metrics(labels, probabilities, predicted)
     draws: dict[str, np.ndarray] = {name: np.empty(resamples) for name in METRICS}
     start = 0
     for weights in _draw_weights(len(labels), resamples, seed):
@@ -224,10 +196,14 @@ def bin_calibration(labels: np.ndarray, probabilities: np.ndarray) -> list[Calib
     ]
 
 
-def _prepare(
+def prepare_metrics(
     labels: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray | None
 ) -> list[tuple[str, Callable[[Numbers], Numbers]]]:
-    """Do what does not depend on the weights once; return a function of weights per metric."""
+    """Do what does not depend on the weights once; return a function of weights per metric.
+
+    Each takes weights of shape ``(r, n)``, float64, whose rows add up to n, and gives shape
+    ``(r,)``, nan where the metric is undefined; see ``measure`` for the arguments and metrics.
+    """
     labels = labels.astype(np.int64)
     # float64 keeps the ties of float32 scores, and sums of squares exact enough.
     probabilities = probabilities.astype(np.float64)
@@ -342,12 +318,24 @@ def _draw_weights(n: int, resamples: int, seed: int) -> Iterator[Numbers]:
     size = max(1, min(resamples, CHUNK // n))
     for start in range(0, resamples, size):
         count = min(size, resamples - start)
-        drawn = generator.integers(0, n, size=(count, n))
-        drawn += np.arange(count)[:, None] * n
-        yield np.bincount(drawn.ravel(), minlength=count * n).reshape(count, n).astype(np.float64)
+        yield draw_counts(generator, count, n)
 
 
-def _summarize(value: float, draws: np.ndarray) -> Interval:
+def draw_counts(generator: np.random.Generator, count: int, n: int) -> Numbers:
+    """Draw n of n rows with replacement, ``count`` times; return how often each was drawn.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(count, n)``, float64.
+    """
+    drawn = generator.integers(0, n, size=(count, n))
+    drawn += np.arange(count)[:, None] * n
+    return np.bincount(drawn.ravel(), minlength=count * n).reshape(count, n).astype(np.float64)
+
+
+def summarize(value: float, draws: np.ndarray) -> Interval:
+    """Summarize a value by its draws; those in which it is undefined are left out."""
     defined = draws[~np.isnan(draws)]
     if np.isnan(value) or not len(defined):
         return Interval(None if np.isnan(value) else float(value), None, None)
