@@ -97,8 +97,13 @@ def read_features(path: Path, encoding: FittedEncoding) -> Features:
 
 
 def write_layout(folder: Path, encoding: FittedEncoding) -> None:
-    """Write which columns are features, which is the label, and the order of the classes."""
-    layout = {"target": encoding.target, "classes": encoding.classes, "features": encoding.features}
+    """Write which columns are features, of one category or not, the label and its classes."""
+    layout = {
+        "target": encoding.target,
+        "classes": encoding.classes,
+        "features": encoding.features,
+        "blocks": encoding.blocks,
+    }
     dump_json(folder / LAYOUT, layout)
 
 

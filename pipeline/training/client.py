@@ -126,7 +126,7 @@ class Trainer:
         with explaining(STAGE, self.log.parent):
             self._scratch.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "pipeline.training.worker"]
-        command += ["--parent", str(os.getpid()), "--intra-threads", str(self._threads)]
+        command += ["--parent", str(os.getpid()), "--threads", str(self._threads)]
         root = str(Path(__file__).resolve().parents[2])
         # The package may be on this process's path only (a notebook, pytest).
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))

@@ -250,12 +250,13 @@ def _title_progress(name: str, on_progress: OnProgress | None) -> OnEpoch | None
 
 def _fit_peers(data: _Splits, config: TrainingConfig, seed: int) -> list[_Prediction]:
     classes = len(data.layout.classes)
-    name, fit_peer = (
-        ("gradient_boosting", fit_boosting)
-        if data.layout.picture is None
-        else ("logistic_regression", fit_logistic)
-    )
-    peer = fit_peer(data.train, data.validation, data.test, classes, config, seed=seed)
+    splits = (data.train, data.validation, data.test)
+    if data.layout.picture is None:
+        name = "gradient_boosting"
+        peer = fit_boosting(*splits, classes, config, seed=seed, blocks=data.layout.blocks)
+    else:
+        name = "logistic_regression"
+        peer = fit_logistic(*splits, classes, config, seed=seed)
     decision = make_decision(data.train, data.layout, config)
     probabilities = correct(peer.probabilities, decision)
     majority = predict_majority(data.train, len(data.test.labels), classes)

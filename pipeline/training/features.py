@@ -55,6 +55,8 @@ class Layout:
         cleaned away; None where nothing was resampled.
     even
         Whether a class is decided for as if all were equally frequent.
+    blocks
+        For each categorical column the positions of its features: several where it is one-hot.
     """
 
     target: str
@@ -64,6 +66,7 @@ class Layout:
     priors: tuple[int, ...] | None = None
     balanced: tuple[int, ...] | None = None
     even: bool = False
+    blocks: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,7 @@ def load_layout(directory: Path) -> Layout:
         _read_counts(raw, "priors"),
         _read_counts(raw, "balanced"),
         bool(raw.get("even", False)),
+        tuple(tuple(block) for block in raw.get("blocks", ())),
     )
 
 

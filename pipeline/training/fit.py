@@ -22,7 +22,7 @@ import tensorflow as tf
 from pipeline.errors import StageError
 from pipeline.training.blocks import Blocks, batch_rows, iter_inputs
 from pipeline.training.features import STAGE, Split
-from pipeline.training.models import build_optimizer
+from pipeline.training.models import build_learner
 from pipeline.training.schedules import build_callbacks, build_schedule
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def fit_network(
     steps = math.ceil(blocks.rows_count / blocks.batch)
     learner = _BlockLearner(model, blocks, offset)
     learner.compile(
-        optimizer=build_optimizer(config, build_schedule(config, steps)),
+        optimizer=build_learner(config, build_schedule(config, steps)),
         loss=model.loss,
         # XLA was a quarter as fast on the processors measured.
         jit_compile=False,

@@ -131,6 +131,23 @@ def test_baselines_cope_with_missing_classes(make_features) -> None:
     assert majority == pytest.approx(np.tile(shares, (80, 1)))
 
 
+@pytest.mark.parametrize("class_weight", ["none", "balanced"])
+def test_boosting_splits_on_any_set_of_categories(class_weight: str) -> None:
+    """A one-hot category is one feature: 60 random categories of 200 are told from the rest."""
+    draw = np.random.default_rng(0)
+    codes = draw.integers(0, 200, 8_000)
+    labels = np.isin(codes, draw.permutation(200)[:60]).astype(np.int32)
+    noise = draw.standard_normal((8_000, 2)).astype(np.float32)
+    values = np.hstack([noise[:, :1], np.eye(200, dtype=np.float32)[codes], noise[:, 1:]])
+    ones = np.ones(8_000, np.float32)
+    whole = Split(np.arange(8_000), values, labels, ones, ones > 0)
+    parts = [whole.take(np.arange(8_000) % 4 == part) for part in range(3)]
+    config = CONFIG.model_copy(update={"class_weight": class_weight})
+    fitted = fit_boosting(*parts, 2, config, seed=0, blocks=[range(1, 201)])
+    guesses = fitted.probabilities.argmax(axis=1)
+    assert (guesses == parts[2].labels).mean() > 0.97
+
+
 def test_boosting_on_a_sample_knows_every_class() -> None:
     """Of more rows than it takes, a class of a few rows keeps them."""
     labels = np.zeros(150_000, np.int32)
