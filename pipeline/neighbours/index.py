@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,8 @@ SAMPLE = 1024
 MOST_CODES = 2**24
 # Weights that float32 holds, and sums of them, without losing the small ones to zero.
 WEIGHTS = (1e-30, 1e30)
+
+Read = Callable[[int, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ def build_index(
         If codes or weights are beyond what float32 holds.
     """
     donors = np.ascontiguousarray(donors, dtype=np.float64)
-    n_donors, n_columns = donors.shape
+    n_columns = donors.shape[1]
     costs = np.full(n_columns, -1.0) if costs is None else np.asarray(costs, dtype=np.float64)
     scaled = weights is None
     if (donors[:, costs >= 0] >= MOST_CODES).any():
@@ -96,26 +99,27 @@ def build_index(
     weights = np.ones(n_columns) if weights is None else np.asarray(weights, dtype=np.float64)
     if ((weights != 0) & ((weights < WEIGHTS[0]) | (weights > WEIGHTS[1]))).any():
         raise ValueError(f"weights must be 0, or from {WEIGHTS[0]} to {WEIGHTS[1]}")
-    present = ~np.isnan(donors)
     center, scale = _find_center(donors, costs)
-    narrow: list[np.ndarray] = []
-    norms, sizes = np.zeros(n_donors), np.zeros(n_donors)
-    for j in range(n_columns):
-        if costs[j] >= 0:
-            narrow.append(donors[:, j].astype(np.float32))
-            continue
-        narrow.append(((donors[:, j] - center[j]) * scale).astype(np.float32))
-        norms += np.square(np.where(present[:, j], narrow[j], 0.0), dtype=np.float64)
-        with np.errstate(over="ignore"):  # an infinite margin is a margin
-            sizes += np.square(np.where(present[:, j], donors[:, j] * scale, 0.0))
-    order, uniform = _arrange(narrow, present, costs < 0)
+
+    def narrow(j: int, rows: np.ndarray) -> np.ndarray:
+        """Give a column of donors as ``lanes`` holds it; all at once would be half a copy."""
+        values = donors[rows, j]
+        values = values if costs[j] >= 0 else (values - center[j]) * scale
+        return np.asarray(values, dtype=np.float32)
+
+    order, uniform = _arrange(donors, narrow, costs < 0)
     lanes = np.empty((len(order), n_columns, LANES), dtype=np.float32)
     low, high = np.empty((2, n_columns, len(order)), dtype=np.float32)
     held = np.zeros(order.shape, dtype=np.float32)
+    norms, sizes = np.zeros((2, *order.shape))
     nobody = order < 0
     for j in range(n_columns):
-        values = narrow.pop(0)[order]
+        values = narrow(j, order)
         gap = np.isnan(values)
+        if costs[j] < 0:
+            norms += np.square(np.where(gap, 0.0, values), dtype=np.float64)
+            with np.errstate(over="ignore"):  # an infinite margin is a margin
+                sizes += np.square(np.where(gap, 0.0, donors[order, j] * scale))
         held += np.float32(weights[j]) * ~gap
         unbounded = (gap & ~nobody).any(axis=1)
         low[j] = np.where(unbounded, -np.inf, np.where(nobody, np.inf, values).min(axis=1))
@@ -155,18 +159,16 @@ def _find_center(donors: np.ndarray, costs: np.ndarray) -> tuple[np.ndarray, flo
     return center, float(2.0 ** min(exponent, 400))
 
 
-def _arrange(
-    narrow: list[np.ndarray], present: np.ndarray, numeric: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _arrange(donors: np.ndarray, narrow: Read, numeric: np.ndarray) -> tuple[np.ndarray, ...]:
     """Put donors with the same gaps together, and near ones among them; -1 fills a last block."""
-    which = number_patterns(present)
+    which = number_patterns(~np.isnan(donors))
     groups = np.split(np.argsort(which, kind="stable"), np.cumsum(np.bincount(which))[:-1])
     blocks, uniform, mixed = [], [], []
     for rows in groups:
         if len(rows) < LANES // 2 and len(groups) > 1:
             mixed.append(rows)
             continue
-        parts = _divide(narrow, rows, np.flatnonzero(numeric & present[rows[0]]))
+        parts = _divide(narrow, rows, np.flatnonzero(numeric & ~np.isnan(donors[rows[0]])))
         blocks += parts
         uniform += [True] * len(parts)
     if mixed:
@@ -180,14 +182,14 @@ def _arrange(
     return order, np.array(uniform, dtype=bool)
 
 
-def _divide(narrow: list[np.ndarray], rows: np.ndarray, numbers: np.ndarray) -> list[np.ndarray]:
+def _divide(narrow: Read, rows: np.ndarray, numbers: np.ndarray) -> list[np.ndarray]:
     """Divide rows at the middle of the column that spreads most, until blocks are left."""
     if len(rows) <= LANES or not len(numbers):
         return [rows[s : s + LANES] for s in range(0, len(rows), LANES)]
     sample = rows[:: max(1, len(rows) // SAMPLE)]
-    widest = numbers[np.stack([narrow[j][sample] for j in numbers]).std(axis=1).argmax()]
+    widest = numbers[np.stack([narrow(j, sample) for j in numbers]).std(axis=1).argmax()]
     middle = -(-len(rows) // (2 * LANES)) * LANES
-    rows = rows[np.argpartition(narrow[widest][rows], middle - 1)]
+    rows = rows[np.argpartition(narrow(widest, rows), middle - 1)]
     return _divide(narrow, rows[:middle], numbers) + _divide(narrow, rows[middle:], numbers)
 
 

@@ -81,10 +81,10 @@ def fit_boosting(
     """Fit scikit-learn's histogram gradient boosting on what the network sees.
 
     A category is one feature to it: a split then takes any set of categories, and 139 features of
-    flights were 20 (2.8 in place of 17.7 s). Synthetic rows between two categories count as of the
-    nearer one. It learns from at most 100,000 training rows, drawn at random, and stops early on the validation
-    rows whose class occurs among them; without such rows it runs all its iterations. Classes
-    without a training row get probability 0.
+    flights are 20 (2.8 in place of 17.7 s). Synthetic rows between two categories count as of the
+    nearer one. It learns from at most 100,000 training rows, drawn at random, and stops early on
+    the validation rows whose class occurs among them; without such rows it runs all its iterations.
+    Classes without a training row get probability 0.
 
     Parameters
     ----------
