@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,24 +16,20 @@ MOST_CODES = 2**24
 # Weights that float32 holds, and sums of them, without losing the small ones to zero.
 WEIGHTS = (1e-30, 1e30)
 
+# Blocks that are laid out together.
+SOME = 4
+
+LAYING_OUT = threading.Lock()
+
 Read = Callable[[int, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
-    """Donors and their layout.
+class Layout:
+    """Donors as the compiled search reads them.
 
     Attributes
     ----------
-    donors
-        Shape ``(n_donors, n_columns)``, float64: numbers, or codes of categories; NaN is missing.
-    costs
-        Shape ``(n_columns,)``, float64: what a category that differs adds to the squared distance;
-        -1 marks a column of numbers.
-    weights, weight, scaled
-        What a column that two rows do not share adds to their squared distance; shape
-        ``(n_columns,)``, and the sum. Or, if scaled, the distance is that of the shared columns,
-        times all weights over theirs.
     order
         Shape ``(n_blocks, LANES)``, int32: the donor at each place, -1 where there is none.
     lanes
@@ -50,11 +47,6 @@ class Index:
         The largest norm of a row, centred and scaled, and scaled only: rounding depends on them.
     """
 
-    donors: np.ndarray
-    costs: np.ndarray
-    weights: np.ndarray
-    weight: float
-    scaled: bool
     order: np.ndarray
     lanes: np.ndarray
     held: np.ndarray
@@ -67,10 +59,43 @@ class Index:
     reach: float
 
 
+@dataclass(slots=True)
+class Index:
+    """Donors, and their layout once it was asked for.
+
+    Attributes
+    ----------
+    donors
+        Shape ``(n_donors, n_columns)``, float64: numbers, or codes of categories; NaN is missing.
+    costs
+        Shape ``(n_columns,)``, float64: what a category that differs adds to the squared distance;
+        -1 marks a column of numbers.
+    weights, weight, scaled
+        What a column that two rows do not share adds to their squared distance; shape
+        ``(n_columns,)``, and the sum. Or, if scaled, the distance is that of the shared columns,
+        times all weights over theirs.
+    """
+
+    donors: np.ndarray
+    costs: np.ndarray
+    weights: np.ndarray
+    weight: float
+    scaled: bool
+    _layout: Layout | None = None
+
+    @property
+    def layout(self) -> Layout:
+        """The layout; made for the first that asks, whichever thread it is."""
+        with LAYING_OUT:
+            if self._layout is None:
+                self._layout = lay_out(self.donors, self.costs, self.weights)
+        return self._layout
+
+
 def build_index(
     donors: np.ndarray, costs: np.ndarray | None = None, weights: np.ndarray | None = None
 ) -> Index:
-    """Lay out donors.
+    """Take donors to search among.
 
     Parameters
     ----------
@@ -92,45 +117,48 @@ def build_index(
     """
     donors = np.ascontiguousarray(donors, dtype=np.float64)
     n_columns = donors.shape[1]
-    costs = np.full(n_columns, -1.0) if costs is None else np.asarray(costs, dtype=np.float64)
-    scaled = weights is None
-    if (donors[:, costs >= 0] >= MOST_CODES).any():
+    if costs is None:
+        costs = np.full(n_columns, -1.0)
+    elif (donors[:, np.asarray(costs) >= 0] >= MOST_CODES).any():
         raise ValueError(f"codes of categories must be below {MOST_CODES}")
-    weights = np.ones(n_columns) if weights is None else np.asarray(weights, dtype=np.float64)
+    costs = np.asarray(costs, dtype=np.float64)
+    if weights is None:
+        return Index(donors, costs, np.ones(n_columns), float(n_columns), scaled=True)
+    weights = np.asarray(weights, dtype=np.float64)
     if ((weights != 0) & ((weights < WEIGHTS[0]) | (weights > WEIGHTS[1]))).any():
         raise ValueError(f"weights must be 0, or from {WEIGHTS[0]} to {WEIGHTS[1]}")
+    # Added column after column, as distances are summed.
+    return Index(donors, costs, weights, float(sum(weights.tolist())), scaled=False)
+
+
+def lay_out(donors: np.ndarray, costs: np.ndarray, weights: np.ndarray) -> Layout:
+    """Lay out donors; see ``Index`` for them, their costs and weights."""
     center, scale = _find_center(donors, costs)
+    numeric = costs < 0
+    factors = np.where(numeric, scale, 1.0)
 
-    def narrow(j: int, rows: np.ndarray) -> np.ndarray:
-        """Give a column of donors as ``lanes`` holds it; all at once would be half a copy."""
-        values = donors[rows, j]
-        values = values if costs[j] >= 0 else (values - center[j]) * scale
-        return np.asarray(values, dtype=np.float32)
+    def read(j: int, rows: np.ndarray) -> np.ndarray:
+        return np.asarray((donors[rows, j] - center[j]) * factors[j], dtype=np.float32)
 
-    order, uniform = _arrange(donors, narrow, costs < 0)
-    lanes = np.empty((len(order), n_columns, LANES), dtype=np.float32)
-    low, high = np.empty((2, n_columns, len(order)), dtype=np.float32)
-    held = np.zeros(order.shape, dtype=np.float32)
-    norms, sizes = np.zeros((2, *order.shape))
-    nobody = order < 0
-    for j in range(n_columns):
-        values = narrow(j, order)
-        gap = np.isnan(values)
-        if costs[j] < 0:
-            norms += np.square(np.where(gap, 0.0, values), dtype=np.float64)
-            with np.errstate(over="ignore"):  # an infinite margin is a margin
-                sizes += np.square(np.where(gap, 0.0, donors[order, j] * scale))
-        held += np.float32(weights[j]) * ~gap
+    order, uniform = _arrange(donors, read, numeric)
+    lanes = np.empty((len(order), donors.shape[1], LANES), dtype=np.float32)
+    low, high = np.empty((2, donors.shape[1], len(order)), dtype=np.float32)
+    held = np.empty(order.shape, dtype=np.float32)
+    norm = size = 0.0
+    for start in range(0, len(order), SOME):
+        some = slice(start, start + SOME)
+        rows = donors[order[some]]
+        gap, nobody = np.isnan(rows), (order[some] < 0)[:, :, None]
+        values = ((rows - center) * factors).astype(np.float32)
+        norm = max(norm, _find_norm(np.where(numeric & ~gap, values, 0.0)))
+        size = max(size, _find_norm(np.where(numeric & ~gap, rows * scale, 0.0)))
+        held[some] = np.where(gap, np.float32(0), weights.astype(np.float32)).sum(axis=2)
         unbounded = (gap & ~nobody).any(axis=1)
-        low[j] = np.where(unbounded, -np.inf, np.where(nobody, np.inf, values).min(axis=1))
-        high[j] = np.where(unbounded, np.inf, np.where(nobody, -np.inf, values).max(axis=1))
-        lanes[:, j] = np.where(nobody, np.inf, values)  # no sum over infinity is ever small
-    return Index(
-        donors,
-        costs,
-        weights,
-        float(sum(weights.tolist())),  # column after column, as distances are summed
-        scaled,
+        low[:, some] = np.where(unbounded, -np.inf, np.where(nobody, np.inf, values).min(axis=1)).T
+        high[:, some] = np.where(unbounded, np.inf, np.where(nobody, -np.inf, values).max(axis=1)).T
+        # No sum over infinity is ever small.
+        lanes[some] = np.where(nobody, np.inf, values).transpose(0, 2, 1)
+    return Layout(
         order,
         lanes,
         held,
@@ -139,9 +167,15 @@ def build_index(
         high,
         center,
         scale,
-        float(np.sqrt(norms.max(initial=0.0))),
-        float(np.sqrt(sizes.max(initial=0.0)) + np.abs(center * scale).sum()),
+        norm,
+        size + float(np.abs(center * scale).sum()),
     )
+
+
+def _find_norm(rows: np.ndarray) -> float:
+    """Find the largest norm of a row; infinite where squares are beyond float64."""
+    with np.errstate(over="ignore"):
+        return float(np.sqrt(np.square(rows, dtype=np.float64).sum(axis=-1).max(initial=0.0)))
 
 
 def _find_center(donors: np.ndarray, costs: np.ndarray) -> tuple[np.ndarray, float]:
@@ -159,16 +193,16 @@ def _find_center(donors: np.ndarray, costs: np.ndarray) -> tuple[np.ndarray, flo
     return center, float(2.0 ** min(exponent, 400))
 
 
-def _arrange(donors: np.ndarray, narrow: Read, numeric: np.ndarray) -> tuple[np.ndarray, ...]:
+def _arrange(donors: np.ndarray, read: Read, numeric: np.ndarray) -> tuple[np.ndarray, ...]:
     """Put donors with the same gaps together, and near ones among them; -1 fills a last block."""
-    which = number_patterns(~np.isnan(donors))
-    groups = np.split(np.argsort(which, kind="stable"), np.cumsum(np.bincount(which))[:-1])
+    rows, starts = group_rows(np.isnan(donors))
+    groups = np.split(rows, starts[1:])
     blocks, uniform, mixed = [], [], []
     for rows in groups:
         if len(rows) < LANES // 2 and len(groups) > 1:
             mixed.append(rows)
             continue
-        parts = _divide(narrow, rows, np.flatnonzero(numeric & ~np.isnan(donors[rows[0]])))
+        parts = _divide(read, rows, np.flatnonzero(numeric & ~np.isnan(donors[rows[0]])))
         blocks += parts
         uniform += [True] * len(parts)
     if mixed:
@@ -182,29 +216,32 @@ def _arrange(donors: np.ndarray, narrow: Read, numeric: np.ndarray) -> tuple[np.
     return order, np.array(uniform, dtype=bool)
 
 
-def _divide(narrow: Read, rows: np.ndarray, numbers: np.ndarray) -> list[np.ndarray]:
+def _divide(read: Read, rows: np.ndarray, numbers: np.ndarray) -> list[np.ndarray]:
     """Divide rows at the middle of the column that spreads most, until blocks are left."""
     if len(rows) <= LANES or not len(numbers):
         return [rows[s : s + LANES] for s in range(0, len(rows), LANES)]
     sample = rows[:: max(1, len(rows) // SAMPLE)]
-    widest = numbers[np.stack([narrow(j, sample) for j in numbers]).std(axis=1).argmax()]
+    widest = numbers[np.stack([read(j, sample) for j in numbers]).std(axis=1).argmax()]
     middle = -(-len(rows) // (2 * LANES)) * LANES
-    rows = rows[np.argpartition(narrow(widest, rows), middle - 1)]
-    return _divide(narrow, rows[:middle], numbers) + _divide(narrow, rows[middle:], numbers)
+    rows = rows[np.argpartition(read(widest, rows), middle - 1)]
+    return _divide(read, rows[:middle], numbers) + _divide(read, rows[middle:], numbers)
 
 
-def number_patterns(present: np.ndarray) -> np.ndarray:
-    """Give each pattern of gaps a number: rows with the same gaps get the same number.
+def group_rows(gaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Put rows with the same gaps together.
+
+    Parameters
+    ----------
+    gaps
+        Shape ``(n_rows, n_columns)``, bool.
 
     Returns
     -------
-    numpy.ndarray
-        Shape ``(n_rows,)``, int64, from 0; in ascending order of the patterns' bits.
+    order, starts
+        The rows' positions, group after group and ascending in each; and where groups start in it.
     """
-    which = np.zeros(len(present), dtype=np.int64)
-    for start in range(0, present.shape[1], 30):
-        keys = which << np.int64(30)
-        for place, column in enumerate(present.T[start : start + 30]):
-            keys[column] |= np.int64(1) << np.int64(place)
-        which = np.unique(keys, return_inverse=True)[1].reshape(-1)
-    return which
+    bits = np.packbits(gaps, axis=1)
+    order = np.lexsort(bits.T)
+    bits = bits[order]
+    news = (bits[1:] != bits[:-1]).any(axis=1)
+    return order, np.append(0, np.flatnonzero(news) + 1)

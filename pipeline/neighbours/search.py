@@ -9,9 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from pipeline.neighbours.index import Index
+from pipeline.neighbours.index import Index, group_rows
 
 CHUNK = 1024
+GROUPS = 32
+# Rows for which a second thread is not worth its start.
+FEW = 256
 # Differences of values (rows × donors × columns) that numpy takes as long for as the import of the
 # compiled search takes. Until a process has asked for so many, numpy finds the same, to the bit.
 SMALL = 3e7
@@ -48,13 +51,15 @@ def find_neighbours(
         return _find_by_numpy(index, rows, k, owners, wanted)
     from pipeline.neighbours import kernels
 
+    layout = index.layout
     starts = np.append(0, np.cumsum(np.bincount(owners, minlength=len(rows))))
     distances = np.empty((len(wanted), k))
     positions = np.empty((len(wanted), k), dtype=np.int64)
     kernels.search(
         rows, starts, np.ascontiguousarray(wanted), index.donors, index.costs, index.weights,
-        index.weight, index.scaled, index.order, index.lanes, index.held, index.uniform, index.low,
-        index.high, index.center, index.scale, index.radius, index.reach, distances, positions,
+        index.weight, index.scaled, layout.order, layout.lanes, layout.held, layout.uniform,
+        layout.low, layout.high, layout.center, layout.scale, layout.radius, layout.reach,
+        distances, positions,
     )  # fmt: skip
     return np.sqrt(distances), positions
 
@@ -83,8 +88,9 @@ def find_own_neighbours(
     threads = threads or count_cores()
     distances = np.empty((len(index.donors), k))
     positions = np.empty((len(index.donors), k), dtype=np.int64)
-    limits = np.empty(index.order.shape, dtype=np.float32)
-    edges = [round(at * len(index.order) / (2 * threads)) for at in range(2 * threads + 1)]
+    layout = index.layout
+    limits = np.empty(layout.order.shape, dtype=np.float32)
+    edges = [round(at * len(layout.order) / (2 * threads)) for at in range(2 * threads + 1)]
 
     def meet(pair: tuple[int, int]) -> None:
         first, second = pair
@@ -92,9 +98,9 @@ def find_own_neighbours(
             return
         kernels.search_among(
             edges[first], edges[first + 1], edges[second], edges[second + 1], index.donors,
-            index.costs, index.weights, index.weight, index.scaled, index.order, index.lanes,
-            index.low, index.high, index.scale, index.radius, index.reach, distances, positions,
-            limits,
+            index.costs, index.weights, index.weight, index.scaled, layout.order, layout.lanes,
+            layout.low, layout.high, layout.scale, layout.radius, layout.reach, distances,
+            positions, limits,
         )  # fmt: skip
 
     with ThreadPoolExecutor(threads) as pool:
@@ -126,7 +132,7 @@ def visit_gaps(
     """
     wanting = np.flatnonzero(gaps.any(axis=1))
     # Rows with the same gaps are searched for together.
-    wanting = wanting[np.lexsort(np.packbits(gaps[wanting], axis=1).T)]
+    wanting = wanting[group_rows(gaps[wanting])[0]]
 
     def work(chunk: slice) -> None:
         at = wanting[chunk]
@@ -140,8 +146,12 @@ def map_chunks(
     work: Callable[[slice], None], length: int, threads: int | None = None, chunk: int = CHUNK
 ) -> None:
     """Work on chunk after chunk of rows, on several cores at once."""
+    threads = threads or count_cores()
+    chunk = min(chunk, max(FEW, -(-length // threads)))
     chunks = [slice(start, start + chunk) for start in range(0, length, chunk)]
-    with ThreadPoolExecutor(threads or count_cores()) as pool:
+    if len(chunks) == 1:
+        return work(chunks[0])
+    with ThreadPoolExecutor(threads) as pool:
         list(pool.map(work, chunks))
 
 
@@ -174,9 +184,13 @@ def _find_by_numpy(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find neighbours as the compiled search does, sum by sum in the same order."""
     donors, costs = index.donors, index.costs
+    turned = np.ascontiguousarray(donors.T)
     distances = np.full((len(wanted), k), np.inf)
     positions = np.full((len(wanted), k), len(donors))
     present = ~np.isnan(donors)
+    holds = np.zeros((donors.shape[1] + 1, len(donors) + 1), dtype=bool)
+    holds[:-1, :-1] = present.T
+    holds[-1, :-1] = True  # -1, any donor, takes the last
     step = max(1, 40_000 // max(1, len(donors)))
     for start in range(0, len(rows), step):
         some = rows[start : start + step]
@@ -186,11 +200,11 @@ def _find_by_numpy(
         if index.scaled:  # weights of 1: whole numbers, which a product gives exactly
             shared += here.astype(np.float32) @ present.T.astype(np.float32)
         for j in range(donors.shape[1]):
-            x, y = some[:, j, None], donors[:, j]
+            x, y = some[:, j, None], turned[j]
             if costs[j] < 0:
                 np.subtract(x, y, out=part)
                 np.multiply(part, part, out=part)
-                np.fmax(part, 0.0, out=part)  # of NaN and a number the number
+                np.copyto(part, 0.0, where=np.isnan(part))
             else:
                 part = np.where(here[:, j, None] & present[:, j] & (x != y), costs[j], 0.0)
             sums += part
@@ -203,19 +217,59 @@ def _find_by_numpy(
                 sums += index.weight - shared
         sums[shared <= 0] = np.inf
         first, last = np.searchsorted(owners, [start, start + step])
-        columns = wanted[first:last]
-        own = sums[owners[first:last] - start]
-        own[(columns >= 0)[:, None] & ~present[:, columns].T] = np.inf
-        keep_nearest(own, k, distances[first:last], positions[first:last])
+        _choose(
+            sums, holds, owners[first:last] - start, wanted[first:last],
+            distances[first:last], positions[first:last],
+        )  # fmt: skip
     return np.sqrt(distances), positions
+
+
+def _choose(
+    sums: np.ndarray,
+    holds: np.ndarray,
+    owners: np.ndarray,
+    wanted: np.ndarray,
+    distances: np.ndarray,
+    positions: np.ndarray,
+) -> None:
+    """Choose donors for slots out of the nearest of each row, or of all where those are too few.
+
+    ``holds[column, donor]`` says whether a donor has a value; its last row and column, whether it
+    is any donor at all.
+    """
+    k, n_donors = distances.shape[1], sums.shape[1]
+    most = min(4 * k, n_donors)
+    near = np.full((len(sums), most), np.inf)
+    places = np.full((len(sums), most), n_donors)
+    keep_nearest(sums, most, near, places)
+    usable = holds[wanted[:, None], places[owners]]
+    rank = np.cumsum(usable, axis=1)
+    slots, at = np.nonzero(usable & (rank <= k))
+    distances[slots, rank[slots, at] - 1] = near[owners[slots], at]
+    positions[slots, rank[slots, at] - 1] = places[owners[slots], at]
+    short = np.flatnonzero((rank[:, -1] < k) & np.isfinite(near[owners, -1]))
+    if len(short) and most < n_donors:
+        own = np.where(holds[wanted[short], :-1], sums[owners[short]], np.inf)
+        some, where = np.full((len(short), k), np.inf), np.full((len(short), k), n_donors)
+        keep_nearest(own, k, some, where)
+        distances[short], positions[short] = some, where
 
 
 def keep_nearest(squares: np.ndarray, k: int, distances: np.ndarray, positions: np.ndarray) -> None:
     """Keep the k smallest of each row, in order; of equal ones the first come first."""
-    kth = min(k, squares.shape[1]) - 1
-    near = squares <= np.partition(squares, kth, axis=1)[:, kth, None]
-    slots, places = np.nonzero(near & np.isfinite(squares))
-    order = np.lexsort((places, squares[slots, places], slots))
+    # The k-th smallest of the minima of groups is not below the k-th smallest of all.
+    groups = max(GROUPS, 4 * k)
+    depth = squares.shape[1] // groups
+    minima = squares
+    if depth > 1:
+        minima = squares[:, : depth * groups].reshape(-1, depth, groups).min(axis=1)
+    kth = min(k, minima.shape[1]) - 1
+    near = squares <= np.partition(minima, kth, axis=1)[:, kth, None]
+    # Of both positions at once numpy takes ten times as long.
+    slots, places = np.divmod(np.flatnonzero(near), squares.shape[1])
+    found = squares[slots, places]
+    order = np.lexsort((places, found, slots))
+    order = order[np.isfinite(found[order])]
     slots, places = slots[order], places[order]
     rank = np.arange(len(slots)) - np.searchsorted(slots, slots)
     kept = rank < k

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.neighbours import search
 from pipeline.neighbours.estimator import NearestNeighbors
-from pipeline.neighbours.index import LANES, build_index, number_patterns
+from pipeline.neighbours.index import LANES, build_index, group_rows
 from pipeline.neighbours.search import find_neighbours, find_own_neighbours
 
 
@@ -154,14 +154,17 @@ def test_donors_without_a_value_are_nobodys_neighbours(route: str) -> None:
     assert distances[0].tolist() == [0.0, np.inf]
 
 
-def test_patterns_of_more_columns_than_a_word_has_bits() -> None:
-    """Rows get the same number if, and only if, they have the same gaps."""
+def test_rows_with_the_same_gaps_come_together() -> None:
+    """Of more columns than a word has bits, a group holds a pattern's rows, and no others."""
     draw = np.random.default_rng(0)
-    present = draw.random((300, 100)) < 0.5
-    present[200:] = present[:100]
-    numbers = number_patterns(present)
-    np.testing.assert_array_equal(numbers[200:], numbers[:100])
-    assert len(set(numbers)) == 200
+    gaps = draw.random((300, 100)) < 0.5
+    gaps[200:] = gaps[:100]
+    order, starts = group_rows(gaps)
+    assert sorted(order) == list(range(300))
+    assert len(starts) == 200
+    for group in np.split(order, starts[1:]):
+        assert (np.diff(group) > 0).all()
+        assert (gaps[group] == gaps[group[0]]).all()
 
 
 def test_the_estimator_is_scikit_learns(route: str) -> None:
