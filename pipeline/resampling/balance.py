@@ -269,9 +269,13 @@ def _synthesise(
     onehot = [] if mixed else _find_onehot(base.values, blocks)
     near = NearestNeighbors(n_neighbors=config.k_neighbors + 1, onehot=onehot)
     added, labels = [], []
+    # Numbers, since names are sorted by comparing Python's own texts: 1.6 s of 230,000.
+    codes, names = pd.factorize(base.labels)
     for name, count in sorted(wanted.items()):
+        code = int(np.flatnonzero(names == name)[0])
+        rows, classes = table, codes
         options: dict[str, Any] = {
-            "sampling_strategy": {name: count},
+            "sampling_strategy": {code: count},
             "random_state": _seed_class(seed, name),
         }
         sampler = SMOTE(k_neighbors=near, **options)
@@ -285,7 +289,11 @@ def _synthesise(
                 if numeric
                 else SMOTEN(**options)
             )
-        synthetic = np.asarray(sampler.fit_resample(table, base.labels)[0])[len(table) :]
+        else:
+            # SMOTE looks at one class alone, but asks for another.
+            chosen = np.append(np.flatnonzero(codes == code), np.argmax(codes != code))
+            rows, classes = table[chosen], codes[chosen]
+        synthetic = np.asarray(sampler.fit_resample(rows, classes)[0])[len(rows) :]
         added.append(synthetic if restore is None else restore(synthetic))
         labels += [name] * len(synthetic)
     return np.concatenate(added), np.array(labels, dtype=object)
