@@ -21,24 +21,26 @@ def list_settings(section: str | None = None) -> str:
     Parameters
     ----------
     section
-        A section, such as ``cleaning``; left out: all of them.
+        A section at any depth, such as ``cleaning`` or ``race``, or the name of a setting; left
+        out: all of them.
 
     Raises
     ------
     ConfigError
-        If there is no such section.
+        If there is no such section or setting.
     """
-    found = [(path, line) for path, line in _walk(DatasetConfig, "") if _is_in(path, section)]
+    settings = list(_walk(DatasetConfig, ""))
+    if section is None:
+        return "\n".join(line for _, line in settings)
+    found = [line for path, line in settings if f"{path}.".startswith(f"{section}.")]
+    found = found or [line for path, line in settings if f".{section}." in f"{path}."]
     if not found:
-        known = [name for name, _ in DatasetConfig.model_fields.items()]
+        names = [*DatasetConfig.model_fields, *(n for path, _ in settings for n in path.split("."))]
         raise ConfigError(
-            "settings", f"there is no section {section!r}", name_near_misses(str(section), known)
-        )
-    return "\n".join(line for _, line in found)
-
-
-def _is_in(path: str, section: str | None) -> bool:
-    return section is None or path == section or path.startswith(f"{section}.")
+            "settings", f"there is no section or setting {section!r}",
+            name_near_misses(section, dict.fromkeys(names)),
+        )  # fmt: skip
+    return "\n".join(found)
 
 
 def _walk(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str]]:

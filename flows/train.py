@@ -28,6 +28,8 @@ def train(
     Path
         A folder below ``data/runs/<dataset>/trainings`` with the network, its history and metrics.
     """
+    store = Store(home or find_home(), dataset)
+    config = declare(store, overrides)
     for override in overrides or []:
         if override.split(".")[0].split("=")[0].strip() not in ("training", "augmentation", "seed"):
             raise ConfigError(
@@ -35,8 +37,6 @@ def train(
                 "is as it is",
                 f"Set it in a run: assay run {dataset} --set {override}",
             )  # fmt: skip
-    store = Store(home or find_home(), dataset)
-    config = declare(store, overrides)
     features = store.version(version)
     name = f"{datetime.now(UTC):{STAMP}}"
     with (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -162,7 +163,7 @@ def parse_config(raw: Mapping[str, Any], *, where: str = "dataset.yaml") -> Data
     try:
         config = DatasetConfig.model_validate(raw)
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_context=False)
+        faults = error.errors(include_url=False)
         # A name that is no key explains why another one is missing.
         first = min(faults, key=lambda fault: fault["type"] != "extra_forbidden")
         place = _cut(".".join(str(part) for part in first["loc"]) or "dataset.yaml")
@@ -297,6 +298,10 @@ def _explain(fault: Mapping[str, Any]) -> str:
 
 
 def _suggest(fault: Mapping[str, Any]) -> str:
+    if fault["type"] == "literal_error":
+        names = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
+        hint = name_near_misses(_cut(str(fault["input"])), names)
+        return f"Correct the value: {hint.rstrip('?')}" if "mean" in hint else "Correct the value"
     if fault["type"] != "extra_forbidden":
         return "Correct the value"
     section: Any = DatasetConfig

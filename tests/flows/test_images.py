@@ -363,6 +363,10 @@ def test_what_does_not_fit_the_data_set_is_refused(home: Path, shapes: Published
         code, _, errors = assay("train", "shapes", "--set", "image.height=32")
     assert code == 2
     assert "is no setting of the training" in errors
+    with inside(shapes.home):
+        code, _, errors = assay("train", "shapes", "--set", "resampling.method=augmnt")
+    assert code == 2
+    assert "did you mean 'augment'" in errors
 
 
 @pytest.mark.parametrize("kind", ["zip", "folder"])

@@ -24,5 +24,18 @@ def test_one_section_alone() -> None:
     lines = [line for line in list_settings("split").splitlines() if not line.startswith(" ")]
     assert lines
     assert all(line.startswith("split.") for line in lines)
-    with pytest.raises(ConfigError, match=r"no section 'splti'\. did you mean 'split'\?"):
+    with pytest.raises(
+        ConfigError, match=r"no section or setting 'splti'\. did you mean 'split'"
+    ):
         list_settings("splti")
+
+
+def test_a_section_within_a_section_and_a_setting_are_found_by_name() -> None:
+    """What someone remembers is enough; a near miss is looked for at every depth."""
+    race = list_settings("race")
+    assert "resampling.race.folds: 5" in race
+    assert race == list_settings("resampling.race")
+    both = [line for line in list_settings("k_neighbors").splitlines() if line[0] != " "]
+    assert both == ["imputation.k_neighbors: 5", "resampling.k_neighbors: 5"]
+    with pytest.raises(ConfigError, match="did you mean 'race'"):
+        list_settings("rase")
