@@ -205,7 +205,14 @@ Resampling = Literal[
 
 ResamplingMethod = Literal["auto", Resampling]
 RaceScore = Literal[
-    "combined", "balanced_accuracy", "log_loss", "macro_f1", "auc", "accuracy", "brier"
+    "combined",
+    "balanced_accuracy",
+    "log_loss",
+    "macro_f1",
+    "auc",
+    "average_precision",
+    "accuracy",
+    "brier",
 ]
 
 

@@ -268,15 +268,15 @@ def _prepare(outcomes: Sequence[Outcome], score: RaceScore) -> Measure:
     labels = np.concatenate([outcome.labels for outcome in outcomes])
     probabilities = np.concatenate([outcome.probabilities for outcome in outcomes])
     predicted = np.concatenate([outcome.predicted for outcome in outcomes])
-    functions = dict(prepare_metrics(labels, probabilities, predicted))
-    functions["balanced_accuracy"] = prepare_balance(labels, predicted)
+    weigh = prepare_metrics(labels, probabilities, predicted)
+    balance = prepare_balance(labels, predicted)
     guesses = np.concatenate(
         [-np.log(np.maximum(o.guess[o.labels], SMALLEST)) for o in outcomes]
     )  # fmt: skip
     chance = 1 / max(2, len(np.unique(labels)))
 
     def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
-        found = {name: function(weights) for name, function in functions.items()}
+        found = weigh(weights) | {"balanced_accuracy": balance(weights)}
         if score == "combined":
             guessed = np.maximum(weights @ guesses / len(labels), SMALLEST)
             decided = (found["balanced_accuracy"] - chance) / (1 - chance)

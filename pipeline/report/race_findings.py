@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pipeline.race import RaceFacts, Racer
     from pipeline.report.record import RunRecord
 
-SHOWN = ("balanced_accuracy", "log_loss", "macro_f1", "auc", "brier")
+SHOWN = ("balanced_accuracy", "log_loss", "macro_f1", "auc", "average_precision", "brier")
 SCORES = {
     **METRICS,
     "combined": "the mean of balanced accuracy and log loss, each from 0 (guessing by the class "

@@ -14,6 +14,7 @@ METRICS = {
     "accuracy": "Accuracy",
     "macro_f1": "Macro F1",
     "auc": "AUC",
+    "average_precision": "Average precision",
     "log_loss": "Log loss",
     "brier": "Brier score",
     "ece": "Calibration error",

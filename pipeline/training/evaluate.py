@@ -38,7 +38,9 @@ TITLES = {
     "logistic_regression": "Logistic regression on thumbnails",
     "majority": "Majority class",
 }
-DIFFERENCES = ("balanced_accuracy", "macro_f1", "auc", "accuracy", "log_loss", "brier")
+DIFFERENCES = (
+    "balanced_accuracy", "macro_f1", "auc", "average_precision", "accuracy", "log_loss", "brier",
+)  # fmt: skip
 FEW_ROWS = 10
 
 OnProgress = Callable[[str, int, int], None]

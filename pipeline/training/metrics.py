@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.float64]
 
-METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "auc", "log_loss", "brier", "ece")
+METRICS = (
+    "accuracy", "balanced_accuracy", "macro_f1", "auc", "average_precision", "log_loss", "brier",
+    "ece",
+)  # fmt: skip
 BINS = 10
 PERCENTILES = (2.5, 97.5)
 # Weights held at once: 16 MB, so that a few temporaries of that size stay out of the way.
@@ -84,6 +87,9 @@ def measure(
         ``auc``: area under the ROC curve by ranks, ties count half (Hanley and McNeil 1982); with
         more than two classes the mean over one-vs-rest of the classes that occur; nan if only one
         class does.
+        ``average_precision``: mean precision at the scores of a class's rows, the area under the
+        curve of precision by recall in steps (as scikit-learn has it); of two classes that of the
+        rarer one, of more the mean as above. Guessing gives the class's share.
         ``log_loss``: mean of minus the logarithm of the label's probability, in nats; a probability
         below 1e-7 counts as that.
         ``brier``: for two classes the mean of ``(p1 - y)**2``, between 0 and 1; for more the mean
@@ -96,9 +102,8 @@ def measure(
     >>> measure(np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]]))["accuracy"]
     1.0
     """
-    weights = np.ones((1, len(labels)))
-    functions = prepare_metrics(labels, probabilities, predicted)
-    return {name: float(function(weights)[0]) for name, function in functions}
+    found = prepare_metrics(labels, probabilities, predicted)(np.ones((1, len(labels))))
+    return {name: float(values[0]) for name, values in found.items()}
 
 
 def prepare_balance(labels: np.ndarray, predicted: np.ndarray) -> Callable[[Numbers], Numbers]:
@@ -143,12 +148,12 @@ def resample(
     seed
         Seed of the resamples.
     """
-    functions = prepare_metrics(labels, probabilities, predicted)
+    weigh = prepare_metrics(labels, probabilities, predicted)
     draws: dict[str, np.ndarray] = {name: np.empty(resamples) for name in METRICS}
     start = 0
     for weights in _draw_weights(len(labels), resamples, seed):
-        for name, function in functions:
-            draws[name][start : start + len(weights)] = function(weights)
+        for name, values in weigh(weights).items():
+            draws[name][start : start + len(weights)] = values
         start += len(weights)
     return Resampled(measure(labels, probabilities, predicted), draws)
 
@@ -198,11 +203,11 @@ def bin_calibration(labels: np.ndarray, probabilities: np.ndarray) -> list[Calib
 
 def prepare_metrics(
     labels: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray | None
-) -> list[tuple[str, Callable[[Numbers], Numbers]]]:
-    """Do what does not depend on the weights once; return a function of weights per metric.
+) -> Callable[[Numbers], dict[str, Numbers]]:
+    """Do what does not depend on the weights once; return a function of weights.
 
-    Each takes weights of shape ``(r, n)``, float64, whose rows add up to n, and gives shape
-    ``(r,)``, nan where the metric is undefined; see ``measure`` for the arguments and metrics.
+    It takes weights of shape ``(r, n)``, float64, whose rows add up to n, and gives each metric in
+    shape ``(r,)``, nan where it is undefined; see ``measure`` for the arguments and metrics.
     """
     labels = labels.astype(np.int64)
     # float64 keeps the ties of float32 scores, and sums of squares exact enough.
@@ -219,19 +224,26 @@ def prepare_metrics(
     losses = -np.log(np.maximum(own, SMALLEST))
     errors = _square_errors(labels, probabilities)
     n = len(labels)
-    present = np.flatnonzero(np.bincount(labels, minlength=k))
+    counts = np.bincount(labels, minlength=k)
+    present = np.flatnonzero(counts)
     # With two classes the two areas are the same where the probabilities sum to one.
-    ranked = [1] if k == 2 else [int(c) for c in present]
-    areas = [_rank(labels == c, probabilities[:, c]) for c in ranked if len(present) > 1]
-    return [
-        ("accuracy", lambda weights: weights @ right / n),
-        ("balanced_accuracy", tally.balanced_accuracy),
-        ("macro_f1", tally.macro_f1),
-        ("auc", lambda weights: _average([area(weights) for area in areas], len(weights))),
-        ("log_loss", lambda weights: weights @ losses / n),
-        ("brier", lambda weights: weights @ errors / n),
-        ("ece", lambda weights: np.abs(weights @ gaps).sum(axis=1) / n),
-    ]
+    ranked = [int(counts.argmin())] if k == 2 else [int(c) for c in present]
+    ranks = [_rank(labels == c, probabilities[:, c]) for c in ranked if len(present) > 1]
+
+    def weigh(weights: Numbers) -> dict[str, Numbers]:
+        pairs = [rank(weights) for rank in ranks]
+        return {
+            "accuracy": weights @ right / n,
+            "balanced_accuracy": tally.balanced_accuracy(weights),
+            "macro_f1": tally.macro_f1(weights),
+            "auc": _average([area for area, _ in pairs], len(weights)),
+            "average_precision": _average([precision for _, precision in pairs], len(weights)),
+            "log_loss": weights @ losses / n,
+            "brier": weights @ errors / n,
+            "ece": np.abs(weights @ gaps).sum(axis=1) / n,
+        }
+
+    return weigh
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,28 +276,39 @@ class _Tally:
         return means
 
 
-def _rank(positive: np.ndarray, scores: np.ndarray) -> Callable[[Numbers], Numbers]:
-    """Sort once; then an area is a sum over positives of the weight below each."""
+def _rank(positive: np.ndarray, scores: np.ndarray) -> Callable[[Numbers], tuple[Numbers, Numbers]]:
+    """Sort once; return what computes the area under the ROC curve and average precision.
+
+    Both are sums over positives: of the weight below each, and of the share of positives in the
+    weight that is not below it.
+    """
     order = np.argsort(scores, kind="stable")
     ordered = scores[order]
     places = np.flatnonzero(positive[order])
     first = np.searchsorted(ordered, ordered[places], side="left")
     after = np.searchsorted(ordered, ordered[places], side="right")
+    before = np.searchsorted(places, first)
 
-    def area(weights: Numbers) -> Numbers:
+    def measure_ranks(weights: Numbers) -> tuple[Numbers, Numbers]:
         drawn = np.zeros((len(weights), len(order) + 1))
         np.take(weights, order, axis=1, out=drawn[:, 1:], mode="clip")
         own = drawn[:, places + 1]
         below = np.cumsum(drawn, axis=1, out=drawn)
-        total = own.sum(axis=1)
+        less = below[:, first]
+        total, sums = own.sum(axis=1), below[:, -1]
         # Ties count half. Positives below positives are in there too: half of all such pairs.
-        won = np.einsum("rp,rp->r", own, below[:, first] + below[:, after]) / 2 - total**2 / 2
-        pairs = total * (below[:, -1] - total)
-        with np.errstate(invalid="ignore"):
-            share: Numbers = won / pairs
-        return share
+        won = np.einsum("rp,rp->r", own, less + below[:, after]) / 2 - total**2 / 2
+        found = np.zeros((len(weights), len(places) + 1))
+        np.cumsum(own, axis=1, out=found[:, 1:])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            area: Numbers = won / (total * (sums - total))
+            # A positive that was drawn is itself among what is not below it.
+            shares = (total[:, None] - found[:, before]) / np.maximum(sums[:, None] - less, 1e-9)
+            precision: Numbers = np.einsum("rp,rp->r", own, shares) / total
+        precision[total >= sums] = np.nan  # as the area: without another class nothing is ranked
+        return area, precision
 
-    return area
+    return measure_ranks
 
 
 def _average(columns: list[Numbers], rows: int) -> Numbers:

@@ -24,9 +24,7 @@ def test_one_section_alone() -> None:
     lines = [line for line in list_settings("split").splitlines() if not line.startswith(" ")]
     assert lines
     assert all(line.startswith("split.") for line in lines)
-    with pytest.raises(
-        ConfigError, match=r"no section or setting 'splti'\. did you mean 'split'"
-    ):
+    with pytest.raises(ConfigError, match=r"no section or setting 'splti'\. did you mean 'split'"):
         list_settings("splti")
 
 

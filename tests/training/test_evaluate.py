@@ -50,7 +50,15 @@ def test_the_whole(trainer: Trainer, make_features, tmp_path: Path) -> None:
     assert {(gap.against, gap.metric) for gap in facts.differences} == {
         (name, metric)
         for name in names[1:]
-        for metric in ("balanced_accuracy", "macro_f1", "auc", "accuracy", "log_loss", "brier")
+        for metric in (
+            "balanced_accuracy",
+            "macro_f1",
+            "auc",
+            "average_precision",
+            "accuracy",
+            "log_loss",
+            "brier",
+        )
     }
     for gap in facts.differences:
         own, other = by_name["network"][gap.metric].value, by_name[gap.against][gap.metric].value

@@ -50,10 +50,13 @@ def test_metrics_are_those_of_scikit_learn(n: int, k: int, seed: int, levels: in
     present = np.unique(labels)
     if len(present) < 2:
         assert np.isnan(found["auc"])
+        assert np.isnan(found["average_precision"])
     else:
-        scored = [1] if k == 2 else list(present)
+        scored = [np.bincount(labels).argmin()] if k == 2 else list(present)
         areas = [sk.roc_auc_score(labels == c, probabilities[:, c]) for c in scored]
         assert found["auc"] == pytest.approx(np.mean(areas))
+        means = [sk.average_precision_score(labels == c, probabilities[:, c]) for c in scored]
+        assert found["average_precision"] == pytest.approx(np.mean(means))
     if k == 2:
         squares = (probabilities[:, 1] - labels) ** 2
     else:
@@ -91,11 +94,16 @@ def test_a_resample_is_the_metric_of_the_drawn_rows(n: int, k: int, seed: int, l
         for name in ("accuracy", "brier", "ece"):
             assert drawn[name][index] == pytest.approx(again[name])
         if set(labels[chosen].tolist()) == classes:
-            for name in ("balanced_accuracy", "auc"):
+            names = ["balanced_accuracy", "auc"]
+            rarer = np.bincount(labels, minlength=k).argmin()
+            if k > 2 or np.bincount(labels[chosen], minlength=k).argmin() == rarer:
+                names.append("average_precision")
+            for name in names:
                 assert drawn[name][index] == pytest.approx(again[name], nan_ok=True)
         else:
             assert np.isnan(drawn["balanced_accuracy"][index])
             assert np.isnan(drawn["auc"][index])
+            assert np.isnan(drawn["average_precision"][index])
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
