@@ -301,7 +301,8 @@ def _suggest(fault: Mapping[str, Any]) -> str:
     if fault["type"] == "literal_error":
         names = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
         hint = name_near_misses(_cut(str(fault["input"])), names)
-        return f"Correct the value: {hint.rstrip('?')}" if "mean" in hint else "Correct the value"
+        near = hint.startswith("did you mean")
+        return f"Correct the value: {hint.rstrip('?')}" if near else "Correct the value"
     if fault["type"] != "extra_forbidden":
         return "Correct the value"
     section: Any = DatasetConfig
