@@ -298,7 +298,7 @@ def _explain(fault: Mapping[str, Any]) -> str:
 
 
 def _suggest(fault: Mapping[str, Any]) -> str:
-    if fault["type"] == "literal_error":
+    if fault["type"] == "literal_error" and isinstance(fault["input"], str):
         names = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
         hint = name_near_misses(_cut(str(fault["input"])), names)
         near = hint.startswith("did you mean")

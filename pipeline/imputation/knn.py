@@ -37,7 +37,7 @@ class KNNImputer(sklearn.impute.KNNImputer):  # type: ignore[misc]
     -----
     Time grows with rows that have a gap, times fitted rows, times columns: some 25 billion a second
     on two cores. Beside the input, its copies that scikit-learn makes too, and half a copy for the
-    search, no memory is taken.
+    compiled search, no memory is taken.
 
     Examples
     --------
@@ -61,10 +61,10 @@ class KNNImputer(sklearn.impute.KNNImputer):  # type: ignore[misc]
             Not used.
         """
         super().fit(X, y)
-        self._index = None if callable(self.metric) else self._lay_out()
+        self._index = None if callable(self.metric) else self._take_donors()
         return self
 
-    def _lay_out(self) -> Index:
+    def _take_donors(self) -> Index:
         # Without a copy, filling the very rows that were fitted would change the donors.
         donors = np.array(self._fit_X, dtype=np.float64, copy=None if self.copy else True)
         if not is_scalar_nan(self.missing_values):
@@ -104,7 +104,7 @@ class KNNImputer(sklearn.impute.KNNImputer):  # type: ignore[misc]
         gaps = mask if whole else mask & self._valid_mask
         if gaps.any():
             visit_gaps(
-                self._index or self._lay_out(),
+                self._index or self._take_donors(),
                 lambda at: np.where(mask[at], np.nan, X[at].astype(np.float64, copy=False)),
                 gaps,
                 min(self.n_neighbors, len(self._fit_X)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -91,6 +92,10 @@ class Index:
                 self._layout = lay_out(self.donors, self.costs, self.weights)
         return self._layout
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave the layout out of a pickle: it is made again sooner than read."""
+        return Index, (self.donors, self.costs, self.weights, self.weight, self.scaled)
+
 
 def build_index(
     donors: np.ndarray, costs: np.ndarray | None = None, weights: np.ndarray | None = None
@@ -151,7 +156,8 @@ def lay_out(donors: np.ndarray, costs: np.ndarray, weights: np.ndarray) -> Layou
         gap, nobody = np.isnan(rows), (order[some] < 0)[:, :, None]
         values = ((rows - center) * factors).astype(np.float32)
         norm = max(norm, _find_norm(np.where(numeric & ~gap, values, 0.0)))
-        size = max(size, _find_norm(np.where(numeric & ~gap, rows * scale, 0.0)))
+        with np.errstate(over="ignore"):  # an infinite margin is a margin
+            size = max(size, _find_norm(np.where(numeric & ~gap, rows * scale, 0.0)))
         held[some] = np.where(gap, np.float32(0), weights.astype(np.float32)).sum(axis=2)
         unbounded = (gap & ~nobody).any(axis=1)
         low[:, some] = np.where(unbounded, -np.inf, np.where(nobody, np.inf, values).min(axis=1)).T

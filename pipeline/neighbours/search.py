@@ -202,8 +202,9 @@ def _find_by_numpy(
         for j in range(donors.shape[1]):
             x, y = some[:, j, None], turned[j]
             if costs[j] < 0:
-                np.subtract(x, y, out=part)
-                np.multiply(part, part, out=part)
+                with np.errstate(over="ignore"):  # infinitely far is no neighbour
+                    np.subtract(x, y, out=part)
+                    np.multiply(part, part, out=part)
                 np.copyto(part, 0.0, where=np.isnan(part))
             else:
                 part = np.where(here[:, j, None] & present[:, j] & (x != y), costs[j], 0.0)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pipeline.race import RaceFacts, Racer
     from pipeline.report.record import RunRecord
 
+UNKNOWN = Interval(None, None, None)
 SHOWN = ("balanced_accuracy", "log_loss", "macro_f1", "auc", "average_precision", "brier")
 SCORES = {
     **METRICS,
@@ -141,7 +142,7 @@ def _make_row(
         strip,
         "" if gap is None else "best" if best else write_signed(gap),
         "" if standing is None else write_interval(standing.score),
-        [write_interval(standing.metrics[m]) for m in SHOWN] if standing else [],
+        [write_interval(standing.metrics.get(m, UNKNOWN)) for m in SHOWN] if standing else [],
         racer.folds,
         write_count(racer.rows) if racer.rows else "",
         write_seconds(racer.seconds) if racer.seconds else "",

@@ -218,7 +218,7 @@ def _read(path: Path, features: tuple[str, ...]) -> tuple[pa.Table, np.ndarray]:
             rows = values[start : start + len(batch)]
             if features:
                 columns = [batch.column(name).to_numpy(zero_copy_only=False) for name in features]
-                np.stack(columns, axis=1, out=rows)
+                np.stack(columns, axis=1, out=rows, casting="unsafe")
             parts.append(batch.select(others))
             start += len(batch)
         fields = pa.schema([schema.field(name) for name in others])

@@ -31,6 +31,8 @@ METRICS = (
 )  # fmt: skip
 BINS = 10
 PERCENTILES = (2.5, 97.5)
+# A share of all weights that is a rounding of sums.
+NOTHING = 1e-9
 # Weights held at once: 16 MB, so that a few temporaries of that size stay out of the way.
 CHUNK = 2_000_000
 
@@ -303,9 +305,12 @@ def _rank(positive: np.ndarray, scores: np.ndarray) -> Callable[[Numbers], tuple
         with np.errstate(invalid="ignore", divide="ignore"):
             area: Numbers = won / (total * (sums - total))
             # A positive that was drawn is itself among what is not below it.
-            shares = (total[:, None] - found[:, before]) / np.maximum(sums[:, None] - less, 1e-9)
+            least = NOTHING * sums[:, None]
+            shares = (total[:, None] - found[:, before]) / np.maximum(sums[:, None] - less, least)
             precision: Numbers = np.einsum("rp,rp->r", own, shares) / total
-        precision[total >= sums] = np.nan  # as the area: without another class nothing is ranked
+        # Without another class nothing is ranked; sums of fractions differ by a rounding.
+        alone = sums - total <= NOTHING * sums
+        area[alone] = precision[alone] = np.nan
         return area, precision
 
     return measure_ranks

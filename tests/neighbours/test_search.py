@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -165,6 +166,20 @@ def test_rows_with_the_same_gaps_come_together() -> None:
     for group in np.split(order, starts[1:]):
         assert (np.diff(group) > 0).all()
         assert (gaps[group] == gaps[group[0]]).all()
+
+
+def test_a_pickle_leaves_the_layout_out() -> None:
+    """What was searched before changes neither a pickle nor what is found after it."""
+    donors = np.random.default_rng(0).normal(size=(2_000, 4))
+    index = build_index(donors)
+    fresh = pickle.dumps(index)
+    assert index.layout.scale > 0
+    assert pickle.dumps(index) == fresh
+    again = pickle.loads(fresh)
+    for mine, other in zip(
+        find_neighbours(index, donors[:9], 3), find_neighbours(again, donors[:9], 3), strict=True
+    ):
+        np.testing.assert_array_equal(mine, other)
 
 
 def test_the_estimator_is_scikit_learns(route: str) -> None:

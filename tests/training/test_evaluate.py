@@ -110,6 +110,10 @@ def test_what_cannot_be_trained_is_refused(trainer: Trainer, make_features, tmp_
     pq.write_table(pa.table(table), gappy / "train.parquet")
     with pytest.raises(StageError, match=r"feature 'f2' has 1 values in train\.parquet"):
         train(gappy)
+    table["f2"] = [None, *[True] * (len(table["f2"]) - 1)]
+    pq.write_table(pa.table(table), gappy / "train.parquet")
+    with pytest.raises(StageError, match=r"feature 'f2' has 1 values in train\.parquet"):
+        train(gappy)
 
 
 def test_notes_name_the_rare_classes(trainer: Trainer, make_features, tmp_path: Path) -> None:

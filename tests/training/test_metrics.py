@@ -17,6 +17,7 @@ from pipeline.training.metrics import (
     compare,
     count_confusion,
     measure,
+    prepare_metrics,
     resample,
 )
 
@@ -147,6 +148,17 @@ def test_one_class_leaves_the_area_undefined() -> None:
     probabilities = np.full((10, 2), 0.5)
     interval = resample(labels, probabilities, resamples=100, seed=0).intervals()["auc"]
     assert (interval.value, interval.low, interval.high) == (None, None, None)
+
+
+@pytest.mark.parametrize("n", range(2, 30))
+def test_weights_that_leave_one_class_leave_ranks_undefined(n: int) -> None:
+    """Also fractions, whose sums differ by a rounding: what holds no other class ranks nothing."""
+    draws = np.random.default_rng(n).random(n + 3)
+    labels = np.repeat([0, 1], [n, 3])
+    weights = np.append(np.zeros(n), np.full(3, (n + 3) / 3))[None]
+    found = prepare_metrics(labels, np.stack([1 - draws, draws], axis=1), None)(weights)
+    assert np.isnan(found["auc"]).all()
+    assert np.isnan(found["average_precision"]).all()
 
 
 def test_bins_hold_every_row_once() -> None:
