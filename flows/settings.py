@@ -32,6 +32,7 @@ def list_settings(section: str | None = None) -> str:
     settings = list(_walk(DatasetConfig, ""))
     if section is None:
         return "\n".join(line for _, line in settings)
+    section = section.casefold()
     found = [line for path, line in settings if f"{path}.".startswith(f"{section}.")]
     found = found or [line for path, line in settings if f".{section}." in f"{path}."]
     if not found:

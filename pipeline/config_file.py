@@ -302,7 +302,7 @@ def _suggest(fault: Mapping[str, Any]) -> str:
         names = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
         hint = name_near_misses(_cut(str(fault["input"])), names)
         near = hint.startswith("did you mean")
-        return f"Correct the value: {hint.rstrip('?')}" if near else "Correct the value"
+        return f"Correct the value: {hint.removesuffix('?')}" if near else "Correct the value"
     if fault["type"] != "extra_forbidden":
         return "Correct the value"
     section: Any = DatasetConfig

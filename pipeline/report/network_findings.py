@@ -194,7 +194,7 @@ def judge_classes(record: RunRecord) -> Iterator[Finding]:
             f"{write_share(recall)}, 95 % interval {write_share(low)} to {write_share(high)} "
             f"(Wilson). It takes most of the others for {quote(classes[wrong])} "
             f"({write_count(row[wrong])}).",
-            _advise_on_classes(record),
+            _advise_on_classes(record, classes[i]),
         )
 
 
@@ -219,13 +219,15 @@ def find_false_alarms(record: RunRecord) -> Iterator[Finding]:
             )
 
 
-def _advise_on_classes(record: RunRecord) -> str:
-    """Say what may part two classes; class weights only where they are not in use."""
+def _advise_on_classes(record: RunRecord, name: str) -> str:
+    """Say what may part a class from another; class weights only where they are not in use."""
     what = "pictures" if record.ingest.images else "features"
     counts = record.split.counts["train"].values() if record.split else ()
     balanced = bool(counts) and max(counts) < 2 * max(1, min(counts))
     weighs = balanced or (record.resampling and record.resampling.method != "none")
-    advice = "more rows of the first" + ("" if weighs else ", or class weights,") + " may help."
+    advice = (
+        f"more rows of {quote(name)}" + ("" if weighs else ", or class weights,") + " may help."
+    )
     return f"Compare the {what} of the two classes; {advice}"
 
 
