@@ -300,7 +300,7 @@ def _explain(fault: Mapping[str, Any]) -> str:
 def _suggest(fault: Mapping[str, Any]) -> str:
     if fault["type"] == "literal_error" and isinstance(fault["input"], str):
         names = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
-        hint = name_near_misses(_cut(str(fault["input"])), names)
+        hint = name_near_misses(_cut(fault["input"]), names)
         near = hint.startswith("did you mean")
         return f"Correct the value: {hint.removesuffix('?')}" if near else "Correct the value"
     if fault["type"] != "extra_forbidden":

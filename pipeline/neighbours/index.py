@@ -149,6 +149,7 @@ def lay_out(donors: np.ndarray, costs: np.ndarray, weights: np.ndarray) -> Layou
     lanes = np.empty((len(order), donors.shape[1], LANES), dtype=np.float32)
     low, high = np.empty((2, donors.shape[1], len(order)), dtype=np.float32)
     held = np.empty(order.shape, dtype=np.float32)
+    narrow = weights.astype(np.float32)
     norm = size = 0.0
     for start in range(0, len(order), SOME):
         some = slice(start, start + SOME)
@@ -158,7 +159,7 @@ def lay_out(donors: np.ndarray, costs: np.ndarray, weights: np.ndarray) -> Layou
         norm = max(norm, _find_norm(np.where(numeric & ~gap, values, 0.0)))
         with np.errstate(over="ignore"):  # an infinite margin is a margin
             size = max(size, _find_norm(np.where(numeric & ~gap, rows * scale, 0.0)))
-        held[some] = np.where(gap, np.float32(0), weights.astype(np.float32)).sum(axis=2)
+        held[some] = np.where(gap, np.float32(0), narrow).sum(axis=2)
         unbounded = (gap & ~nobody).any(axis=1)
         low[:, some] = np.where(unbounded, -np.inf, np.where(nobody, np.inf, values).min(axis=1)).T
         high[:, some] = np.where(unbounded, np.inf, np.where(nobody, -np.inf, values).max(axis=1)).T
