@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,18 +10,13 @@ import numpy as np
 
 LANES = 256
 # Rows that the spread of a column is judged by, where donors are divided.
-SAMPLE = 1024
+SAMPLE = 256
 # Codes up to which float32 tells one from the next.
 MOST_CODES = 2**24
 # Weights that float32 holds, and sums of them, without losing the small ones to zero.
 WEIGHTS = (1e-30, 1e30)
 
-# Blocks that are laid out together.
-SOME = 4
-
 LAYING_OUT = threading.Lock()
-
-Read = Callable[[int, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,33 +132,18 @@ def build_index(
 
 def lay_out(donors: np.ndarray, costs: np.ndarray, weights: np.ndarray) -> Layout:
     """Lay out donors; see ``Index`` for them, their costs and weights."""
+    from pipeline.neighbours import kernels
+
     center, scale = _find_center(donors, costs)
     numeric = costs < 0
     factors = np.where(numeric, scale, 1.0)
-
-    def read(j: int, rows: np.ndarray) -> np.ndarray:
-        return np.asarray((donors[rows, j] - center[j]) * factors[j], dtype=np.float32)
-
-    order, uniform = _arrange(donors, read, numeric)
+    order, uniform = _arrange(donors, center, factors, numeric)
     lanes = np.empty((len(order), donors.shape[1], LANES), dtype=np.float32)
     low, high = np.empty((2, donors.shape[1], len(order)), dtype=np.float32)
     held = np.empty(order.shape, dtype=np.float32)
-    narrow = weights.astype(np.float32)
-    norm = size = 0.0
-    for start in range(0, len(order), SOME):
-        some = slice(start, start + SOME)
-        rows = donors[order[some]]
-        gap, nobody = np.isnan(rows), (order[some] < 0)[:, :, None]
-        values = ((rows - center) * factors).astype(np.float32)
-        norm = max(norm, _find_norm(np.where(numeric & ~gap, values, 0.0)))
-        with np.errstate(over="ignore"):  # an infinite margin is a margin
-            size = max(size, _find_norm(np.where(numeric & ~gap, rows * scale, 0.0)))
-        held[some] = np.where(gap, np.float32(0), narrow).sum(axis=2)
-        unbounded = (gap & ~nobody).any(axis=1)
-        low[:, some] = np.where(unbounded, -np.inf, np.where(nobody, np.inf, values).min(axis=1)).T
-        high[:, some] = np.where(unbounded, np.inf, np.where(nobody, -np.inf, values).max(axis=1)).T
-        # No sum over infinity is ever small.
-        lanes[some] = np.where(nobody, np.inf, values).transpose(0, 2, 1)
+    norm, size = kernels.lay_blocks(
+        donors, order, center, factors, numeric, weights, lanes, held, low, high
+    )
     return Layout(
         order,
         lanes,
@@ -179,28 +158,23 @@ def lay_out(donors: np.ndarray, costs: np.ndarray, weights: np.ndarray) -> Layou
     )
 
 
-def _find_norm(rows: np.ndarray) -> float:
-    """Find the largest norm of a row; infinite where squares are beyond float64."""
-    with np.errstate(over="ignore"):
-        return float(np.sqrt(np.square(rows, dtype=np.float64).sum(axis=-1).max(initial=0.0)))
-
-
 def _find_center(donors: np.ndarray, costs: np.ndarray) -> tuple[np.ndarray, float]:
     """Find what brings numbers near 0, and a power of two that makes the largest about 1."""
     center = np.zeros(donors.shape[1])
     largest = 0.0
-    for j in np.flatnonzero(costs < 0):
-        known = donors[~np.isnan(donors[:, j]), j]
-        if len(known):
-            # Halves, since the sum of two large values is beyond float64.
-            low, high = known.min() / 2, known.max() / 2
-            center[j] = low + high
-            largest = max(largest, high - low)
+    lowest, highest = np.fmin.reduce(donors), np.fmax.reduce(donors)
+    for j in np.flatnonzero((costs < 0) & ~np.isnan(lowest)):
+        # Halves, since the sum of two large values is beyond float64.
+        low, high = lowest[j] / 2, highest[j] / 2
+        center[j] = low + high
+        largest = max(largest, high - low)
     exponent = -int(np.frexp(largest)[1]) if largest > 0 else 0
     return center, float(2.0 ** min(exponent, 400))
 
 
-def _arrange(donors: np.ndarray, read: Read, numeric: np.ndarray) -> tuple[np.ndarray, ...]:
+def _arrange(
+    donors: np.ndarray, center: np.ndarray, factors: np.ndarray, numeric: np.ndarray
+) -> tuple[np.ndarray, ...]:
     """Put donors with the same gaps together, and near ones among them; -1 fills a last block."""
     rows, starts = group_rows(np.isnan(donors))
     groups = np.split(rows, starts[1:])
@@ -209,7 +183,8 @@ def _arrange(donors: np.ndarray, read: Read, numeric: np.ndarray) -> tuple[np.nd
         if len(rows) < LANES // 2 and len(groups) > 1:
             mixed.append(rows)
             continue
-        parts = _divide(read, rows, np.flatnonzero(numeric & ~np.isnan(donors[rows[0]])))
+        numbers = np.flatnonzero(numeric & ~np.isnan(donors[rows[0]]))
+        parts = _divide(donors, rows, numbers, center, factors)
         blocks += parts
         uniform += [True] * len(parts)
     if mixed:
@@ -223,15 +198,26 @@ def _arrange(donors: np.ndarray, read: Read, numeric: np.ndarray) -> tuple[np.nd
     return order, np.array(uniform, dtype=bool)
 
 
-def _divide(read: Read, rows: np.ndarray, numbers: np.ndarray) -> list[np.ndarray]:
+def _divide(
+    donors: np.ndarray,
+    rows: np.ndarray,
+    numbers: np.ndarray,
+    center: np.ndarray,
+    factors: np.ndarray,
+) -> list[np.ndarray]:
     """Divide rows at the middle of the column that spreads most, until blocks are left."""
     if len(rows) <= LANES or not len(numbers):
         return [rows[s : s + LANES] for s in range(0, len(rows), LANES)]
-    sample = rows[:: max(1, len(rows) // SAMPLE)]
-    widest = numbers[np.stack([read(j, sample) for j in numbers]).std(axis=1).argmax()]
+    sample = (donors[rows[:: max(1, len(rows) // SAMPLE)]] - center) * factors
+    widest = numbers[sample[:, numbers].std(axis=0).argmax()]
     middle = -(-len(rows) // (2 * LANES)) * LANES
-    rows = rows[np.argpartition(read(widest, rows), middle - 1)]
-    return _divide(read, rows[:middle], numbers) + _divide(read, rows[middle:], numbers)
+    column = ((donors[rows, widest] - center[widest]) * factors[widest]).astype(np.float32)
+    rows = rows[np.argpartition(column, middle - 1)]
+    return [
+        part
+        for half in (rows[:middle], rows[middle:])
+        for part in _divide(donors, half, numbers, center, factors)
+    ]
 
 
 def group_rows(gaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,8 @@ rounding; what passes is computed again in float64 from the values themselves. S
 of a float64 search over all pairs, whatever the order of the donors, their blocks or the threads.
 
 Functions take whole arrays and positions in them: a slice in the inner loop costs more than the
-arithmetic.
+arithmetic. So does a branch in a function that is called there, also one hidden in "and" and "or":
+numba counts references of arrays around it, atomically.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pipeline.neighbours.index import LANES
 
 TILE = 64
 # Donors of a block that are looked at together; a block is a whole number of parts.
-PART = 32
+PART = 16
 # Relative rounding of float32 sums, generously.
 UNIT = 2.0**-22
 ZERO = np.float32(0)
@@ -46,92 +47,113 @@ def _compile(*, contract: bool = False, keep: bool = False) -> Callable[[Functio
     return wrap
 
 
-@_compile(contract=True)
-def _add_two_squares(
-    sums: np.ndarray,
-    narrow: np.ndarray,
-    t0: int,
-    t1: int,
+@_compile(keep=True)
+def lay_blocks(
+    donors: np.ndarray,
+    order: np.ndarray,
+    center: np.ndarray,
+    factors: np.ndarray,
+    numeric: np.ndarray,
+    weights: np.ndarray,
     lanes: np.ndarray,
-    b: int,
-    columns: np.ndarray,
-    count: int,
-) -> None:
-    """Sum the squared differences of two rows from donors without gaps; four columns a pass."""
-    at = 0
-    if count >= 4:
-        j0, j1, j2, j3 = columns[0], columns[1], columns[2], columns[3]
-        x0, x1, x2, x3 = narrow[t0, j0], narrow[t0, j1], narrow[t0, j2], narrow[t0, j3]
-        y0, y1, y2, y3 = narrow[t1, j0], narrow[t1, j1], narrow[t1, j2], narrow[t1, j3]
-        for i in range(LANES):
-            z0, z1, z2, z3 = lanes[b, j0, i], lanes[b, j1, i], lanes[b, j2, i], lanes[b, j3, i]
-            d0, d1, d2, d3 = x0 - z0, x1 - z1, x2 - z2, x3 - z3
-            sums[0, i] = (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)
-            d0, d1, d2, d3 = y0 - z0, y1 - z1, y2 - z2, y3 - z3
-            sums[1, i] = (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)
-        at = 4
-    else:
+    held: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+) -> tuple[float, float]:
+    """Write blocks of donors, and the box around each; see ``index.Layout``.
+
+    Returns the largest norms of a row: centred and scaled, and scaled only.
+    """
+    norm, size = 0.0, 0.0
+    square, squares = np.empty(LANES), np.empty(LANES)
+    for b in range(len(order)):
+        square[:] = 0.0
+        squares[:] = 0.0
+        held[b] = ZERO
+        for j in range(donors.shape[1]):
+            least, most = np.float32(np.inf), np.float32(-np.inf)
+            for i in range(LANES):
+                p = order[b, i]
+                if p < 0:
+                    lanes[b, j, i] = np.inf  # no sum over infinity is ever small
+                    continue
+                x = donors[p, j]
+                value = np.float32((x - center[j]) * factors[j])
+                lanes[b, j, i] = value
+                if x != x:
+                    least, most = np.float32(-np.inf), np.float32(np.inf)
+                    continue
+                held[b, i] += np.float32(weights[j])
+                least, most = min(least, value), max(most, value)
+                if numeric[j]:
+                    square[i] += np.float64(value) ** 2
+                    squares[i] += (x * factors[j]) ** 2
+            low[j, b], high[j, b] = least, most
+        norm, size = max(norm, square.max()), max(size, squares.max())
+    return np.sqrt(norm), np.sqrt(size)
+
+
+@_compile(contract=True)
+def _add_square(total: float, x: float, z: float) -> float:
+    """Add the squared difference of two values."""
+    difference = x - z
+    return total + difference * difference
+
+
+@_compile(contract=True)
+def _add_known_square(total: float, x: float, z: float) -> float:
+    """Add the squared difference of a value and another that may be missing."""
+    difference = x - z
+    return total + difference * difference if z == z else total
+
+
+def _make_adder(add: Callable[[float, float, float], float], two: bool) -> Callable[..., None]:
+    """Make what sums the squared differences of one or two rows from a block of donors."""
+
+    @_compile(contract=True)
+    def add_squares(
+        sums: np.ndarray,
+        rows: np.ndarray,
+        t0: int,
+        t1: int,
+        lanes: np.ndarray,
+        b: int,
+        columns: np.ndarray,
+        count: int,
+    ) -> None:
         for i in range(LANES):
             sums[0, i] = ZERO
-            sums[1, i] = ZERO
-    while at + 3 < count:
-        j0, j1, j2, j3 = columns[at], columns[at + 1], columns[at + 2], columns[at + 3]
-        x0, x1, x2, x3 = narrow[t0, j0], narrow[t0, j1], narrow[t0, j2], narrow[t0, j3]
-        y0, y1, y2, y3 = narrow[t1, j0], narrow[t1, j1], narrow[t1, j2], narrow[t1, j3]
-        for i in range(LANES):
-            z0, z1, z2, z3 = lanes[b, j0, i], lanes[b, j1, i], lanes[b, j2, i], lanes[b, j3, i]
-            d0, d1, d2, d3 = x0 - z0, x1 - z1, x2 - z2, x3 - z3
-            sums[0, i] += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)
-            d0, d1, d2, d3 = y0 - z0, y1 - z1, y2 - z2, y3 - z3
-            sums[1, i] += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)
-        at += 4
-    while at < count:
-        j0 = columns[at]
-        x0, y0 = narrow[t0, j0], narrow[t1, j0]
-        for i in range(LANES):
-            z0 = lanes[b, j0, i]
-            d0 = x0 - z0
-            sums[0, i] += d0 * d0
-            d0 = y0 - z0
-            sums[1, i] += d0 * d0
-        at += 1
+            if two:
+                sums[1, i] = ZERO
+        at = 0
+        # Four columns a pass, since sums are fetched and put back in each.
+        while at + 3 < count:
+            j0, j1, j2, j3 = columns[at], columns[at + 1], columns[at + 2], columns[at + 3]
+            x0, x1, x2, x3 = rows[t0, j0], rows[t0, j1], rows[t0, j2], rows[t0, j3]
+            y0, y1, y2, y3 = rows[t1, j0], rows[t1, j1], rows[t1, j2], rows[t1, j3]
+            for i in range(LANES):
+                z0, z1, z2, z3 = lanes[b, j0, i], lanes[b, j1, i], lanes[b, j2, i], lanes[b, j3, i]
+                sums[0, i] = add(add(add(add(sums[0, i], x0, z0), x1, z1), x2, z2), x3, z3)
+                if two:
+                    sums[1, i] = add(add(add(add(sums[1, i], y0, z0), y1, z1), y2, z2), y3, z3)
+            at += 4
+        while at < count:
+            j0 = columns[at]
+            x0, y0 = rows[t0, j0], rows[t1, j0]
+            for i in range(LANES):
+                z0 = lanes[b, j0, i]
+                sums[0, i] = add(sums[0, i], x0, z0)
+                if two:
+                    sums[1, i] = add(sums[1, i], y0, z0)
+            at += 1
+
+    return add_squares
 
 
-@_compile(contract=True)
-def _add_known_squares(
-    sums: np.ndarray,
-    narrow: np.ndarray,
-    t: int,
-    lanes: np.ndarray,
-    b: int,
-    columns: np.ndarray,
-    count: int,
-) -> None:
-    """Sum the squared differences of donors with gaps: a comparison with NaN is false."""
-    for i in range(LANES):
-        sums[0, i] = ZERO
-    at = 0
-    while at + 3 < count:
-        j0, j1, j2, j3 = columns[t, at], columns[t, at + 1], columns[t, at + 2], columns[t, at + 3]
-        x0, x1, x2, x3 = narrow[t, j0], narrow[t, j1], narrow[t, j2], narrow[t, j3]
-        for i in range(LANES):
-            d0, d1 = x0 - lanes[b, j0, i], x1 - lanes[b, j1, i]
-            d2, d3 = x2 - lanes[b, j2, i], x3 - lanes[b, j3, i]
-            d0, d1, d2, d3 = d0 * d0, d1 * d1, d2 * d2, d3 * d3
-            d0 = d0 if d0 > ZERO else ZERO
-            d1 = d1 if d1 > ZERO else ZERO
-            d2 = d2 if d2 > ZERO else ZERO
-            d3 = d3 if d3 > ZERO else ZERO
-            sums[0, i] += (d0 + d1) + (d2 + d3)
-        at += 4
-    while at < count:
-        j0 = columns[t, at]
-        x0 = narrow[t, j0]
-        for i in range(LANES):
-            d0 = x0 - lanes[b, j0, i]
-            d0 = d0 * d0
-            sums[0, i] += d0 if d0 > ZERO else ZERO
-        at += 1
+_add_squares = _make_adder(_add_square, two=False)
+_add_two_squares = _make_adder(_add_square, two=True)
+_add_known_squares = _make_adder(_add_known_square, two=False)
+_add_two_known_squares = _make_adder(_add_known_square, two=True)
 
 
 @_compile()
@@ -162,35 +184,26 @@ def _allow(
     b: int,
     columns: np.ndarray,
     count: int,
-    missing: np.ndarray,
-    gaps: int,
     weights: np.ndarray,
     scaled: bool,
 ) -> None:
     """Say how large the sum of each donor may be, by the columns that it shares with the row."""
-    if gaps <= count:
+    # The columns that the row has are added, or those that it lacks taken away: the fewer of them.
+    n_columns = columns.shape[1]
+    adds = 2 * count <= n_columns
+    first, last = (0, count) if adds else (count, n_columns)
+    start, sign = (ZERO, np.float32(1)) if adds else (np.float32(1), np.float32(-1))
+    for i in range(LANES):
+        allowed[i] = start * held[b, i]
+    for at in range(first, last):
+        j = columns[t, at]
+        weight = sign * weights[j]
         for i in range(LANES):
-            allowed[i] = held[b, i]
-        for at in range(gaps):
-            j = missing[t, at]
-            weight = weights[j]
-            for i in range(LANES):
-                allowed[i] -= weight if lanes[b, j, i] == lanes[b, j, i] else ZERO
-    else:
-        for i in range(LANES):
-            allowed[i] = ZERO
-        for at in range(count):
-            j = columns[t, at]
-            weight = weights[j]
-            for i in range(LANES):
-                allowed[i] += weight if lanes[b, j, i] == lanes[b, j, i] else ZERO
-    slope, offset = limits[t, 0], limits[t, 1]
-    if scaled:
-        for i in range(LANES):
-            allowed[i] = slope * allowed[i] + offset if allowed[i] > ZERO else np.float32(-1)
-    else:
-        for i in range(LANES):
-            allowed[i] = slope * allowed[i] + offset
+            allowed[i] += weight if lanes[b, j, i] == lanes[b, j, i] else ZERO
+    slope, offset, always = limits[t, 0], limits[t, 1], not scaled
+    for i in range(LANES):
+        fits = slope * allowed[i] + offset
+        allowed[i] = fits if always | (allowed[i] > ZERO) else np.float32(-1)
 
 
 @_compile(contract=True)
@@ -235,13 +248,13 @@ def _measure(
     total, shared = 0.0, 0.0
     for j in range(rows.shape[1]):
         x, y = rows[q, j], donors[p, j]
-        both = (x == x) & (y == y)
-        shared += weights[j] if both else 0.0
+        known = np.float64((x == x) & (y == y))
+        shared += weights[j] * known
         if costs[j] < 0:
             difference = x - y
-            total += difference * difference if both else 0.0
-        elif both and x != y:
-            total += costs[j]
+            total += difference * difference if known > 0.0 else 0.0
+        else:
+            total += costs[j] * known if x != y else 0.0
     if shared <= 0.0:
         return np.nan
     return total * (weight / shared) if scaled else total + (weight - shared)
@@ -269,18 +282,13 @@ def _insert(
     distances: np.ndarray, positions: np.ndarray, s: int, distance: float, position: int
 ) -> None:
     """Put a donor into its place among the nearest; of equally far ones the first comes first."""
-    at = distances.shape[1] - 1
-    if distance == distances[s, at] and position > positions[s, at]:
-        return
-    while at > 0 and (
-        distances[s, at - 1] > distance
-        or (distances[s, at - 1] == distance and positions[s, at - 1] > position)
-    ):
-        distances[s, at] = distances[s, at - 1]
-        positions[s, at] = positions[s, at - 1]
-        at -= 1
-    distances[s, at] = distance
-    positions[s, at] = position
+    for at in range(distances.shape[1]):
+        near, place = distances[s, at], positions[s, at]
+        before = (distance < near) | ((distance == near) & (position < place))
+        distances[s, at] = distance if before else near
+        positions[s, at] = position if before else place
+        distance = near if before else distance
+        position = place if before else position
 
 
 @_compile()
@@ -319,7 +327,7 @@ def _set_limits(
 
 
 @_compile()
-def _any_below(sums: np.ndarray, w: int, limit: float) -> bool:
+def _any_below(sums: np.ndarray, w: int, limit: np.float32) -> bool:
     """Say whether a donor of a block may be near enough."""
     some = np.int32(0)
     for i in range(LANES):
@@ -337,54 +345,93 @@ def _any_allowed(sums: np.ndarray, w: int, allowed: np.ndarray) -> bool:
 
 
 @_compile()
-def _any_allowed_from(sums: np.ndarray, w: int, allowed: np.ndarray, start: int) -> bool:
+def _any_allowed_in(parts: np.ndarray, w: int, allowed: np.ndarray, part: int) -> bool:
     """Say so for a part of a block."""
     some = np.int32(0)
     for i in range(PART):
-        some |= np.int32(sums[w, start + i] <= allowed[start + i])
+        some |= np.int32(parts[w, part, i] <= allowed[part, i])
     return bool(some != 0)
 
 
 @_compile()
-def _take(
-    sums: np.ndarray,
+def _collect(
+    parts: np.ndarray,
     w: int,
     allowed: np.ndarray,
     first: int,
     last: int,
-    rows: np.ndarray,
-    q: int,
-    donors: np.ndarray,
     order: np.ndarray,
     b: int,
+    places: np.ndarray,
+    held: int,
+) -> int:
+    """Note which donors of some parts of a block may be near enough; return how many there are."""
+    for part in range(first, last):
+        if _any_allowed_in(parts, w, allowed, part):
+            for i in range(PART):
+                places[held] = order[b, part * PART + i]
+                held += parts[w, part, i] <= allowed[part, i]
+    return held
+
+
+@_compile()
+def _measure_noted(
+    rows: np.ndarray,
+    owners: np.ndarray,
+    donors: np.ndarray,
+    places: np.ndarray,
+    first: int,
+    last: int,
     costs: np.ndarray,
     weights: np.ndarray,
     weight: float,
     scaled: bool,
+    exact: np.ndarray,
+) -> None:
+    """Measure again, in float64, what was noted.
+
+    One after another, with no decision between, so that the processor fetches several at once.
+    """
+    for at in range(first, last):
+        distance = _measure(rows, owners[at], donors, places[at], costs, weights, weight, scaled)
+        exact[at] = distance if places[at] >= 0 else np.inf
+
+
+@_compile()
+def _keep_noted(
+    q: int,
+    donors: np.ndarray,
+    places: np.ndarray,
+    exact: np.ndarray,
+    first: int,
+    last: int,
     starts: np.ndarray,
     wanted: np.ndarray,
     distances: np.ndarray,
     positions: np.ndarray,
-) -> bool:
-    """Measure again, in float64, what may be near enough; return whether something was."""
+    limits: np.ndarray,
+    t: int,
+    scale: float,
+    slack: float,
+    weight: float,
+    scaled: bool,
+) -> None:
+    """Keep the donors noted for a row that are near enough, and say how near others have to be."""
     found = False
     k = distances.shape[1]
-    for start in range(first, last, PART):
-        if not _any_allowed_from(sums, w, allowed, start):
-            continue
-        for i in range(start, start + PART):
-            p = order[b, i]
-            if sums[w, i] > allowed[i] or p < 0:
-                continue
-            distance = _measure(rows, q, donors, p, costs, weights, weight, scaled)
-            for s in range(starts[q], starts[q + 1]):
-                j = wanted[s]
-                if j >= 0 and donors[p, j] != donors[p, j]:
-                    continue
-                if distance <= distances[s, k - 1] and distance < np.inf:
-                    _insert(distances, positions, s, distance, p)
-                    found = True
-    return found
+    for at in range(first, last):
+        p, distance = places[at], exact[at]
+        for s in range(starts[q], starts[q + 1]):
+            j = wanted[s]
+            serves = (j < 0) | (donors[p, j] == donors[p, j])
+            if serves & (distance <= distances[s, k - 1]) & (distance < np.inf):
+                _insert(distances, positions, s, distance, p)
+                found = True
+    if found:
+        _set_limits(
+            limits, t, distances, starts[q], starts[q + 1], scale, slack, donors.shape[1], weight,
+            scaled,
+        )  # fmt: skip
 
 
 @_compile()
@@ -413,7 +460,47 @@ def _find_home(
 @_compile()
 def _asks(limits: np.ndarray, own: np.ndarray, bounds: np.ndarray, t: int, b: int) -> bool:
     """Say whether a block may hold a donor that is near enough to a row."""
-    return bool(own[t] > 0 and bounds[t, b] <= limits[t, 0] * own[t] + limits[t, 1])
+    return bool((own[t] > ZERO) & (bounds[t, b] <= limits[t, 0] * own[t] + limits[t, 1]))
+
+
+@_compile()
+def _read_row(
+    rows: np.ndarray,
+    q: int,
+    costs: np.ndarray,
+    center: np.ndarray,
+    scale: float,
+    narrow: np.ndarray,
+    t: int,
+    columns: np.ndarray,
+    numbers: np.ndarray,
+    count: np.ndarray,
+) -> tuple[float, float]:
+    """Read a row: its values in float32, and its columns: numbers, then categories, then gaps.
+
+    Returns its norms: centred and scaled, and scaled only.
+    """
+    at, norm, size = 0, 0.0, 0.0
+    for j in range(len(costs)):
+        x = rows[q, j]
+        if x == x and costs[j] < 0:
+            narrow[t, j] = (x - center[j]) * scale
+            norm += np.float64(narrow[t, j]) ** 2
+            size += (x * scale) ** 2
+            columns[t, at] = j
+            at += 1
+    numbers[t] = at
+    for j in range(len(costs)):
+        if rows[q, j] == rows[q, j] and costs[j] >= 0:
+            narrow[t, j] = rows[q, j]
+            columns[t, at] = j
+            at += 1
+    count[t] = at
+    for j in range(len(costs)):
+        if rows[q, j] != rows[q, j]:
+            columns[t, at] = j
+            at += 1
+    return np.sqrt(norm), np.sqrt(size)
 
 
 @_compile(keep=True)
@@ -447,11 +534,12 @@ def search(
     n_rows, n_columns = rows.shape
     n_blocks = len(uniform)
     sums = np.empty((2, LANES), np.float32)
+    parts = sums.reshape(2, LANES // PART, PART)
     allowed = np.empty(LANES, np.float32)
+    allowed_parts = allowed.reshape(LANES // PART, PART)
     narrow = np.empty((TILE, n_columns), np.float32)
     columns = np.empty((TILE, n_columns), np.int64)
     shared = np.empty(n_columns, np.int64)
-    missing = np.empty((TILE, n_columns), np.int64)
     numbers = np.empty(TILE, np.int64)
     count = np.empty(TILE, np.int64)
     own = np.empty(TILE, np.float32)
@@ -459,6 +547,10 @@ def search(
     limits = np.empty((TILE, 2), np.float32)
     bounds = np.empty((TILE, n_blocks), np.float32)
     home = np.empty(TILE, np.int64)
+    # What the rows of a tile noted in one step, and where that of each row ends.
+    places, owners = np.empty((2, TILE * LANES + 1), np.int64)
+    exact = np.empty(TILE * LANES, np.float64)
+    ends = np.empty(TILE, np.int64)
     alike = np.empty(TILE, np.bool_)
     nearest = np.empty(distances.shape[1], np.float32)
     narrow_costs = np.empty(n_columns, np.float32)
@@ -469,32 +561,15 @@ def search(
         last = min(first + TILE, n_rows)
         for q in range(first, last):
             t = q - first
-            at, gaps, norm, size = 0, 0, 0.0, 0.0
-            for j in range(n_columns):
-                x = rows[q, j]
-                if x == x and costs[j] < 0:
-                    narrow[t, j] = (x - center[j]) * scale
-                    norm += np.float64(narrow[t, j]) ** 2
-                    size += (x * scale) ** 2
-                    columns[t, at] = j
-                    at += 1
-            numbers[t] = at
-            for j in range(n_columns):
-                x = rows[q, j]
-                if x == x and costs[j] >= 0:
-                    narrow[t, j] = x
-                    columns[t, at] = j
-                    at += 1
-                if x != x:
-                    missing[t, gaps] = j
-                    gaps += 1
-            count[t] = at
+            norm, size = _read_row(
+                rows, q, costs, center, scale, narrow, t, columns, numbers, count
+            )
             own[t] = ZERO
-            for place in range(at):
-                own[t] += narrow_weights[columns[t, place]]
+            for at in range(count[t]):
+                own[t] += narrow_weights[columns[t, at]]
             # What rounding to float32, and centring in float64, may have moved.
-            slack[t] = UNIT * (np.sqrt(norm) + radius) + 2.0**-50 * (np.sqrt(size) + reach)
-            _bound_blocks(bounds, narrow, t, low, high, columns, at, narrow_costs)
+            slack[t] = UNIT * (norm + radius) + 2.0**-50 * (size + reach)
+            _bound_blocks(bounds, narrow, t, low, high, columns, count[t], narrow_costs)
             home[t] = _find_home(bounds, t, uniform, lanes, wanted, starts[q], starts[q + 1])
             alike[t] = t > 0 and count[t] == count[t - 1]
             for at in range(count[t]):
@@ -510,8 +585,10 @@ def search(
         for step in range(-1, n_blocks):
             numbers_shared, known, previous, ready = 0, 0, -1, -1
             common = ZERO
+            noted = 0
             for q in range(first, last):
                 t = q - first
+                ends[t] = noted
                 # The nearest block first, so that most others are too far off.
                 b = home[t] if step < 0 else step
                 if step == home[t] or not _asks(limits, own, bounds, t, b):
@@ -519,12 +596,12 @@ def search(
                 w = 0
                 if t == ready:
                     w = 1
-                elif uniform[b]:
+                else:
                     if step < 0 or previous != t - 1 or not alike[t]:
                         numbers_shared, known, common = 0, 0, ZERO
                         for at in range(count[t]):
                             j = columns[t, at]
-                            if lanes[b, j, 0] == lanes[b, j, 0]:
+                            if not uniform[b] or lanes[b, j, 0] == lanes[b, j, 0]:
                                 shared[known] = j
                                 known += 1
                                 common += narrow_weights[j]
@@ -533,11 +610,16 @@ def search(
                     ready = -1
                     if step >= 0 and q + 1 < last and alike[t + 1] and step != home[t + 1]:
                         ready = t + 1 if _asks(limits, own, bounds, t + 1, b) else -1
-                    _add_two_squares(
-                        sums, narrow, t, max(t, ready), lanes, b, shared, numbers_shared
-                    )
-                else:
-                    _add_known_squares(sums, narrow, t, lanes, b, columns, numbers[t])
+                    if uniform[b] and ready < 0:
+                        _add_squares(sums, narrow, t, t, lanes, b, shared, numbers_shared)
+                    elif uniform[b]:
+                        _add_two_squares(sums, narrow, t, ready, lanes, b, shared, numbers_shared)
+                    elif ready < 0:
+                        _add_known_squares(sums, narrow, t, t, lanes, b, shared, numbers_shared)
+                    else:
+                        _add_two_known_squares(
+                            sums, narrow, t, ready, lanes, b, shared, numbers_shared
+                        )
                 previous = t
                 for at in range(numbers[t], count[t]):
                     _add_mismatch(sums, w, narrow, t, lanes, b, columns[t, at], narrow_costs)
@@ -545,12 +627,13 @@ def search(
                 if uniform[b]:
                     if known == 0:
                         continue
-                    near = limits[t, 0] * common + limits[t, 1]
+                    near = np.float32(limits[t, 0] * common + limits[t, 1])
                     if step < 0:
                         root = np.sqrt(np.float64(_find_kth(sums, w, nearest))) + 2.0 * slack[t]
-                        near = root * root * (1.0 + (n_columns + 8) * 2.0 * UNIT)
+                        least = root * root * (1.0 + (n_columns + 8) * 2.0 * UNIT)
                         if not scaled:  # beside it, small sums are rounded to the same distance
-                            near += weight * scale * scale * UNIT
+                            least += weight * scale * scale * UNIT
+                        near = np.float32(least)
                     if not _any_below(sums, w, near):
                         continue
                     for i in range(LANES):
@@ -560,20 +643,39 @@ def search(
                 for piece in range(pieces):
                     if not uniform[b]:
                         _allow(
-                            allowed, limits, t, lanes, held, b, columns, count[t], missing,
-                            n_columns - count[t], narrow_weights, scaled,
+                            allowed, limits, t, lanes, held, b, columns, count[t], narrow_weights,
+                            scaled,
                         )  # fmt: skip
                         if not _any_allowed(sums, w, allowed):
                             break
-                    start, stop = piece * LANES // pieces, (piece + 1) * LANES // pieces
-                    if _take(
-                        sums, w, allowed, start, stop, rows, q, donors, order, b, costs, weights,
-                        weight, scaled, starts, wanted, distances, positions,
-                    ):  # fmt: skip
-                        _set_limits(
-                            limits, t, distances, starts[q], starts[q + 1], scale, slack[t],
-                            n_columns, weight, scaled,
+                    start = piece * LANES // PART // pieces
+                    stop = (piece + 1) * LANES // PART // pieces
+                    end = _collect(parts, w, allowed_parts, start, stop, order, b, places, noted)
+                    for at in range(noted, end):
+                        owners[at] = q
+                    if pieces == 1:
+                        noted = end
+                    else:
+                        _measure_noted(
+                            rows, owners, donors, places, noted, end, costs, weights, weight,
+                            scaled, exact,
                         )  # fmt: skip
+                        _keep_noted(
+                            q, donors, places, exact, noted, end, starts, wanted, distances,
+                            positions, limits, t, scale, slack[t], weight, scaled,
+                        )  # fmt: skip
+                ends[t] = noted
+            _measure_noted(
+                rows, owners, donors, places, 0, noted, costs, weights, weight, scaled, exact
+            )
+            noted = 0
+            for t in range(last - first):
+                if ends[t] > noted:
+                    _keep_noted(
+                        first + t, donors, places, exact, noted, ends[t], starts, wanted, distances,
+                        positions, limits, t, scale, slack[t], weight, scaled,
+                    )  # fmt: skip
+                noted = ends[t]
 
 
 @_compile()
@@ -639,8 +741,25 @@ def _any_mutual(sums: np.ndarray, w: int, limit: float, limits: np.ndarray, b: i
 
 
 @_compile()
+def _note_mutual(
+    parts: np.ndarray, w: int, limit: float, limits: np.ndarray, b: int, noted: np.ndarray
+) -> int:
+    """Note which donors of a block may be near enough to a row, or it to them; return how many."""
+    held = 0
+    for part in range(LANES // PART):
+        some = np.int32(0)
+        for i in range(PART):
+            some |= np.int32(parts[w, part, i] <= max(limit, limits[b, part, i]))
+        if some != 0:
+            for i in range(PART):
+                noted[held] = part * PART + i
+                held += parts[w, part, i] <= max(limit, limits[b, part, i])
+    return held
+
+
+@_compile()
 def _take_mutual(
-    sums: np.ndarray,
+    parts: np.ndarray,
     w: int,
     a: int,
     q: int,
@@ -655,26 +774,29 @@ def _take_mutual(
     distances: np.ndarray,
     positions: np.ndarray,
     limits: np.ndarray,
+    limits_parts: np.ndarray,
     scale: float,
     slack: float,
+    noted: np.ndarray,
+    exact: np.ndarray,
 ) -> None:
     """Measure again, in float64, what may be near enough, and keep it on both sides."""
     k, n_columns = distances.shape[1], donors.shape[1]
     row = order[a, q]
-    for i in range(LANES):
-        other = limits[b, i] if mutual else ZERO
-        if sums[w, i] > max(limits[a, q], other):
-            continue
+    held = _note_mutual(parts, w, limits[a, q], limits_parts, b, noted)
+    for at in range(held):
+        exact[at] = _measure(
+            donors, row, donors, order[b, noted[at]], costs, weights, weight, scaled
+        )
+    for at in range(held):
+        i, distance = noted[at], exact[at]
         p = order[b, i]
-        if p < 0:
-            continue
-        distance = _measure(donors, row, donors, p, costs, weights, weight, scaled)
-        if distance == np.inf:
+        if (p < 0) | (distance == np.inf):
             continue
         if distance <= distances[row, k - 1]:
             _insert(distances, positions, row, distance, p)
             limits[a, q] = _limit(distances[row, k - 1], scale, slack, n_columns)
-        if mutual and distance <= distances[p, k - 1]:
+        if mutual & (distance <= distances[p, k - 1]):
             _insert(distances, positions, p, distance, row)
             limits[b, i] = _limit(distances[p, k - 1], scale, slack, n_columns)
 
@@ -712,6 +834,10 @@ def search_among(
     categories = np.flatnonzero(costs >= 0)
     narrow_costs = (costs * scale * scale).astype(np.float32)
     sums = np.empty((2, LANES), np.float32)
+    parts = sums.reshape(2, LANES // PART, PART)
+    limits_parts = limits.reshape(len(limits), LANES // PART, PART)
+    noted = np.empty(LANES + 1, np.int64)
+    exact = np.empty(LANES, np.float64)
     row = np.empty((LANES, n_columns), np.float32)
     nearest = np.empty(distances.shape[1], np.float32)
     asking = np.empty(LANES, np.int64)
@@ -720,22 +846,22 @@ def search_among(
     if begin:
         for a in range(first_a, last_a):
             _read_block(row, lanes, a)
+            limits[a] = np.float32(-1)
             for q in range(LANES):
                 p = order[a, q]
-                limits[a, q] = -1.0
                 if p < 0:
                     continue
                 for at in range(len(nearest)):
                     distances[p, at] = np.inf
                     positions[p, at] = len(donors)
-                _add_two_squares(sums, row, q, q, lanes, a, numbers, len(numbers))
+                _add_squares(sums, row, q, q, lanes, a, numbers, len(numbers))
                 for at in range(len(categories)):
                     _add_mismatch(sums, 0, row, q, lanes, a, categories[at], narrow_costs)
                 kth = np.sqrt(np.float64(_find_kth(sums, 0, nearest)))
                 limits[a, q] = _limit(np.square((kth + slack) / scale), scale, slack, n_columns)
                 _take_mutual(
-                    sums, 0, a, q, a, False, order, donors, costs, weights, weight, scaled,
-                    distances, positions, limits, scale, slack,
+                    parts, 0, a, q, a, False, order, donors, costs, weights, weight, scaled,
+                    distances, positions, limits, limits_parts, scale, slack, noted, exact,
                 )  # fmt: skip
     for a in range(first_a, last_a):
         _read_block(row, lanes, a)
@@ -760,11 +886,11 @@ def search_among(
                     continue
                 if _any_mutual(sums, 0, limits[a, q0], limits, b):
                     _take_mutual(
-                        sums, 0, a, q0, b, True, order, donors, costs, weights, weight, scaled,
-                        distances, positions, limits, scale, slack,
+                        parts, 0, a, q0, b, True, order, donors, costs, weights, weight, scaled,
+                        distances, positions, limits, limits_parts, scale, slack, noted, exact,
                     )  # fmt: skip
                 if q1 != q0 and _any_mutual(sums, 1, limits[a, q1], limits, b):
                     _take_mutual(
-                        sums, 1, a, q1, b, True, order, donors, costs, weights, weight, scaled,
-                        distances, positions, limits, scale, slack,
+                        parts, 1, a, q1, b, True, order, donors, costs, weights, weight, scaled,
+                        distances, positions, limits, limits_parts, scale, slack, noted, exact,
                     )  # fmt: skip
