@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator
 from typing import Any
@@ -21,13 +22,13 @@ def list_settings(section: str | None = None) -> str:
     Parameters
     ----------
     section
-        A section at any depth, such as ``cleaning`` or ``race``, or the name of a setting; left
-        out: all of them.
+        A section at any depth, such as ``cleaning`` or ``race``, the name of a setting, or a word
+        of its description, such as a choice; left out: all of them.
 
     Raises
     ------
     ConfigError
-        If there is no such section or setting.
+        If there is nothing of the kind.
     """
     settings = list(_walk(DatasetConfig, ""))
     if section is None:
@@ -35,11 +36,13 @@ def list_settings(section: str | None = None) -> str:
     section = section.casefold()
     found = [line for path, line in settings if f"{path}.".startswith(f"{section}.")]
     found = found or [line for path, line in settings if f".{section}." in f"{path}."]
+    word = re.compile(rf"\b{re.escape(section)}\b", re.IGNORECASE)
+    found = found or [line for _, line in settings if word.search(line)]
     if not found:
         names = [*DatasetConfig.model_fields, *(n for path, _ in settings for n in path.split("."))]
         raise ConfigError(
-            "settings", f"there is no section or setting {section!r}",
-            name_near_misses(section, dict.fromkeys(names)),
+            "settings", f"no section, setting or choice is called {section!r}",
+            name_near_misses(section, dict.fromkeys(names), "see all by `assay settings`"),
         )  # fmt: skip
     return "\n".join(found)
 

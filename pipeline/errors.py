@@ -91,8 +91,8 @@ def name_examples(values: Iterable[object]) -> str:
     return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
-def name_near_misses(name: str, known: Iterable[str]) -> str:
-    """Say which known names a wrong one may have meant.
+def name_near_misses(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """Say which known names a wrong one may have meant, or ``otherwise``, or some that are known.
 
     >>> name_near_misses("speceis", ["species", "sex"])
     "did you mean 'species'?"
@@ -107,4 +107,6 @@ def name_near_misses(name: str, known: Iterable[str]) -> str:
     ]
     if near:
         return "did you mean " + " or ".join(repr(item) for item in near) + "?"
+    if otherwise:
+        return otherwise
     return "known are " + name_examples(known) if known else "none are known"

@@ -231,7 +231,7 @@ def plan_keys(
     plan("validate_repaired", "validation", "", "impute", suites)
     plan("encode", pictures + "encoding preprocessor", "encoding", "impute")
     changes = ("augmentation",) if config.resampling.method in ("augment", "auto") else ()
-    balance = pictures + " ".join(("resampling", "neighbours", *changes))
+    balance = pictures + " ".join(("resampling", "neighbours", "onehot", *changes))
     sections = " ".join(("seed", *changes))
     method = {k: v for k, v in plain["resampling"].items() if k != "race"}
     course = plain["resampling"]["race"]
@@ -247,7 +247,7 @@ def plan_keys(
     plan("unrepaired", pictures + "unrepaired encoding", "encoding", "ingest split encode")
     plan(
         "train",
-        "training splitting augmentation",
+        "training splitting augmentation onehot",
         "training augmentation seed",
         "split resample unrepaired",
     )

@@ -9,7 +9,7 @@ open_version("data/published/emoji/current").predict(["cat.png"])
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -35,9 +35,9 @@ class PublishedVersion:
     """A version, wherever its folder lies."""
 
     path: Path
-    preprocessor: Preprocessor | PicturePreprocessor
-    model: Any
-    decision: Decision | None = None
+    preprocessor: Preprocessor | PicturePreprocessor = field(repr=False)
+    model: Any = field(repr=False)
+    decision: Decision | None = field(default=None, repr=False)
 
     def predict(self, rows: NewRows) -> pd.DataFrame:
         """Predict a probability for each class.

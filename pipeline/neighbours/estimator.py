@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pipeline.neighbours.index import build_index
 from pipeline.neighbours.search import find_neighbours, find_own_neighbours, map_chunks
+from pipeline.onehot import fold
 
 EUCLIDEAN = ("euclidean", "l2", "minkowski")
 
@@ -76,7 +77,10 @@ class NearestNeighbors(sklearn.neighbors.NearestNeighbors):  # type: ignore[misc
         self._index = build_index(self._fit_X) if fast and not self.onehot else None
         self._own = self._index
         if fast and self.onehot:
-            self._own = build_index(*_fold(self._fit_X, self.onehot))
+            folded = fold(self._fit_X, self.onehot)
+            # Two categories that differ have a 1 each where the other has a 0.
+            costs = np.repeat([-1.0, 2.0], [folded.shape[1] - len(self.onehot), len(self.onehot)])
+            self._own = build_index(folded, costs)
         self._fitted = X
         return self
 
@@ -127,13 +131,3 @@ class NearestNeighbors(sklearn.neighbors.NearestNeighbors):  # type: ignore[misc
     @property
     def _threads(self) -> int | None:
         return self.n_jobs if self.n_jobs is not None and self.n_jobs > 0 else None
-
-
-def _fold(rows: np.ndarray, onehot: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
-    """Make a column of codes out of each one-hot category; also return the columns' costs."""
-    encoded = {position for block in onehot for position in block}
-    numbers = [position for position in range(rows.shape[1]) if position not in encoded]
-    codes = [rows[:, list(block)].argmax(axis=1)[:, None] for block in onehot]
-    # Two categories that differ have a 1 each where the other has a 0.
-    costs = np.append(np.full(len(numbers), -1.0), np.full(len(onehot), 2.0))
-    return np.concatenate([rows[:, numbers], *codes], axis=1), costs

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pipeline.image_config import AugmentationConfig
 from pipeline.report.finding import Finding, Severity
 from pipeline.report.wording import (
+    METRICS,
     cut,
     join_words,
     quote,
@@ -124,6 +125,21 @@ def name_preparation(record: RunRecord) -> str:
     return "repair with " + " and ".join(parts) if parts else "repair"
 
 
+def explain_unrepaired(record: RunRecord) -> str:
+    """Say what the network without repair was, if there was one."""
+    if record.training is None or find_score(record.training, "network_unrepaired") is None:
+        return ""
+    method = record.resampling.method if record.resampling else "none"
+    also = {
+        "none": "",
+        "threshold": " Its decisions were moved by weights of its own, too.",
+    }.get(method, " Its rows were not resampled either.")
+    return (
+        "Without repair: the same network on the same rows as they were read, gaps at the mean."
+        + also
+    )
+
+
 def compare_repair(record: RunRecord) -> Iterator[Finding]:
     """Tell whether repair helped the network."""
     difference = record.training and find_difference(record.training, "network_unrepaired")
@@ -138,7 +154,7 @@ def compare_repair(record: RunRecord) -> Iterator[Finding]:
         parts += ["augmentation.preset: none"] if record.ingest.images else []
         yield Finding(
             "critical" if size >= SMALL else "info",
-            f"{what.capitalize()} hurts: the same network is better on the unrepaired data"
+            f"{what.capitalize()} hurts: the same network is better without it"
             if size >= SMALL
             else f"{what.capitalize()} costs the network a little",
             _describe(difference),
@@ -153,17 +169,27 @@ def compare_repair(record: RunRecord) -> Iterator[Finding]:
             _describe(difference),
             "More test rows would narrow the interval.",
         )
+    loss = record.training and find_difference(record.training, "network_unrepaired", "log_loss")
+    if loss and reading != "worse" and read_difference(loss) == "worse":
+        size = abs(loss.interval.value or 0.0)
+        yield Finding(
+            "warning" if size >= SMALL else "info",
+            f"{what.capitalize()} makes the network's probabilities worse",
+            _describe(loss),
+            "Where you use probabilities, and not only the decided class, turn repairs off one by "
+            "one; training.calibration: temperature may mend it too.",
+        )
 
 
 def _describe(difference: Difference) -> str:
-    metric = "Balanced accuracy"
     other = {
         **PEERS,
         "majority": "the largest class",
         "network_unrepaired": "the same network without it",
     }
     return (
-        f"{metric}, network minus {other.get(difference.against, difference.against)}: "
+        f"{METRICS[difference.metric]}, network minus "
+        f"{other.get(difference.against, difference.against)}: "
         f"{write_signed(difference.interval)} on {write_count(difference.rows, 'test row')}, "
         "paired 95 % interval."
     )

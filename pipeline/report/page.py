@@ -120,6 +120,7 @@ def _gather(record: RunRecord) -> dict[str, Any]:
     """Gather all that the template shows."""
     from pipeline.report import checks, figures, rows
     from pipeline.report.charts import draw_seconds
+    from pipeline.report.network_findings import explain_unrepaired
     from pipeline.report.verdict import count_failures, summarise
 
     counts = rows.count_classes(record)
@@ -136,6 +137,7 @@ def _gather(record: RunRecord) -> dict[str, Any]:
         "failed_raw": count_failures(record.raw),
         "failed_repaired": count_failures(record.repaired) if record.repaired else None,
         "used": rows.count_used(record),
+        "columns_used": rows.count_columns(record),
         "fates": fates,
         "gaps": gaps,
         "gapless": len(record.profiles) - len(gaps),
@@ -160,6 +162,8 @@ def _gather(record: RunRecord) -> dict[str, Any]:
         chance = record.config.get("drift", {}).get("significance")
         context |= {"drift_rows": list_drift(record), "drift_portraits": draw_drift(record)}
         context["drift_chance"] = DriftConfig().significance if chance is None else chance
+    if record.training:
+        context["without"] = explain_unrepaired(record)
     return context | (_gather_training(record.training) if record.training else {})
 
 

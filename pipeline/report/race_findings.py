@@ -105,7 +105,7 @@ def _explain(race: RaceFacts) -> str:
         return f"A single fold can't tell methods apart, so the simplest was taken: {chosen}."
     if race.chosen == race.best:
         simpler = any(racer.end == "worse" for racer in race.racers)
-        return f"{chosen} scored best" + ("; what is simpler is worse." if simpler else ".")
+        return f"{chosen} scored best" + ("; every simpler method is worse." if simpler else ".")
     return (
         f"{best} scored best; {chosen} is the simplest that is not significantly worse, "
         "and so was taken."
@@ -155,14 +155,17 @@ def _date(what: str, racer: Racer, race: RaceFacts) -> str:
 
 def _tell_how(race: RaceFacts) -> str:
     sure = 100 * (1 - race.significance)
+    one = {"none", "threshold"} <= {racer.method for racer in race.racers}
+    shared = "No resampling and threshold moving are one network, decided by in two ways. "
     return (
         f"Cross-validation on {write_count(race.rows, 'training row')}, {race.folds} of "
         f"{race.planned} folds, everything fitted within the fold; the baseline network was asked "
         "about the rows held out, with all methods on the same folds and seeds. Score: "
         f"{SCORES[race.score]}. Minus the best: {sure:.0f}{NBSP}% intervals, wide enough for the "
         "choice among all methods that were left, and for what differs from fold to fold. After "
-        f"each fold the worse half is dropped: {race.fits} of {race.all_fits} networks trained, on "
+        f"each fold the worse half is dropped, until two networks are left: {race.fits} of "
+        f"{race.all_fits} networks trained, on "
         f"{write_share(race.rows_trained, race.all_rows)} of the rows that all would have taken, "
-        f"in {write_seconds(race.seconds)}. Probabilities are corrected to the class shares before "
-        f"resampling. Seed {race.seed}."
+        f"in {write_seconds(race.seconds)}. {shared if one else ''}Probabilities are corrected to "
+        f"the class shares before resampling. Seed {race.seed}."
     )

@@ -116,6 +116,12 @@ def count_used(record: RunRecord) -> int | None:
     return sum(record.cleaning.rows_after.values()) - sum((record.leftover or {}).values())
 
 
+def count_columns(record: RunRecord) -> int:
+    """Count the columns that features are made of: those with a role that cleaning kept."""
+    gone = {column.name for column in record.cleaning.fitted.dropped} if record.cleaning else set()
+    return sum(name not in gone for name in record.ingest.schema.features)
+
+
 def _drop_empty(fates: list[Fate]) -> list[Fate]:
     return [fate for fate in fates if fate.rows or fate.kind in ("sum", "split")]
 

@@ -167,6 +167,10 @@ def _describe_network(training: TrainingFacts, preparation: str) -> str:
     ending = ""
     if repair and read_difference(repair) in effects:
         ending = f"; {effects[read_difference(repair)]}"
+        loss = network.find_difference(training, "network_unrepaired", "log_loss")
+        change = read_difference(loss) if loss else "not defined"
+        if change in ("better", "worse") and change != read_difference(repair):
+            ending += f", and its probabilities are {change} for it"
     return cut(", ".join([text, *parts]) + ending + ".", 400)
 
 

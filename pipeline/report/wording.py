@@ -22,7 +22,7 @@ METRICS = {
 LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece"})
 MODELS = {
     "network": "Network",
-    "network_unrepaired": "Network on unrepaired data",
+    "network_unrepaired": "Network without repair",
     "gradient_boosting": "Gradient boosting",
     "logistic_regression": "Logistic, thumbnails",
     "majority": "Majority class",

@@ -103,6 +103,8 @@ def fit_boosting(
     from sklearn.ensemble import HistGradientBoostingClassifier
     from threadpoolctl import threadpool_limits
 
+    from pipeline.onehot import fold
+
     started = time.perf_counter()  # without the import, as for the network
     weights = weigh_rows(train, config, classes)
     chosen = _draw_rows(train.labels, BOOSTED_ROWS, seed)
@@ -110,7 +112,7 @@ def fit_boosting(
     known = validation.take(np.isin(validation.labels, train.labels))
     stops = len(known.labels) > 0
     onehot = [list(block) for block in blocks if 1 < len(block) <= BINS]
-    values = _fold(train.values, onehot)
+    values = fold(train.values, onehot)
     categories = np.arange(values.shape[1]) >= values.shape[1] - len(onehot)
     learner = HistGradientBoostingClassifier(
         random_state=seed,
@@ -124,7 +126,7 @@ def fit_boosting(
     edges = _find_edges(values[:, ~categories]) if weighted else []
 
     def take(split: Split) -> np.ndarray:
-        return _bin(_fold(split.values, onehot), edges)
+        return _bin(fold(split.values, onehot), edges)
 
     probabilities = np.zeros((len(test.labels), classes))
     # Half of the cores: the network trains on the others. Threads of OpenMP spin while they wait
@@ -194,15 +196,6 @@ def _draw_rows(labels: np.ndarray, most: int, seed: int) -> np.ndarray:
     order = np.random.default_rng(seed).permutation(len(labels))
     place = pd.Series(labels[order]).groupby(labels[order]).cumcount().to_numpy()
     return np.sort(order[(np.arange(len(order)) < most) | (place < CLASS_ROWS)])
-
-
-def _fold(values: np.ndarray, onehot: Sequence[Sequence[int]]) -> np.ndarray:
-    """Put one feature, a category's number, in the place of its one-hot features, and last."""
-    import numpy as np
-
-    kept = np.delete(values, [position for block in onehot for position in block], axis=1)
-    codes = [values[:, block].argmax(axis=1).astype(np.float32)[:, None] for block in onehot]
-    return np.hstack([kept, *codes])
 
 
 def _find_edges(values: np.ndarray) -> list[np.ndarray]:

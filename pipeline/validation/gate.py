@@ -220,7 +220,7 @@ def _describe_result(
         return _describe_columns(found)
     count, share = found.get("unexpected_count"), found.get("unexpected_percent")
     if count is not None and share is not None:
-        nouns = {"not_be_null": "missing", "not_be_in_set": "are among these"}
+        nouns = {"not_be_null": "missing", "not_be_in_set": f"are {_list(kwargs.get('value_set'))}"}
         noun = next((n for end, n in nouns.items() if type_.endswith(end)), "break it")
         # Great Expectations takes a share of the rows that have a value.
         judged = found.get("element_count", 0) - (found.get("missing_count") or 0)

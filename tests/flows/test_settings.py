@@ -24,7 +24,9 @@ def test_one_section_alone() -> None:
     lines = [line for line in list_settings("split").splitlines() if not line.startswith(" ")]
     assert lines
     assert all(line.startswith("split.") for line in lines)
-    found = r"no section or setting 'splti'\. did you mean 'split' or 'spelling'\?"
+    found = (
+        r"no section, setting or choice is called 'splti'\. did you mean 'split' or 'spelling'\?"
+    )
     with pytest.raises(ConfigError, match=found):
         list_settings("splti")
 
@@ -38,3 +40,11 @@ def test_a_section_within_a_section_and_a_setting_are_found_by_name() -> None:
     assert both == ["imputation.k_neighbors: 5", "resampling.k_neighbors: 5"]
     with pytest.raises(ConfigError, match="did you mean 'race'"):
         list_settings("rase")
+
+
+def test_a_choice_is_found_and_what_is_nowhere_is_not_guessed_at() -> None:
+    """Someone may remember a value alone; for what is unknown the whole list is named."""
+    lines = [line for line in list_settings("smotenc").splitlines() if line[0] != " "]
+    assert lines == ["resampling.method: none", "resampling.race.methods: []"]
+    with pytest.raises(ConfigError, match="see all by `assay settings`"):
+        list_settings("zzzzzz")

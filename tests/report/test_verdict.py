@@ -108,6 +108,41 @@ def test_repair_that_hurts_is_critical() -> None:
     assert "repair with resampling hurt it" in summary.headline
 
 
+@pytest.mark.parametrize(
+    ("decisions", "loss", "ending", "told"),
+    [
+        ((0.02, -0.01, 0.05), (0.04, 0.02, 0.06), "be told, and {} worse for it.", ["warning"]),
+        ((0.03, 0.01, 0.05), (0.004, 0.002, 0.006), "helped it, and {} worse for it.", ["info"]),
+        ((0.02, -0.01, 0.05), (-0.04, -0.06, -0.02), "be told, and {} better for it.", []),
+        ((0.03, 0.01, 0.05), (-0.04, -0.06, -0.02), "resampling helped it.", []),
+        ((0.03, 0.01, 0.05), (0.01, -0.02, 0.06), "resampling helped it.", []),
+    ],
+)  # fmt: skip
+def test_what_repair_does_to_probabilities_is_told_where_it_differs(
+    decisions: tuple[float, float, float],
+    loss: tuple[float, float, float],
+    ending: str,
+    told: list[str],
+) -> None:
+    """Decisions that hold up don't hide probabilities that got worse."""
+    record = with_training(
+        differences=[
+            Difference(
+                "balanced_accuracy", "network", "network_unrepaired", Interval(*decisions), 416
+            ),
+            Difference("log_loss", "network", "network_unrepaired", Interval(*loss), 416),
+        ]
+    )
+    summary = summarise(record)
+    assert summary.headline.endswith(ending.format("its probabilities are"))
+    assert find(summary, "probabilities worse") == told
+    for finding in summary.findings:
+        if "probabilities worse" in finding.title:
+            assert finding.detail.startswith(
+                "Log loss, network minus the same network without it: +0.0"
+            )
+
+
 def test_a_repair_that_costs_little_is_a_note() -> None:
     """A significant difference of less than 0.01 is no reason to turn repairs off."""
     record = make_published()
