@@ -40,10 +40,12 @@ def list_settings(section: str | None = None) -> str:
     found = found or [line for _, line in settings if word.search(line)]
     if not found:
         names = [*DatasetConfig.model_fields, *(n for path, _ in settings for n in path.split("."))]
+        near = name_near_misses(section, dict.fromkeys(names), "see all with `assay settings`")
         raise ConfigError(
-            "settings", f"no section, setting or choice is called {section!r}",
-            name_near_misses(section, dict.fromkeys(names), "see all by `assay settings`"),
-        )  # fmt: skip
+            "settings",
+            f"no section, setting or choice is called {section!r}",
+            near[0].upper() + near[1:],
+        )
     return "\n".join(found)
 
 

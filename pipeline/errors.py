@@ -91,6 +91,17 @@ def name_examples(values: Iterable[object]) -> str:
     return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
+def write_count(count: int, noun: str = "", nouns: str = "") -> str:
+    """Write a count with its noun.
+
+    >>> write_count(1, "row"), write_count(3772, "row"), write_count(2, "class", "classes")
+    ('1 row', '3,772 rows', '2 classes')
+    """
+    if not noun:
+        return f"{count:,}"
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
+
+
 def name_near_misses(name: str, known: Iterable[str], otherwise: str = "") -> str:
     """Say which known names a wrong one may have meant, or ``otherwise``, or some that are known.
 

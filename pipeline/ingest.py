@@ -14,7 +14,13 @@ import pandas as pd
 from pipeline.columns import ColumnRule, ColumnRules, type_values
 from pipeline.config import ColumnConfig, DatasetConfig, Role
 from pipeline.dataset import FEATURE_ROLES, FLAGS, REASON, ROW_ID, SPLIT, Schema
-from pipeline.errors import ConfigError, DataContractError, name_examples, name_near_misses
+from pipeline.errors import (
+    ConfigError,
+    DataContractError,
+    name_examples,
+    name_near_misses,
+    write_count,
+)
 from pipeline.images.facts import ImageFacts
 from pipeline.reading import SourceTable, TextColumn
 from pipeline.roles import (
@@ -210,7 +216,8 @@ def _refuse_unreadable(
         raise DataContractError(
             "ingest",
             f"column {name_examples([column.name])} is declared {inferred.role}, but {bad} of its "
-            f"{rows} values can't be read so: {name_examples(column.values[unread])}",
+            f"{write_count(rows, 'value')} can't be read so: "
+            f"{name_examples(column.values[unread])}",
             "Correct its role in dataset.yaml, or the column",
         )
 
@@ -246,8 +253,9 @@ def _name_rows(
     if len(repeated) or blank:
         raise DataContractError(
             "ingest",
-            f"the key {name_examples([config.key])} is blank in {blank} rows and repeats "
-            f"{len(repeated)} values" + (f": {name_examples(repeated)}" if len(repeated) else ""),
+            f"the key {name_examples([config.key])} is blank in {write_count(blank, 'row')} "
+            f"and repeats {write_count(len(repeated), 'value')}"
+            + (f": {name_examples(repeated)}" if len(repeated) else ""),
             "Make the key unique in the source, or remove `key` to name rows by their content",
         )
     return column.take(column.values), f"key {config.key}"
@@ -273,7 +281,8 @@ def _check_classes(target: str, classes: pd.Series, rows: int) -> None:
     if len(classes) == 1:
         raise DataContractError(
             "ingest",
-            f"the target {name} has a single class, {name_examples(classes.index)}, in {rows} rows",
+            f"the target {name} has a single class, {name_examples(classes.index)}, in "
+            f"{write_count(rows, 'row')}",
             "Give rows of at least two classes, or name another target",
         )  # fmt: skip
     if len(classes) > max(2, min(MAX_CLASSES, rows // 2)):

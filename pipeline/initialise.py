@@ -12,7 +12,7 @@ from pipeline.config import CleaningConfig, DatasetConfig
 from pipeline.config_file import load_config, parse_config
 from pipeline.declaration import Initialised, bring_in, comment, learn_suites, quote
 from pipeline.disk import disappear, write_whole
-from pipeline.errors import ConfigError, name_near_misses
+from pipeline.errors import ConfigError, name_near_misses, write_count
 from pipeline.ingest import Canonical, ColumnFacts, IngestFacts, canonicalise
 from pipeline.plan import find_source
 from pipeline.reading import check_source, read_source
@@ -205,8 +205,7 @@ def _comment(column: ColumnFacts, facts: IngestFacts) -> str:
     gaps = f", {column.missing / max(1, facts.rows):.0%} missing" if column.missing else ""
     tokens = [repr(token) for token in column.tokens if token][:3]
     written = f" ({', '.join(tokens)})" if tokens else ""
-    values = (
-        f"{column.distinct} classes" if column.role == "target" else f"{column.distinct} values"
-    )
+    nouns = ("class", "classes") if column.role == "target" else ("value", "values")
+    values = write_count(column.distinct, *nouns)
     reason = "" if column.role in ("target", "categorical", "numeric") else f": {column.reason}"
     return comment(f"{values}{gaps}{written}{reason}")

@@ -21,7 +21,7 @@ from pipeline.cleaning import FittedCleaning, clean_values
 from pipeline.columns import ColumnRules, read_rows
 from pipeline.dataset import Schema
 from pipeline.encoding import FittedEncoding, encode
-from pipeline.errors import DataContractError, name_examples, name_near_misses
+from pipeline.errors import DataContractError, name_examples, name_near_misses, write_count
 from pipeline.imputation import Donors, Fill, FittedImputation, impute
 from pipeline.store import dump_json, load_facts
 
@@ -74,7 +74,8 @@ class Preprocessor:
         unknown = [str(name) for name in frame.columns if str(name) not in self.rules.roles]
         if unknown:
             raise DataContractError(
-                "preprocessor", f"{len(unknown)} columns are unknown: {name_examples(unknown)}",
+                "preprocessor", f"{write_count(len(unknown), 'column is', 'columns are')} unknown: "
+                f"{name_examples(unknown)}",
                 f"Leave them out: {name_near_misses(unknown[0], self.rules.roles)}",
             )  # fmt: skip
         return self.encode_repaired(self.repair(read_rows(frame, self.rules)))

@@ -15,7 +15,13 @@ import pandas as pd
 
 from pipeline.config import SplitConfig
 from pipeline.dataset import PIXEL_HASH, ROW_ID, SPLIT, SPLITS, UNUSED, Schema, draw_uniform
-from pipeline.errors import DataContractError, StageError, name_examples, name_near_misses
+from pipeline.errors import (
+    DataContractError,
+    StageError,
+    name_examples,
+    name_near_misses,
+    write_count,
+)
 from pipeline.split_facts import SplitFacts
 
 # Shares within 5 % of the configured ones are left where the hash put them.
@@ -194,7 +200,8 @@ def _find_groups(frame: pd.DataFrame, config: SplitConfig, unit: pd.Series) -> p
     if groups.isna().any():
         raise StageError(
             "split",
-            f"the group column '{config.column}' is missing in {int(groups.isna().sum())} rows",
+            f"the group column '{config.column}' is missing in "
+            f"{write_count(int(groups.isna().sum()), 'row')}",
             "Fill it in the source, or set split.by to 'hash'",
         )  # fmt: skip
     # Alternating minima reach the smallest name of each connected set of groups and units.
@@ -293,7 +300,8 @@ def _split_by_time(frame: pd.DataFrame, config: SplitConfig, content: np.ndarray
     if time.isna().any():
         raise StageError(
             "split",
-            f"the time column '{config.column}' is missing in {int(time.isna().sum())} rows",
+            f"the time column '{config.column}' is missing in "
+            f"{write_count(int(time.isna().sum()), 'row')}",
             "Fill it in the source, or set split.by to 'hash'",
         )  # fmt: skip
     time = time.groupby(content).transform("min")

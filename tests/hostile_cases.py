@@ -426,7 +426,7 @@ SOURCES = [
     Case("an empty file", source(""), 2, "t.csv is empty"),
     Case("nothing but ends of lines", source("\n\r\n\n" * 50), 2, "t.csv is empty"),
     Case("a header only", source("a,b,c,y\n"), 2, "t.csv has 0 rows"),
-    Case("one row", source("a,b,y\n1,2,x\n"), 1, "'y' has a single class, 'x', in 1 rows"),
+    Case("one row", source("a,b,y\n1,2,x\n"), 1, "'y' has a single class, 'x', in 1 row"),
     Case("a lone quote", source('"'), 2, "a quote that opens in line 1 .* never closed"),
     Case("unbalanced quotes", source(make_csv() + '"1,2,p,x\n' + "1,2,p,x\n" * 9), 2,
          "a quote that opens in line 122 .* never closed"),

@@ -144,8 +144,8 @@ def test_a_key_names_the_rows() -> None:
 @pytest.mark.parametrize(
     ("keys", "says"),
     [
-        (["r1", "r1", "r3"], "the key 'k' is blank in 0 rows and repeats 1 values: 'r1'"),
-        (["r1", "", "r3"], "the key 'k' is blank in 1 rows and repeats 0 values"),
+        (["r1", "r1", "r3"], "the key 'k' is blank in 0 rows and repeats 1 value: 'r1'"),
+        (["r1", "", "r3"], "the key 'k' is blank in 1 row and repeats 0 values"),
         (["", "", "r3"], "the key 'k' is blank in 2 rows and repeats 0 values"),
     ],
 )

@@ -6,6 +6,8 @@ import math
 import re
 from typing import TYPE_CHECKING, Literal
 
+from pipeline.errors import write_count as write_count
+
 if TYPE_CHECKING:
     from pipeline.training.results import Difference, Interval
 
@@ -51,17 +53,6 @@ UNSEEN = re.compile(
 )
 IN_LINE = str.maketrans({"\n": "⏎", "\r": "", "\t": "⇥"})
 Reading = Literal["better", "worse", "not distinguishable", "not defined"]
-
-
-def write_count(count: int, noun: str = "", nouns: str = "") -> str:
-    """Write a count with its noun.
-
-    >>> write_count(1, "row"), write_count(3772, "row"), write_count(2, "class", "classes")
-    ('1 row', '3,772 rows', '2 classes')
-    """
-    if not noun:
-        return f"{count:,}"
-    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
 
 
 def write_share(part: float, whole: float = 1.0) -> str:

@@ -25,7 +25,7 @@ def test_one_section_alone() -> None:
     assert lines
     assert all(line.startswith("split.") for line in lines)
     found = (
-        r"no section, setting or choice is called 'splti'\. did you mean 'split' or 'spelling'\?"
+        r"no section, setting or choice is called 'splti'\. Did you mean 'split' or 'spelling'\?"
     )
     with pytest.raises(ConfigError, match=found):
         list_settings("splti")
@@ -38,7 +38,7 @@ def test_a_section_within_a_section_and_a_setting_are_found_by_name() -> None:
     assert race == list_settings("resampling.race")
     both = [line for line in list_settings("k_neighbors").splitlines() if line[0] != " "]
     assert both == ["imputation.k_neighbors: 5", "resampling.k_neighbors: 5"]
-    with pytest.raises(ConfigError, match="did you mean 'race'"):
+    with pytest.raises(ConfigError, match="Did you mean 'race'"):
         list_settings("rase")
 
 
@@ -46,5 +46,5 @@ def test_a_choice_is_found_and_what_is_nowhere_is_not_guessed_at() -> None:
     """Someone may remember a value alone; for what is unknown the whole list is named."""
     lines = [line for line in list_settings("smotenc").splitlines() if line[0] != " "]
     assert lines == ["resampling.method: none", "resampling.race.methods: []"]
-    with pytest.raises(ConfigError, match="see all by `assay settings`"):
+    with pytest.raises(ConfigError, match="See all with `assay settings`"):
         list_settings("zzzzzz")
