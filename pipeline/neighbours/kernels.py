@@ -24,6 +24,9 @@ TILE = 64
 PART = 16
 # Relative rounding of float32 sums, generously.
 UNIT = 2.0**-22
+# Rounding of float32 sums that are almost nothing, generously, and sums that it surely holds.
+LEAST = 2.0**-146
+MOST = 1e37
 ZERO = np.float32(0)
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -282,13 +285,18 @@ def _insert(
     distances: np.ndarray, positions: np.ndarray, s: int, distance: float, position: int
 ) -> None:
     """Put a donor into its place among the nearest; of equally far ones the first comes first."""
-    for at in range(distances.shape[1]):
-        near, place = distances[s, at], positions[s, at]
-        before = (distance < near) | ((distance == near) & (position < place))
-        distances[s, at] = distance if before else near
-        positions[s, at] = position if before else place
-        distance = near if before else distance
-        position = place if before else position
+    at = distances.shape[1] - 1
+    if (distance == distances[s, at]) & (position > positions[s, at]):
+        return
+    while at > 0:
+        near, place = distances[s, at - 1], positions[s, at - 1]
+        if (near < distance) | ((near == distance) & (place < position)):
+            break
+        distances[s, at] = near
+        positions[s, at] = place
+        at -= 1
+    distances[s, at] = distance
+    positions[s, at] = position
 
 
 @_compile()
@@ -308,20 +316,18 @@ def _set_limits(
     worst = 0.0
     for s in range(first, last):
         worst = max(worst, distances[s, distances.shape[1] - 1])
-    if worst == np.inf:
-        limits[t, 0], limits[t, 1] = np.inf, 0.0
-        return
     rounding = (columns + 8) * UNIT
     square = worst * scale * scale
+    # What the row and a donor do not share is part of their distance, if that is not scaled.
+    apart = 0.0 if scaled else weight * scale * scale
     margin = (2.0 * np.sqrt(square) * slack + slack * slack) * (1.0 + rounding)
-    if not margin < np.inf:  # the row holds a value that float32 does not
-        limits[t, 0], limits[t, 1] = np.inf, 0.0
+    margin += (columns + 8) * LEAST
+    if not (square + apart + margin < MOST):  # a value that float32 does not hold, or no limit yet
+        limits[t, 0], limits[t, 1] = 0.0, np.inf
     elif scaled:
         limits[t, 0] = square / weight * (1.0 + rounding)
         limits[t, 1] = margin
     else:
-        # What the row and a donor do not share is part of their distance.
-        apart = weight * scale * scale
         limits[t, 0] = scale * scale
         limits[t, 1] = square - apart + margin + (square + apart) * rounding
 
@@ -633,7 +639,7 @@ def search(
                         least = root * root * (1.0 + (n_columns + 8) * 2.0 * UNIT)
                         if not scaled:  # beside it, small sums are rounded to the same distance
                             least += weight * scale * scale * UNIT
-                        near = np.float32(least)
+                        near = np.float32(least + (n_columns + 8) * LEAST)
                     if not _any_below(sums, w, near):
                         continue
                     for i in range(LANES):
@@ -682,7 +688,7 @@ def search(
 def _limit(distance: float, scale: float, slack: float, columns: int) -> float:
     """Say how large a float32 sum over all columns may be, for a distance (squared, float64)."""
     root = np.sqrt(distance) * scale + slack
-    return float(root * root * (1.0 + (columns + 8) * UNIT))
+    return float(root * root * (1.0 + (columns + 8) * UNIT) + (columns + 8) * LEAST)
 
 
 @_compile()

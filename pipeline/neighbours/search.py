@@ -199,19 +199,20 @@ def _find_by_numpy(
         shared = np.zeros_like(sums)
         if index.scaled:  # weights of 1: whole numbers, which a product gives exactly
             shared += here.astype(np.float32) @ present.T.astype(np.float32)
-        for j in range(donors.shape[1]):
-            x, y = some[:, j, None], turned[j]
-            if costs[j] < 0:
-                with np.errstate(over="ignore"):  # infinitely far is no neighbour
+        # Infinitely far is no neighbour.
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            for j in range(donors.shape[1]):
+                x, y = some[:, j, None], turned[j]
+                both = here[:, j, None] & present[:, j]
+                if costs[j] < 0:
                     np.subtract(x, y, out=part)
                     np.multiply(part, part, out=part)
-                np.copyto(part, 0.0, where=np.isnan(part))
-            else:
-                part = np.where(here[:, j, None] & present[:, j] & (x != y), costs[j], 0.0)
-            sums += part
-            if not index.scaled:
-                shared += np.where(here[:, j, None] & present[:, j], index.weights[j], 0.0)
-        with np.errstate(divide="ignore", invalid="ignore"):
+                    np.copyto(part, 0.0, where=np.isnan(part))
+                else:
+                    part = np.where(both & (x != y), costs[j], 0.0)
+                sums += part
+                if not index.scaled:
+                    shared += np.where(both, index.weights[j], 0.0)
             if index.scaled:
                 sums *= index.weight / shared
             else:

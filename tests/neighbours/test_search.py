@@ -243,6 +243,41 @@ def test_small_numbers_beside_large_weights(route: str) -> None:
     assert got[0].tobytes() == expected[0].tobytes()
 
 
+@pytest.mark.parametrize(
+    "weights", [[1] * 3 + [1e-8] * 5, [1.0] + [1e-8] * 7, [1e30] * 4 + [1e-30] * 4]
+)
+def test_donors_that_share_almost_nothing_are_still_neighbours(
+    route: str, weights: list[float]
+) -> None:
+    """What float32 loses beside all weights together is a weight, and not none."""
+    draw = np.random.default_rng(0)
+    donors = draw.normal(size=(400, 8))
+    donors[draw.random(donors.shape) < 0.2] = np.nan
+    rows = draw.normal(size=(10, 8))
+    rows[:, :3] = np.nan
+    slots = (np.arange(10), np.full(10, -1))
+    index = build_index(donors, weights=np.array(weights))
+    found = find_neighbours(index, rows, 3)
+    expected = search_all(donors, np.full(8, -1.0), rows, 3, slots, np.array(weights))
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("size", [1e-20, 1e-28, 1e-142, 1e-143, 1e-144, 1e-155, 1e-165, 1e-175])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_almost_nothing_is_told_from_nothing(route: str, size: float, weighted: bool) -> None:
+    """Numbers whose squares float32 hardly holds, or not at all, have the same neighbours."""
+    rows = np.random.default_rng(1).normal(size=(3 * LANES, 12)) * size
+    weights = np.ones(12) if weighted else None
+    index = build_index(rows[:600], weights=weights)
+    slots = (np.arange(100), np.full(100, -1))
+    expected = search_all(rows[:600], np.full(12, -1.0), rows[600:700], 5, slots, weights)
+    np.testing.assert_array_equal(find_neighbours(index, rows[600:700], 5), expected)
+    own = find_own_neighbours(index, 5)
+    slots = (np.arange(600), np.full(600, -1))
+    expected = search_all(rows[:600], np.full(12, -1.0), rows[:600], 5, slots, weights)
+    np.testing.assert_array_equal(own, expected)
+
+
 def test_what_float32_can_not_tell_apart_is_refused() -> None:
     """Codes from 2**24 on, and weights that vanish beside others."""
     with pytest.raises(ValueError, match="codes of categories must be below"):
