@@ -16,7 +16,7 @@ from pipeline.report.finding import ORDER
 from pipeline.report.network_findings import find_recall_interval
 from pipeline.report.page import render_html
 from pipeline.report.record import RunRecord
-from pipeline.report.rows import follow_rows
+from pipeline.report.rows import count_columns, follow_rows
 from pipeline.report.verdict import Summary, summarise
 from pipeline.report.wording import (
     count_decimals,
@@ -141,6 +141,35 @@ def test_what_repair_does_to_probabilities_is_told_where_it_differs(
             assert finding.detail.startswith(
                 "Log loss, network minus the same network without it: +0.0"
             )
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        ("smotenc", "gaps at the mean. Its rows were not resampled either."),
+        ("threshold", "gaps at the mean. Its decisions were moved by weights of its own, too."),
+        ("none", "gaps at the mean."),
+    ],
+)
+def test_what_the_network_without_repair_was_is_said(method: str, said: str) -> None:
+    """It is another one where rows were resampled than where they were not."""
+    record = make_published()
+    assert record.resampling
+    record = replace(record, resampling=replace(record.resampling, method=method))
+    assert network_findings.explain_unrepaired(record).endswith(said)
+    assert said in render_html(record)
+    alone = with_training(scores=record.training.scores[:1] if record.training else [])
+    assert network_findings.explain_unrepaired(alone) == ""
+
+
+def test_features_are_told_with_the_columns_that_they_are_made_of() -> None:
+    """Columns that cleaning dropped, or that can't be learned from, are not among them."""
+    record = make_published()
+    assert record.cleaning
+    gone = {column.name for column in record.cleaning.fitted.dropped}
+    used = [name for name in record.ingest.schema.features if name not in gone]
+    assert 0 < count_columns(record) == len(used) < len(record.ingest.columns) - 1
+    assert f"from {len(used)} of {len(record.ingest.columns) - 1} columns" in render_html(record)
 
 
 def test_a_repair_that_costs_little_is_a_note() -> None:
