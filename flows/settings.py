@@ -40,6 +40,8 @@ def list_settings(section: str | None = None) -> str:
     found = found or [line for _, line in settings if word.search(line)]
     if not found:
         names = [*DatasetConfig.model_fields, *(n for path, _ in settings for n in path.split("."))]
+        choices = re.findall(r"\w+(?= \|)|(?<=\| )\w+", "\n".join(line for _, line in settings))
+        names += choices
         near = name_near_misses(section, dict.fromkeys(names), "see all with `assay settings`")
         raise ConfigError(
             "settings",

@@ -76,7 +76,8 @@ class Preprocessor:
             raise DataContractError(
                 "preprocessor", f"{write_count(len(unknown), 'column is', 'columns are')} unknown: "
                 f"{name_examples(unknown)}",
-                f"Leave them out: {name_near_misses(unknown[0], self.rules.roles)}",
+                f"Correct the name, or leave it out: "
+                f"{name_near_misses(unknown[0], self.rules.roles)}",
             )  # fmt: skip
         return self.encode_repaired(self.repair(read_rows(frame, self.rules)))
 

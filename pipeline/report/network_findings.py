@@ -10,6 +10,7 @@ from pipeline.image_config import AugmentationConfig
 from pipeline.report.finding import Finding, Severity
 from pipeline.report.wording import (
     METRICS,
+    NBSP,
     cut,
     join_words,
     quote,
@@ -33,6 +34,8 @@ RISE = 1.15  # validation loss at the end over its best
 GAP = 1.5  # validation loss over training loss at the best epoch
 ACCURACY_GAP = 0.05
 FEW_CLASS_ROWS = 5
+FULL_ROWS = 50  # of a class, from which a bootstrap of rows that were all found misleads little
+TOO_GOOD = 0.995  # balanced accuracy that is suspicious
 
 
 def find_difference(training: TrainingFacts, against: str, metric: str = MAIN) -> Difference | None:
@@ -148,6 +151,14 @@ def compare_repair(record: RunRecord) -> Iterator[Finding]:
     reading = read_difference(difference)
     what = name_preparation(record)
     size = abs(difference.interval.value or 0.0)
+    if difference.interval.low == difference.interval.high == 0:
+        yield Finding(
+            "info",
+            f"{what.capitalize()} changes nothing for the network",
+            _describe(difference),
+            "",
+        )
+        return
     if reading == "worse":
         parts = ["cleaning.outliers.action: keep"]
         parts += ["resampling.method: none"] if "resampling" in what and not record.race else []
@@ -299,6 +310,42 @@ def judge_certainty(record: RunRecord) -> Iterator[Finding]:
         f"{100 * (interval.high - interval.low):.0f} points. Smaller improvements can't be seen.",
         "Give more rows, a larger split.test, or use training.folds: 5 to judge changes.",
     )
+
+
+def judge_full_recall(record: RunRecord) -> Iterator[Finding]:
+    """Tell of a class of few test rows that were all found: its interval shows no spread."""
+    score = record.training and find_score(record.training, "network")
+    for position, row in enumerate(score.confusion if score else []):
+        rows = sum(row)
+        if FEW_CLASS_ROWS <= rows == row[position] and rows < FULL_ROWS and record.training:
+            low, _ = find_recall_interval(rows, rows)
+            yield Finding(
+                "info",
+                f"All {rows} test rows of class {quote(record.training.classes[position])} were "
+                "found: the score is less sure than its interval says",
+                f"So few that were found leave {write_share(low)} to 100{NBSP}% of the class to be "
+                "found elsewhere (95 % Wilson interval); drawing test rows again can't show it.",
+                "Give more rows of the class, or use training.folds: 5 to judge changes.",
+            )
+
+
+def judge_perfection(record: RunRecord) -> Iterator[Finding]:
+    """Tell of a score that is too good, where no column was found that gives the label away."""
+    leaks = record.cleaning.fitted.leaks if record.cleaning else []
+    for name in ("network", "gradient_boosting"):
+        score = record.training and find_score(record.training, name)
+        value = score.metrics[MAIN].value if score else None
+        if value is not None and value >= TOO_GOOD and not leaks and record.ingest.images is None:
+            who = "The network" if name == "network" else PEERS[name].capitalize()
+            yield Finding(
+                "warning",
+                f"{who} is nearly always right: look for a column that holds the answer",
+                f"Balanced accuracy {write_interval(score.metrics[MAIN])} on test rows." if score
+                else "",
+                "Name columns that are made from the label, or known only after it, in "
+                "cleaning.drop_columns.",
+            )  # fmt: skip
+            return
 
 
 def judge_history(record: RunRecord) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from pipeline.report.wording import (
     METHODS,
     METRICS,
     NBSP,
+    join_words,
     write_count,
     write_interval,
     write_seconds,
@@ -104,8 +105,12 @@ def _explain(race: RaceFacts) -> str:
     if race.folds < 2:
         return f"A single fold can't tell methods apart, so the simplest was taken: {chosen}."
     if race.chosen == race.best:
-        simpler = any(racer.end == "worse" for racer in race.racers)
-        return f"{chosen} scored best" + ("; every simpler method is worse." if simpler else ".")
+        methods = [racer.method for racer in race.racers]
+        before = race.racers[: methods.index(race.chosen)]
+        names = [METHODS[racer.method] for racer in before if racer.end == "worse"]
+        worse = [name if name[1].isupper() else name[0].lower() + name[1:] for name in names]
+        is_worse = "is simpler, and worse" if len(worse) == 1 else "are simpler, and worse"
+        return f"{chosen} scored best" + (f"; {join_words(worse)} {is_worse}." if worse else ".")
     return (
         f"{best} scored best; {chosen} is the simplest that is not significantly worse, "
         "and so was taken."

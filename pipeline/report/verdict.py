@@ -29,6 +29,7 @@ RULES: tuple[Callable[[RunRecord], Iterator[Finding]], ...] = (
     data.find_gate_reasons,
     data.find_leaks,
     drift.find_drift,
+    network.judge_perfection,
     network.compare_majority,
     network.compare_repair,
     network.compare_peer,
@@ -42,6 +43,7 @@ RULES: tuple[Callable[[RunRecord], Iterator[Finding]], ...] = (
     data.find_disguises,
     data.find_gaps,
     network.judge_certainty,
+    network.judge_full_recall,
     data.find_notes,
     data.find_lost_suites,
     data.find_failures,
@@ -165,7 +167,9 @@ def _describe_network(training: TrainingFacts, preparation: str) -> str:
         "not distinguishable": f"what {preparation} did for it can't be told",
     }
     ending = ""
-    if repair and read_difference(repair) in effects:
+    if repair and repair.interval.low == repair.interval.high == 0:
+        ending = f"; {preparation} changed nothing for it"
+    elif repair and read_difference(repair) in effects:
         ending = f"; {effects[read_difference(repair)]}"
         loss = network.find_difference(training, "network_unrepaired", "log_loss")
         change = read_difference(loss) if loss else "not defined"

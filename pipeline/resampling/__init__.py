@@ -41,6 +41,11 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    """Name the samplers, too, that are not imported yet."""
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     """Import a sampler when it is asked for: imbalanced-learn takes seconds."""
     if name not in __all__:

@@ -48,3 +48,5 @@ def test_a_choice_is_found_and_what_is_nowhere_is_not_guessed_at() -> None:
     assert lines == ["resampling.method: none", "resampling.race.methods: []"]
     with pytest.raises(ConfigError, match="See all with `assay settings`"):
         list_settings("zzzzzz")
+    with pytest.raises(ConfigError, match="Did you mean 'smotenc'"):
+        list_settings("smotenk")

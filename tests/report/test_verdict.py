@@ -162,6 +162,41 @@ def test_what_the_network_without_repair_was_is_said(method: str, said: str) -> 
     assert network_findings.explain_unrepaired(alone) == ""
 
 
+def test_a_repair_that_changed_nothing_is_not_said_to_be_uncertain() -> None:
+    """Equal decisions on every row need no more test rows to be told apart."""
+    summary = summarise(with_difference("network_unrepaired", 0.0, 0.0, 0.0))
+    assert find(summary, "Repair with resampling changes nothing for the network") == ["info"]
+    assert summary.headline.endswith("; repair with resampling changed nothing for it.")
+
+
+@pytest.mark.parametrize(("rows", "told"), [(22, ["info"]), (49, ["info"]), (50, []), (4, [])])
+def test_few_test_rows_that_were_all_found_are_told(rows: int, told: list[str]) -> None:
+    """A bootstrap of rows that were all found shows no spread, and the report says so."""
+    record = make_published()
+    assert record.training
+    score = replace(record.training.scores[0], confusion=[[rows, 0], [13, 371]])
+    record = with_training(scores=[score, *record.training.scores[1:]])
+    summary = summarise(record)
+    assert find(summary, f"All {rows} test rows of class") == told
+    if rows == 22:
+        details = [f.detail for f in summary.findings if f.title.startswith("All 22")]
+        assert "leave 85" in details[0].replace("\N{NO-BREAK SPACE}", " ")
+
+
+@pytest.mark.parametrize(("value", "told"), [(0.9986, ["warning"]), (0.994, [])])
+def test_a_score_that_is_too_good_is_doubted(value: float, told: list[str]) -> None:
+    """Where no leak was found, a network that is nearly always right asks for a look."""
+    record = make_published()
+    assert record.training
+    assert record.cleaning
+    score = record.training.scores[0]
+    metrics = score.metrics | {"balanced_accuracy": Interval(value, value - 0.001, 1.0)}
+    clean = replace(record.cleaning, fitted=replace(record.cleaning.fitted, leaks=[]))
+    training = replace(record.training, scores=[replace(score, metrics=metrics)])
+    summary = summarise(replace(record, cleaning=clean, training=training))
+    assert find(summary, "The network is nearly always right") == told
+
+
 def test_features_are_told_with_the_columns_that_they_are_made_of() -> None:
     """Columns that cleaning dropped, or that can't be learned from, are not among them."""
     record = make_published()
