@@ -319,16 +319,16 @@ def _set_limits(
     rounding = (columns + 8) * UNIT
     square = worst * scale * scale
     # What the row and a donor do not share is part of their distance, if that is not scaled.
+    slope = square / weight * (1.0 + rounding) if scaled else scale * scale
     apart = 0.0 if scaled else weight * scale * scale
     margin = (2.0 * np.sqrt(square) * slack + slack * slack) * (1.0 + rounding)
     margin += (columns + 8) * LEAST
-    if not (square + apart + margin < MOST):  # a value that float32 does not hold, or no limit yet
+    if not (slope + square + apart + margin < MOST):  # beyond float32, or no limit yet
         limits[t, 0], limits[t, 1] = 0.0, np.inf
     elif scaled:
-        limits[t, 0] = square / weight * (1.0 + rounding)
-        limits[t, 1] = margin
+        limits[t, 0], limits[t, 1] = slope, margin
     else:
-        limits[t, 0] = scale * scale
+        limits[t, 0] = slope
         limits[t, 1] = square - apart + margin + (square + apart) * rounding
 
 

@@ -143,6 +143,11 @@ def explain_unrepaired(record: RunRecord) -> str:
     )
 
 
+def changes_nothing(difference: Difference) -> bool:
+    """Say whether two learners are equal on every draw of the test rows."""
+    return difference.interval.low == difference.interval.high == 0
+
+
 def compare_repair(record: RunRecord) -> Iterator[Finding]:
     """Tell whether repair helped the network."""
     difference = record.training and find_difference(record.training, "network_unrepaired")
@@ -151,15 +156,10 @@ def compare_repair(record: RunRecord) -> Iterator[Finding]:
     reading = read_difference(difference)
     what = name_preparation(record)
     size = abs(difference.interval.value or 0.0)
-    if difference.interval.low == difference.interval.high == 0:
-        yield Finding(
-            "info",
-            f"{what.capitalize()} changes nothing for the network",
-            _describe(difference),
-            "",
-        )
-        return
-    if reading == "worse":
+    if changes_nothing(difference):
+        title = f"{what.capitalize()} changes none of the network's decisions"
+        yield Finding("info", title, _describe(difference), "")
+    elif reading == "worse":
         parts = ["cleaning.outliers.action: keep"]
         parts += ["resampling.method: none"] if "resampling" in what and not record.race else []
         parts += ["augmentation.preset: none"] if record.ingest.images else []
@@ -323,8 +323,9 @@ def judge_full_recall(record: RunRecord) -> Iterator[Finding]:
                 "info",
                 f"All {rows} test rows of class {quote(record.training.classes[position])} were "
                 "found: the score is less sure than its interval says",
-                f"So few that were found leave {write_share(low)} to 100{NBSP}% of the class to be "
-                "found elsewhere (95 % Wilson interval); drawing test rows again can't show it.",
+                f"Of other rows of the class, {write_share(low)} to 100{NBSP}% would be found "
+                "(95 % Wilson interval); the score's interval, which draws these again, can't show "
+                "that.",
                 "Give more rows of the class, or use training.folds: 5 to judge changes.",
             )
 

@@ -167,10 +167,10 @@ def _describe_network(training: TrainingFacts, preparation: str) -> str:
         "not distinguishable": f"what {preparation} did for it can't be told",
     }
     ending = ""
-    if repair and repair.interval.low == repair.interval.high == 0:
-        ending = f"; {preparation} changed nothing for it"
-    elif repair and read_difference(repair) in effects:
+    if repair and read_difference(repair) in effects:
         ending = f"; {effects[read_difference(repair)]}"
+        if network.changes_nothing(repair):
+            ending = f"; {preparation} changed none of its decisions"
         loss = network.find_difference(training, "network_unrepaired", "log_loss")
         change = read_difference(loss) if loss else "not defined"
         if change in ("better", "worse") and change != read_difference(repair):

@@ -114,6 +114,7 @@ def test_repair_that_hurts_is_critical() -> None:
         ((0.02, -0.01, 0.05), (0.04, 0.02, 0.06), "be told, and {} worse for it.", ["warning"]),
         ((0.03, 0.01, 0.05), (0.004, 0.002, 0.006), "helped it, and {} worse for it.", ["info"]),
         ((0.02, -0.01, 0.05), (-0.04, -0.06, -0.02), "be told, and {} better for it.", []),
+        ((0.0, 0.0, 0.0), (0.04, 0.02, 0.06), "its decisions, and {} worse for it.", ["warning"]),
         ((0.03, 0.01, 0.05), (-0.04, -0.06, -0.02), "resampling helped it.", []),
         ((0.03, 0.01, 0.05), (0.01, -0.02, 0.06), "resampling helped it.", []),
     ],
@@ -165,8 +166,8 @@ def test_what_the_network_without_repair_was_is_said(method: str, said: str) -> 
 def test_a_repair_that_changed_nothing_is_not_said_to_be_uncertain() -> None:
     """Equal decisions on every row need no more test rows to be told apart."""
     summary = summarise(with_difference("network_unrepaired", 0.0, 0.0, 0.0))
-    assert find(summary, "Repair with resampling changes nothing for the network") == ["info"]
-    assert summary.headline.endswith("; repair with resampling changed nothing for it.")
+    assert find(summary, "Repair with resampling changes none of the network's") == ["info"]
+    assert summary.headline.endswith("; repair with resampling changed none of its decisions.")
 
 
 @pytest.mark.parametrize(("rows", "told"), [(22, ["info"]), (49, ["info"]), (50, []), (4, [])])
@@ -180,7 +181,7 @@ def test_few_test_rows_that_were_all_found_are_told(rows: int, told: list[str]) 
     assert find(summary, f"All {rows} test rows of class") == told
     if rows == 22:
         details = [f.detail for f in summary.findings if f.title.startswith("All 22")]
-        assert "leave 85" in details[0].replace("\N{NO-BREAK SPACE}", " ")
+        assert "class, 85" in details[0].replace("\N{NO-BREAK SPACE}", " ")
 
 
 @pytest.mark.parametrize(("value", "told"), [(0.9986, ["warning"]), (0.994, [])])
