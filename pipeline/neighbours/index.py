@@ -211,8 +211,7 @@ def _divide(
     sample = (donors[rows[:: max(1, len(rows) // SAMPLE)]] - center) * factors
     widest = numbers[sample[:, numbers].std(axis=0).argmax()]
     middle = -(-len(rows) // (2 * LANES)) * LANES
-    column = ((donors[rows, widest] - center[widest]) * factors[widest]).astype(np.float32)
-    rows = rows[np.argpartition(column, middle - 1)]
+    rows = rows[np.argpartition(donors[rows, widest], middle - 1)]
     return [
         part
         for half in (rows[:middle], rows[middle:])

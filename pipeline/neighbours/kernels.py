@@ -532,7 +532,7 @@ def search(
     distances: np.ndarray,
     positions: np.ndarray,
 ) -> None:
-    """Find the nearest donors of each slot of each row.
+    """Find the nearest donors of each slot of each row; no distance is known yet, and so infinite.
 
     Row ``q`` has the slots ``starts[q]`` to ``starts[q + 1]``; a donor counts for a slot if it has
     a value in the column ``wanted[slot]``, or any donor if that is -1.
@@ -580,10 +580,6 @@ def search(
             alike[t] = t > 0 and count[t] == count[t - 1]
             for at in range(count[t]):
                 alike[t] = alike[t] and columns[t, at] == columns[t - 1, at]
-            for s in range(starts[q], starts[q + 1]):
-                for at in range(distances.shape[1]):
-                    distances[s, at] = np.inf
-                    positions[s, at] = len(donors)
             _set_limits(
                 limits, t, distances, starts[q], starts[q + 1], scale, slack[t], n_columns, weight,
                 scaled,
@@ -831,8 +827,8 @@ def search_among(
 ) -> None:
     """Find the nearest donors of donors without gaps: those of blocks a among blocks b, and back.
 
-    With the same blocks on both sides, results are begun; other pairs of blocks continue them. Two
-    calls may run at once if they share no block.
+    Distances begin as infinite, and limits as -1. Each block is to meet itself before others, in a
+    call with the same blocks on both sides. Two calls may run at once if they share no block.
     """
     n_columns = donors.shape[1]
     slack = UNIT * 2.0 * radius + 2.0**-49 * reach
@@ -852,14 +848,9 @@ def search_among(
     if begin:
         for a in range(first_a, last_a):
             _read_block(row, lanes, a)
-            limits[a] = np.float32(-1)
             for q in range(LANES):
-                p = order[a, q]
-                if p < 0:
+                if order[a, q] < 0:
                     continue
-                for at in range(len(nearest)):
-                    distances[p, at] = np.inf
-                    positions[p, at] = len(donors)
                 _add_squares(sums, row, q, q, lanes, a, numbers, len(numbers))
                 for at in range(len(categories)):
                     _add_mismatch(sums, 0, row, q, lanes, a, categories[at], narrow_costs)

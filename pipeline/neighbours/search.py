@@ -53,8 +53,7 @@ def find_neighbours(
 
     layout = index.layout
     starts = np.append(0, np.cumsum(np.bincount(owners, minlength=len(rows))))
-    distances = np.empty((len(wanted), k))
-    positions = np.empty((len(wanted), k), dtype=np.int64)
+    distances, positions = _begin(len(wanted), k, index)
     kernels.search(
         rows, starts, np.ascontiguousarray(wanted), index.donors, index.costs, index.weights,
         index.weight, index.scaled, layout.order, layout.lanes, layout.held, layout.uniform,
@@ -86,10 +85,9 @@ def find_own_neighbours(
     from pipeline.neighbours import kernels
 
     threads = threads or count_cores()
-    distances = np.empty((len(index.donors), k))
-    positions = np.empty((len(index.donors), k), dtype=np.int64)
+    distances, positions = _begin(len(index.donors), k, index)
     layout = index.layout
-    limits = np.empty(layout.order.shape, dtype=np.float32)
+    limits = np.full(layout.order.shape, -1, dtype=np.float32)
     edges = [round(at * len(layout.order) / (2 * threads)) for at in range(2 * threads + 1)]
 
     def meet(pair: tuple[int, int]) -> None:
@@ -179,14 +177,18 @@ def _schedule(groups: int) -> list[list[tuple[int, int]]]:
     return rounds
 
 
+def _begin(count: int, k: int, index: Index) -> tuple[np.ndarray, np.ndarray]:
+    """Begin with no donor found: distances that are infinite, and positions after the last one."""
+    return np.full((count, k), np.inf), np.full((count, k), len(index.donors), dtype=np.int64)
+
+
 def _find_by_numpy(
     index: Index, rows: np.ndarray, k: int, owners: np.ndarray, wanted: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find neighbours as the compiled search does, sum by sum in the same order."""
     donors, costs = index.donors, index.costs
     turned = np.ascontiguousarray(donors.T)
-    distances = np.full((len(wanted), k), np.inf)
-    positions = np.full((len(wanted), k), len(donors))
+    distances, positions = _begin(len(wanted), k, index)
     present = ~np.isnan(donors)
     holds = np.zeros((donors.shape[1] + 1, len(donors) + 1), dtype=bool)
     holds[:-1, :-1] = present.T
