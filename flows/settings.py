@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from pipeline.config import ColumnConfig, DatasetConfig
-from pipeline.errors import ConfigError, name_near_misses
+from pipeline.errors import ConfigError, find_near_misses
 
 WIDTH = 96
 
@@ -39,14 +39,15 @@ def list_settings(section: str | None = None) -> str:
     word = re.compile(rf"\b{re.escape(section)}\b", re.IGNORECASE)
     found = found or [line for _, line in settings if word.search(line)]
     if not found:
-        names = [*DatasetConfig.model_fields, *(n for path, _ in settings for n in path.split("."))]
+        names = [name for path, _ in settings for name in path.split(".")]
         choices = re.findall(r"\w+(?= \|)|(?<=\| )\w+", "\n".join(line for _, line in settings))
-        names += choices
-        near = name_near_misses(section, dict.fromkeys(names), "see all with `assay settings`")
+        near = find_near_misses(
+            section, dict.fromkeys([*DatasetConfig.model_fields, *names, *choices])
+        )
         raise ConfigError(
             "settings",
             f"no section, setting or choice is called {section!r}",
-            near[0].upper() + near[1:],
+            near.replace("did", "Did", 1) or "See all with `assay settings`",
         )
     return "\n".join(found)
 

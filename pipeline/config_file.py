@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.config import ColumnConfig, DatasetConfig
-from pipeline.errors import ConfigError, name_near_misses
+from pipeline.errors import ConfigError, find_near_misses, name_near_misses
 from pipeline.image_config import AugmentationConfig, ImageConfig
 from pipeline.sections import Section
 from pipeline.upkeep_config import NotificationsConfig
@@ -300,9 +300,8 @@ def _explain(fault: Mapping[str, Any]) -> str:
 def _suggest(fault: Mapping[str, Any]) -> str:
     if fault["type"] == "literal_error" and isinstance(fault["input"], str):
         names = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
-        hint = name_near_misses(_cut(fault["input"]), names)
-        near = hint.startswith("did you mean")
-        return f"Correct the value: {hint.removesuffix('?')}" if near else "Correct the value"
+        hint = find_near_misses(_cut(fault["input"]), names)
+        return f"Correct the value: {hint.removesuffix('?')}" if hint else "Correct the value"
     if fault["type"] != "extra_forbidden":
         return "Correct the value"
     section: Any = DatasetConfig

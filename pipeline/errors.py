@@ -102,11 +102,22 @@ def write_count(count: int, noun: str = "", nouns: str = "") -> str:
     return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
 
 
-def name_near_misses(name: str, known: Iterable[str], otherwise: str = "") -> str:
-    """Say which known names a wrong one may have meant, or ``otherwise``, or some that are known.
+def name_near_misses(name: str, known: Iterable[str]) -> str:
+    """Say which known names a wrong one may have meant, or else some that are known.
 
     >>> name_near_misses("speceis", ["species", "sex"])
     "did you mean 'species'?"
+    """
+    known = [str(item) for item in known]
+    examples = "known are " + name_examples(known) if known else "none are known"
+    return find_near_misses(name, known) or examples
+
+
+def find_near_misses(name: str, known: Iterable[str]) -> str:
+    """Say which known names a wrong one may have meant; nothing where none is near.
+
+    >>> find_near_misses("speceis", ["island"])
+    ''
     """
     import difflib
 
@@ -116,8 +127,4 @@ def name_near_misses(name: str, known: Iterable[str], otherwise: str = "") -> st
         folded[match]
         for match in difflib.get_close_matches(name.casefold(), list(folded), n=3, cutoff=0.6)
     ]
-    if near:
-        return "did you mean " + " or ".join(repr(item) for item in near) + "?"
-    if otherwise:
-        return otherwise
-    return "known are " + name_examples(known) if known else "none are known"
+    return "did you mean " + " or ".join(map(repr, near)) + "?" if near else ""

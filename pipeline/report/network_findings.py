@@ -1,4 +1,4 @@
-"""What the training tells: against its peers, before and after repair, by class, by epoch."""
+"""What the training tells: against its peers, by class, by epoch."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pipeline.image_config import AugmentationConfig
 from pipeline.report.finding import Finding, Severity
 from pipeline.report.wording import (
     METRICS,
     NBSP,
     cut,
-    join_words,
     quote,
     read_difference,
     write_count,
@@ -74,7 +72,7 @@ def compare_majority(record: RunRecord) -> Iterator[Finding]:
         "The network is not distinguishable from always answering the largest class"
         if read_difference(difference) == "not distinguishable"
         else "The network is worse than always answering the largest class",
-        _describe(difference),
+        describe_difference(difference),
         "Check the labels and the features first; then try a larger training.learning_rate "
         f"(now {record.training.learning_rate:g}) and more training.epochs.",
     )
@@ -98,101 +96,26 @@ def compare_peer(record: RunRecord) -> Iterator[Finding]:
         yield Finding(
             "critical",
             f"The network, not only the data, costs accuracy: {peer} is better",
-            f"{_describe(difference)} What {peer} finds is in the data; the network misses it.",
+            f"{describe_difference(difference)} What {peer} finds is in the data; the network "
+            "misses it.",
             f"Tune the network ({knobs}training.learning_rate, training.epochs), or use {peer}.",
         )
     elif reading == "better":
-        yield Finding("info", f"The network is better than {peer}", _describe(difference), "")
+        yield Finding(
+            "info", f"The network is better than {peer}", describe_difference(difference), ""
+        )
     elif reading == "not distinguishable":
         yield Finding(
             "info",
             f"The network and {peer} are not distinguishable",
-            _describe(difference)
+            describe_difference(difference)
             + " Two kinds of learner that agree point to the data rather than to the network.",
             "Look at the data findings before you tune the network.",
         )
 
 
-def name_preparation(record: RunRecord) -> str:
-    """Name what the network before repair went without: resampling too, where there was any."""
-    # Thresholds are moved for both networks.
-    resampled = record.resampling is not None and record.resampling.method not in (
-        "none",
-        "threshold",
-    )
-    changes = record.config.get("augmentation") or {}
-    augmented = record.ingest.images is not None and changes != AugmentationConfig().model_dump(
-        mode="json"
-    )
-    parts = ["resampling"] * resampled + ["augmentation"] * augmented
-    return "repair with " + " and ".join(parts) if parts else "repair"
-
-
-def explain_unrepaired(record: RunRecord) -> str:
-    """Say what the network without repair was, if there was one."""
-    if record.training is None or find_score(record.training, "network_unrepaired") is None:
-        return ""
-    method = record.resampling.method if record.resampling else "none"
-    also = {
-        "none": "",
-        "threshold": " Its decisions were moved by weights of its own, too.",
-    }.get(method, " Its rows were not resampled either.")
-    return (
-        "Without repair: the same network on the same rows as they were read, gaps at the mean."
-        + also
-    )
-
-
-def changes_nothing(difference: Difference) -> bool:
-    """Say whether two learners are equal on every draw of the test rows."""
-    return difference.interval.low == difference.interval.high == 0
-
-
-def compare_repair(record: RunRecord) -> Iterator[Finding]:
-    """Tell whether repair helped the network."""
-    difference = record.training and find_difference(record.training, "network_unrepaired")
-    if not difference:
-        return
-    reading = read_difference(difference)
-    what = name_preparation(record)
-    size = abs(difference.interval.value or 0.0)
-    if changes_nothing(difference):
-        title = f"{what.capitalize()} changes none of the network's decisions"
-        yield Finding("info", title, _describe(difference), "")
-    elif reading == "worse":
-        parts = ["cleaning.outliers.action: keep"]
-        parts += ["resampling.method: none"] if "resampling" in what and not record.race else []
-        parts += ["augmentation.preset: none"] if record.ingest.images else []
-        yield Finding(
-            "critical" if size >= SMALL else "info",
-            f"{what.capitalize()} hurts: the same network is better without it"
-            if size >= SMALL
-            else f"{what.capitalize()} costs the network a little",
-            _describe(difference),
-            f"Turn repairs off one by one, starting with {join_words(parts)}.",
-        )
-    elif reading == "better":
-        yield Finding("info", f"{what.capitalize()} helps the network", _describe(difference), "")
-    elif reading == "not distinguishable":
-        yield Finding(
-            "info",
-            f"What {what} does for the network can't be told from this test split",
-            _describe(difference),
-            "More test rows would narrow the interval.",
-        )
-    loss = record.training and find_difference(record.training, "network_unrepaired", "log_loss")
-    if loss and reading != "worse" and read_difference(loss) == "worse":
-        size = abs(loss.interval.value or 0.0)
-        yield Finding(
-            "warning" if size >= SMALL else "info",
-            f"{what.capitalize()} makes the network's probabilities worse",
-            _describe(loss),
-            "Where you use probabilities, and not only the decided class, turn repairs off one by "
-            "one; training.calibration: temperature may mend it too.",
-        )
-
-
-def _describe(difference: Difference) -> str:
+def describe_difference(difference: Difference) -> str:
+    """Write a paired difference with its interval."""
     other = {
         **PEERS,
         "majority": "the largest class",
@@ -315,37 +238,41 @@ def judge_certainty(record: RunRecord) -> Iterator[Finding]:
 def judge_full_recall(record: RunRecord) -> Iterator[Finding]:
     """Tell of a class of few test rows that were all found: its interval shows no spread."""
     score = record.training and find_score(record.training, "network")
-    for position, row in enumerate(score.confusion if score else []):
+    if not score or not record.training:
+        return
+    for position, (name, row) in enumerate(
+        zip(record.training.classes, score.confusion, strict=True)
+    ):
         rows = sum(row)
-        if FEW_CLASS_ROWS <= rows == row[position] and rows < FULL_ROWS and record.training:
-            low, _ = find_recall_interval(rows, rows)
-            yield Finding(
-                "info",
-                f"All {rows} test rows of class {quote(record.training.classes[position])} were "
-                "found: the score is less sure than its interval says",
-                f"Of other rows of the class, {write_share(low)} to 100{NBSP}% would be found "
-                "(95 % Wilson interval); the score's interval, which draws these again, can't show "
-                "that.",
-                "Give more rows of the class, or use training.folds: 5 to judge changes.",
-            )
+        if row[position] < rows or not FEW_CLASS_ROWS <= rows < FULL_ROWS:
+            continue
+        low, _ = find_recall_interval(rows, rows)
+        yield Finding(
+            "info",
+            f"All {rows} test rows of class {quote(name)} were found: the score is less sure than "
+            "its interval says",
+            f"Of other rows of the class, {write_share(low)} to 100{NBSP}% would be found (95 % "
+            "Wilson interval); the score's interval, which draws these again, can't show that.",
+            "Give more rows of the class, or use training.folds: 5 to judge changes.",
+        )
 
 
 def judge_perfection(record: RunRecord) -> Iterator[Finding]:
     """Tell of a score that is too good, where no column was found that gives the label away."""
-    leaks = record.cleaning.fitted.leaks if record.cleaning else []
-    for name in ("network", "gradient_boosting"):
+    if record.ingest.images or (record.cleaning and record.cleaning.fitted.leaks):
+        return
+    learners = {"network": "the network", "gradient_boosting": PEERS["gradient_boosting"]}
+    for name, learner in learners.items():
         score = record.training and find_score(record.training, name)
-        value = score.metrics[MAIN].value if score else None
-        if value is not None and value >= TOO_GOOD and not leaks and record.ingest.images is None:
-            who = "The network" if name == "network" else PEERS[name].capitalize()
+        if score and (score.metrics[MAIN].value or 0.0) >= TOO_GOOD:
             yield Finding(
                 "warning",
-                f"{who} is nearly always right: look for a column that holds the answer",
-                f"Balanced accuracy {write_interval(score.metrics[MAIN])} on test rows." if score
-                else "",
+                f"{learner.capitalize()} is nearly always right: look for a column that holds the "
+                "answer",
+                f"Balanced accuracy {write_interval(score.metrics[MAIN])} on test rows.",
                 "Name columns that are made from the label, or known only after it, in "
                 "cleaning.drop_columns.",
-            )  # fmt: skip
+            )
             return
 
 

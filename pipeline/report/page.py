@@ -120,7 +120,7 @@ def _gather(record: RunRecord) -> dict[str, Any]:
     """Gather all that the template shows."""
     from pipeline.report import checks, figures, rows
     from pipeline.report.charts import draw_seconds
-    from pipeline.report.network_findings import explain_unrepaired
+    from pipeline.report.repair_findings import explain_unrepaired
     from pipeline.report.verdict import count_failures, summarise
 
     counts = rows.count_classes(record)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
@@ -105,8 +106,7 @@ def _explain(race: RaceFacts) -> str:
     if race.folds < 2:
         return f"A single fold can't tell methods apart, so the simplest was taken: {chosen}."
     if race.chosen == race.best:
-        methods = [racer.method for racer in race.racers]
-        before = race.racers[: methods.index(race.chosen)]
+        before = takewhile(lambda racer: racer.method != race.chosen, race.racers)
         names = [METHODS[racer.method] for racer in before if racer.end == "worse"]
         worse = [name if name[1].isupper() else name[0].lower() + name[1:] for name in names]
         is_worse = "is simpler, and worse" if len(worse) == 1 else "are simpler, and worse"

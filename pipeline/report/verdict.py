@@ -11,6 +11,7 @@ from pipeline.report import drift_findings as drift
 from pipeline.report import network_findings as network
 from pipeline.report import picture_findings as pictures
 from pipeline.report import race_findings as race
+from pipeline.report import repair_findings as repair
 from pipeline.report.finding import ORDER, Finding
 from pipeline.report.wording import cut, quote, read_difference, write_count, write_interval
 
@@ -31,7 +32,7 @@ RULES: tuple[Callable[[RunRecord], Iterator[Finding]], ...] = (
     drift.find_drift,
     network.judge_perfection,
     network.compare_majority,
-    network.compare_repair,
+    repair.compare_repair,
     network.compare_peer,
     data.find_conflicts,
     pictures.find_near,
@@ -106,7 +107,7 @@ def _write_headline(record: RunRecord) -> str:
     if state == "stopped":
         return _explain_stop(record)
     if record.training is not None:
-        return _describe_network(record.training, network.name_preparation(record)) + _warn_of_leak(
+        return _describe_network(record.training, repair.name_preparation(record)) + _warn_of_leak(
             record
         )
     if record.repaired is not None:
@@ -160,22 +161,7 @@ def _describe_network(training: TrainingFacts, preparation: str) -> str:
             parts.append(f"{links[reading]} always answering the largest class")
     if difference and read_difference(difference) in words:
         parts.append(words[read_difference(difference)])
-    repair = network.find_difference(training, "network_unrepaired")
-    effects = {
-        "better": f"{preparation} helped it",
-        "worse": f"{preparation} hurt it",
-        "not distinguishable": f"what {preparation} did for it can't be told",
-    }
-    ending = ""
-    if repair and read_difference(repair) in effects:
-        ending = f"; {effects[read_difference(repair)]}"
-        if network.changes_nothing(repair):
-            ending = f"; {preparation} changed none of its decisions"
-        loss = network.find_difference(training, "network_unrepaired", "log_loss")
-        change = read_difference(loss) if loss else "not defined"
-        if change in ("better", "worse") and change != read_difference(repair):
-            ending += f", and its probabilities are {change} for it"
-    return cut(", ".join([text, *parts]) + ending + ".", 400)
+    return cut(", ".join([text, *parts]) + repair.conclude(training, preparation) + ".", 400)
 
 
 def _warn_of_leak(record: RunRecord) -> str:

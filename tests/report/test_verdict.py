@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.leaks import Leak
-from pipeline.report import network_findings
+from pipeline.report import network_findings, repair_findings
 from pipeline.report.drift_findings import find_drift
 from pipeline.report.finding import ORDER
 from pipeline.report.network_findings import find_recall_interval
@@ -157,10 +157,10 @@ def test_what_the_network_without_repair_was_is_said(method: str, said: str) -> 
     record = make_published()
     assert record.resampling
     record = replace(record, resampling=replace(record.resampling, method=method))
-    assert network_findings.explain_unrepaired(record).endswith(said)
+    assert repair_findings.explain_unrepaired(record).endswith(said)
     assert said in render_html(record)
     alone = with_training(scores=record.training.scores[:1] if record.training else [])
-    assert network_findings.explain_unrepaired(alone) == ""
+    assert repair_findings.explain_unrepaired(alone) == ""
 
 
 def test_a_repair_that_changed_nothing_is_not_said_to_be_uncertain() -> None:
@@ -216,7 +216,7 @@ def test_a_repair_that_costs_little_is_a_note() -> None:
         "balanced_accuracy", "network", "network_unrepaired", Interval(-0.006, -0.01, -0.003), 416
     )
     training = replace(record.training, differences=[slight])
-    (finding,) = network_findings.compare_repair(replace(record, training=training))
+    (finding,) = repair_findings.compare_repair(replace(record, training=training))
     assert finding.severity == "info"
     assert "resampling.method" not in finding.action  # a race chose it
 
