@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from pipeline import steps
-from pipeline.image_config import AugmentationConfig
-from pipeline.plan import prepare
+from pipeline.config.image import AugmentationConfig
+from pipeline.features.layout import load_layout
+from pipeline.features.splits import load_split
+from pipeline.runs.run import prepare
 from pipeline.training.client import Trainer
-from pipeline.training.features import load_layout, load_split
 
 ROOT = Path(__file__).parents[1]
 SEEDS = range(5)

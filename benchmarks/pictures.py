@@ -135,7 +135,7 @@ def _prepare_ours(pictures: np.ndarray) -> Callable[[], object]:
 
     from pipeline.augmentation.augment import key_rows, plan_augmentation
     from pipeline.augmentation.feeding import Feeder
-    from pipeline.image_config import AugmentationConfig
+    from pipeline.config.image import AugmentationConfig
 
     config = AugmentationConfig(
         rotation_range=20, width_shift_range=0.1, height_shift_range=0.1, shear_range=10,

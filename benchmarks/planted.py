@@ -20,13 +20,15 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.measuring import run
-from pipeline.cleaning import CleaningFacts
-from pipeline.image_config import ImageConfig
-from pipeline.images.duplicates import find_near_duplicates
-from pipeline.images.pictures import PictureStore
-from pipeline.plan import prepare
-from pipeline.steps import clean, ingest, split
-from pipeline.tables import read_all, read_frame
+from pipeline.cleaning.repairs import CleaningFacts
+from pipeline.config.image import ImageConfig
+from pipeline.images.near_duplicates import find_near_duplicates
+from pipeline.images.picture_store import PictureStore
+from pipeline.runs.run import prepare
+from pipeline.steps.clean import clean
+from pipeline.steps.ingest import ingest
+from pipeline.steps.split import split
+from pipeline.storage.parts import read_all, read_frame
 
 SOURCE = Path(__file__).parents[1] / "data/fashion_mnist/fashion_mnist.zip"
 

@@ -18,19 +18,20 @@ import pandas as pd
 from benchmarks.flights import derive_label
 from benchmarks.measuring import run
 from pipeline import steps
-from pipeline.config import Resampling
+from pipeline.config.models import Resampling
 from pipeline.errors import StageError
-from pipeline.plan import Run, prepare
-from pipeline.race import Outcome, RaceFacts, judge, name_fit
-from pipeline.race_steps import Course, hire, list_methods, race
+from pipeline.evaluation.decisions import Decision, decide, decide_evenly, undo_correction
+from pipeline.evaluation.metrics import bin_calibration
+from pipeline.evaluation.metrics import measure as measure_metrics
+from pipeline.experiments.judging import Outcome, RaceFacts, judge, name_fit
+from pipeline.experiments.race import Course, hire, list_methods, race
+from pipeline.features.layout import load_layout
+from pipeline.features.splits import load_split
 from pipeline.report.wording import write_interval, write_signed
-from pipeline.store import Address, load_facts
+from pipeline.runs.run import Run, prepare
+from pipeline.storage.store import Address, load_facts
 from pipeline.training.client import Trainer
-from pipeline.training.decisions import Decision, decide, decide_evenly, undo_correction
-from pipeline.training.features import load_layout, load_split
 from pipeline.training.jobs import DECISION, PROBABILITIES, Job
-from pipeline.training.metrics import bin_calibration
-from pipeline.training.metrics import measure as measure_metrics
 
 DATA = Path(__file__).parents[1] / "data"
 SEEDS = (0, 1, 2)

@@ -18,15 +18,18 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.measuring import run
-from pipeline.cleaning import CleaningFacts
-from pipeline.config import ImputationConfig
+from pipeline.cleaning.repairs import CleaningFacts
+from pipeline.config.models import ImputationConfig
 from pipeline.dataset import TrainSet
 from pipeline.imputation import fit_imputation, impute
-from pipeline.ingest import IngestFacts
-from pipeline.plan import prepare
-from pipeline.preprocessor import narrow_schema
-from pipeline.steps import clean, ingest, split, take_train
-from pipeline.tables import read_parts
+from pipeline.ingest.canonical import IngestFacts
+from pipeline.preprocessing.preprocessor import narrow_schema
+from pipeline.runs.run import prepare
+from pipeline.steps.clean import clean
+from pipeline.steps.ingest import ingest
+from pipeline.steps.rows import take_train
+from pipeline.steps.split import split
+from pipeline.storage.parts import read_parts
 
 ROOT = Path(__file__).parents[1]
 SOURCES = {

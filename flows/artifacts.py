@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from flows.progress import in_flow_run
 
 if TYPE_CHECKING:
-    from pipeline.report.record import RunRecord
-    from pipeline.validation.results import ValidationFacts
-    from pipeline.validation_steps import When
+    from pipeline.diagnosis.record import RunRecord
+    from pipeline.steps.validation import When
+    from pipeline.validation.validation_facts import ValidationFacts
 
 REPORTS_URL = "ASSAY_REPORTS_URL"
 

@@ -68,9 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if options.debug:
             raise
-        from pipeline.disk import explain
         from pipeline.secrets import hide
-        from pipeline.store import find_home
+        from pipeline.storage.disk import explain
+        from pipeline.storage.store import find_home
 
         explained = explain(error, options.command, find_home())
         if explained is not None:

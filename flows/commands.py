@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipeline.store import Store
+    from pipeline.storage.store import Store
 
 
 MOST_SHOWN = 20
@@ -17,7 +17,7 @@ MOST_SHOWN = 20
 def find_store(name: str) -> Store:
     """Find a data set that is declared."""
     from pipeline.errors import ConfigError, name_near_misses
-    from pipeline.store import Store, find_home
+    from pipeline.storage.store import Store, find_home
 
     store = Store(find_home(), name)
     if not store.config_path.is_file():
@@ -32,16 +32,22 @@ def find_store(name: str) -> Store:
 
 def init(options: argparse.Namespace) -> int:
     """Infer a data set from a source."""
+    from flows.progress import telling
     from flows.telling import tell_initialised
-    from pipeline.store import Store, find_home
+    from pipeline.storage.store import Store, find_home
 
     print(f"assay init {options.source}", flush=True)
-    from pipeline.initialise import initialise, name_dataset
+    from pipeline.scaffold.initialise import initialise, name_dataset
 
     store = Store(find_home(), options.name or name_dataset(options.source))
-    with store.lock():
+    with telling() as progress, store.lock(), progress.stage("read"):
         done = initialise(
-            options.source, options.target, store, key=options.key, force=options.force
+            options.source,
+            options.target,
+            store,
+            key=options.key,
+            force=options.force,
+            on_progress=progress.advance_pictures,
         )
     tell_initialised(done, store.home)
     return 0
@@ -51,7 +57,7 @@ def suggest(options: argparse.Namespace) -> int:
     """Suggest the suites anew."""
     print(f"assay suggest {options.name}", flush=True)
     store = find_store(options.name)
-    from pipeline.initialise import suggest_again
+    from pipeline.scaffold.initialise import suggest_again
 
     with store.lock():
         done = suggest_again(store)
@@ -72,10 +78,10 @@ def suggest(options: argparse.Namespace) -> int:
 
 def _differs_from_current(store: Store) -> bool:
     """Tell whether the source has changed since the current version, where that is easily seen."""
-    from pipeline.accepted import follow_versions
-    from pipeline.config_file import load_config
-    from pipeline.fetching import is_elsewhere
-    from pipeline.hashing import hash_tree
+    from pipeline.config.declaration import load_config
+    from pipeline.sources.fetching import is_elsewhere
+    from pipeline.storage.hashing import hash_tree
+    from pipeline.validation.accepted import follow_versions
 
     source = load_config(store.config_path).source
     current = next(follow_versions(store), None)
@@ -126,8 +132,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _name_source(store: Store) -> str:
-    from pipeline.config_file import load_config
-    from pipeline.fetching import is_elsewhere
+    from pipeline.config.declaration import load_config
+    from pipeline.sources.fetching import is_elsewhere
 
     source = load_config(store.config_path).source
     if is_elsewhere(source):
@@ -162,7 +168,7 @@ def versions(options: argparse.Namespace) -> int:
     store = find_store(options.name)
     current, pins = store.current(), store.pins()
     from flows.telling import describe_version
-    from pipeline.accepted import follow_versions
+    from pipeline.validation.accepted import follow_versions
 
     followed = {name for name, _ in follow_versions(store)}
     before = None
@@ -181,7 +187,7 @@ def versions(options: argparse.Namespace) -> int:
 
 def rollback(options: argparse.Namespace) -> int:
     """Make an earlier version current."""
-    from pipeline.integrity import refuse_differences
+    from pipeline.storage.integrity import refuse_differences
 
     store = find_store(options.name)
     version = store.version(options.version)
@@ -205,7 +211,7 @@ def pin(options: argparse.Namespace) -> int:
 
 def verify(options: argparse.Namespace) -> int:
     """Hash versions again and compare them with their manifests."""
-    from pipeline.integrity import verify
+    from pipeline.storage.integrity import verify
 
     store = find_store(options.name)
     names = store.versions() if options.all else [store.version(options.version).name]
@@ -231,7 +237,7 @@ def verify(options: argparse.Namespace) -> int:
 def deploy(options: argparse.Namespace) -> int:
     """Register the deployments of data sets at a Prefect server."""
     from pipeline.errors import ConfigError
-    from pipeline.store import find_home
+    from pipeline.storage.store import find_home
 
     home = find_home()
     for name in options.names:
@@ -258,7 +264,7 @@ def deploy(options: argparse.Namespace) -> int:
 def serve(options: argparse.Namespace) -> int:
     """Run a Prefect server, a worker and the reports on this machine until Ctrl-C."""
     from flows.serving import serve
-    from pipeline.store import find_home
+    from pipeline.storage.store import find_home
 
     print("assay serve", flush=True)
     return serve(find_home(), options.port)
@@ -270,8 +276,8 @@ def notify(options: argparse.Namespace) -> int:
     from datetime import UTC, datetime
 
     from pipeline.errors import ConfigError
-    from pipeline.notifications import Notice, notify
-    from pipeline.plan import declare
+    from pipeline.runs.run import declare
+    from pipeline.upkeep.notifications import Notice, notify
 
     store = find_store(options.name)
     config = declare(store).notifications

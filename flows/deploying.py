@@ -14,13 +14,13 @@ from uuid import UUID
 from flows.artifacts import REPORTS_URL
 from flows.prefect_blocks import find_secret
 from flows.prefect_server import find_api, reach_server
-from pipeline.config import DatasetConfig
+from pipeline.config.models import DatasetConfig
 from pipeline.errors import AssayError, ConfigError, MachineError
-from pipeline.fetching import is_elsewhere
-from pipeline.plan import declare
+from pipeline.runs.run import declare
 from pipeline.secrets import NAME as SECRET
-from pipeline.sources import OUTSIDE, locate
-from pipeline.store import Store
+from pipeline.sources.fetching import is_elsewhere
+from pipeline.sources.locating import OUTSIDE, locate
+from pipeline.storage.store import Store
 
 if TYPE_CHECKING:
     from prefect.events.schemas.automations import AutomationCore

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.notifications import Notice
 from pipeline.secrets import hide
+from pipeline.upkeep.notifications import Notice
 
 
 def find_secret(name: str) -> str | None:

@@ -16,10 +16,10 @@ from flows.prefect_schedule import find_later_run
 from flows.prefect_server import reach_server
 from flows.progress import Progress, telling
 from flows.refresh import refresh as refresh_recipe
-from pipeline.config import CategoricalImputation, NumericImputation, ResamplingMethod
+from pipeline.config.models import CategoricalImputation, NumericImputation, ResamplingMethod
 from pipeline.errors import AssayError
-from pipeline.locking import Busy
 from pipeline.secrets import hide, looking_up
+from pipeline.storage.locking import Busy
 
 Seed = Annotated[int | None, Field(ge=0, lt=2**32)]
 Positive = Annotated[int | None, Field(ge=1)]

@@ -9,13 +9,13 @@ from pathlib import Path
 from flows import tasks
 from flows.progress import Progress, in_flow_run, telling
 from flows.watching import Outcome, Watch, watched
-from pipeline.config import DatasetConfig
-from pipeline.disk import explaining
+from pipeline.config.models import DatasetConfig
 from pipeline.errors import ConfigError
-from pipeline.fetching import is_elsewhere
-from pipeline.plan import Run, declare, make_run
-from pipeline.sources import SourceChanged
-from pipeline.store import Store, find_home
+from pipeline.runs.run import Run, declare, make_run
+from pipeline.sources.fetching import is_elsewhere
+from pipeline.sources.locating import SourceChanged
+from pipeline.storage.disk import explaining
+from pipeline.storage.store import Store, find_home
 
 READINGS = 3
 
@@ -129,7 +129,9 @@ def _run_stages(run: Run, watch: Watch, progress: Progress) -> Path:
         unrepaired = (
             tasks.assemble_raw(run, rows, assignment, features) if run.wants_unrepaired else None
         )
-        folds = tasks.make_folds(run, rows, assignment, race) if run.wants_folds else []
+        folds = (
+            tasks.cross_validate(run, rows, assignment, features, race) if run.wants_folds else None
+        )
         tasks.train(run, resampled, unrepaired, folds)
         path = tasks.publish(run, started)
         progress.say(f"\n{progress.closing}\n")

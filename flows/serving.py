@@ -22,10 +22,10 @@ from flows.artifacts import REPORTS_URL
 from flows.deploying import POOL, deploy, list_datasets, tell_deployed
 from flows.prefect_server import find_prefect, probe
 from flows.watching import tell_death
-from pipeline.disk import explaining, make_directory
 from pipeline.errors import ConfigError, MachineError, name_examples
-from pipeline.history import find_death
-from pipeline.store import Store
+from pipeline.storage.disk import explaining, make_directory
+from pipeline.storage.store import Store
+from pipeline.upkeep.history import find_death
 
 HOST = "127.0.0.1"
 START_SECONDS = 120.0

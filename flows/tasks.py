@@ -18,16 +18,16 @@ from flows.artifacts import follow_training, show_result, show_validation
 from flows.progress import current_progress, in_flow_run
 from flows.telling import describe_stage
 from flows.watching import GateStopped
-from pipeline import fetching, steps, validation_steps
-from pipeline.config import DatasetConfig
+from pipeline.config.models import DatasetConfig
 from pipeline.errors import AssayError
-from pipeline.fetching import SourceUnavailable
-from pipeline.plan import Run
+from pipeline.runs.run import Run
 from pipeline.secrets import hide
-from pipeline.store import Address, Store
-from pipeline.validation_steps import When
+from pipeline.sources import fetching
+from pipeline.sources.fetching import SourceUnavailable
+from pipeline.storage.store import Address, Store
 
 if TYPE_CHECKING:
+    from pipeline.steps.validation import When
     from pipeline.training.client import Trainer
 
 P = ParamSpec("P")
@@ -94,8 +94,8 @@ def warm_trainer(run: Run) -> Iterator[Trainer | None]:
         return
     from pipeline.training.client import Trainer
 
-    config = run.config
-    with Trainer(run.store.runs / "training.log", config.training, config.modality) as trainer:
+    threads = run.modality.learning.choose_threads(run.config.training)
+    with Trainer(run.store.runs / "training.log", threads) as trainer:
         _trainers.append(trainer)
         try:
             yield trainer
@@ -145,86 +145,115 @@ def fetch(store: Store, config: DatasetConfig) -> Path:
 @stage("ingest")
 def ingest(run: Run) -> Address:
     """Read the source into canonical partitions."""
-    return steps.ingest(run, current_progress().advance_pictures)
+    from pipeline.steps.ingest import ingest as step
+
+    return step(run, current_progress().advance_pictures)
 
 
 @stage("validate_raw")
 def validate_raw(run: Run, rows: Address) -> Address:
     """Validate the raw data by the suites."""
-    return validation_steps.validate(run, "raw", rows)
+    from pipeline.steps.validate_raw import validate_raw as step
+
+    return step(run, rows)
 
 
 @stage("split")
 def split(run: Run, rows: Address) -> Address:
     """Assign rows to train, validation and test."""
-    return steps.split(run, rows)
+    from pipeline.steps.split import split as step
+
+    return step(run, rows)
 
 
 @stage("clean")
 def clean(run: Run, rows: Address, assignment: Address) -> Address:
     """Clean the rows by what the training split shows."""
-    return steps.clean(run, rows, assignment)
+    from pipeline.steps.clean import clean as step
+
+    return step(run, rows, assignment)
 
 
 @stage("impute")
 def impute(run: Run, rows: Address) -> Address:
     """Fill missing values by what the training split shows."""
-    return steps.impute(run, rows)
+    from pipeline.steps.impute import impute as step
+
+    return step(run, rows)
 
 
 @stage("validate_repaired")
 def validate_repaired(run: Run, rows: Address) -> Address:
     """Validate the repaired data by the same suites."""
-    return validation_steps.validate(run, "repaired", rows)
+    from pipeline.steps.validate_repaired import validate_repaired as step
+
+    return step(run, rows)
 
 
 @stage("encode")
 def encode(run: Run, rows: Address) -> Address:
     """Make model-ready features."""
-    return steps.encode(run, rows)
+    from pipeline.steps.encode import encode as step
+
+    return step(run, rows)
 
 
 @stage("race")
 def race(run: Run, rows: Address, assignment: Address, features: Address) -> Address:
     """Choose a resampling by cross-validation on the training split."""
-    from pipeline import race_steps
+    from pipeline.steps.race import race as step
 
-    trainer = _trainers[-1] if _trainers else None
-    advance = follow_training(run.store.dataset) if in_flow_run() else current_progress().advance
-    return race_steps.race(run, rows, assignment, features, trainer, advance)
+    return step(run, rows, assignment, features, *_follow_networks(run))
 
 
 @stage("resample")
 def resample(run: Run, features: Address, race: Address | None) -> Address:
     """Change the class balance of the training split."""
-    return steps.resample(run, features, race)
+    from pipeline.steps.resample import resample as step
+
+    return step(run, features, race)
 
 
 @stage("unrepaired")
 def assemble_raw(run: Run, rows: Address, assignment: Address, features: Address) -> Address:
     """Make features of the data before repair, to compare with."""
-    return steps.assemble_raw(run, rows, assignment, features)
+    from pipeline.steps.unrepaired import assemble_raw as step
+
+    return step(run, rows, assignment, features)
 
 
-@stage("folds")
-def make_folds(run: Run, rows: Address, assignment: Address, race: Address | None) -> list[Address]:
-    """Make the folds of a cross-validation, every stage fitted inside its fold."""
-    return steps.make_folds(run, rows, assignment, race)
+@stage("cross_validate")
+def cross_validate(
+    run: Run, rows: Address, assignment: Address, features: Address, race: Address | None
+) -> Address:
+    """Cross-validate the network on the training split."""
+    from pipeline.steps.cross_validate import cross_validate as step
+
+    return step(run, rows, assignment, features, race, *_follow_networks(run))
 
 
 @stage("train")
-def train(run: Run, features: Address, unrepaired: Address | None, folds: list[Address]) -> Address:
+def train(
+    run: Run, features: Address, unrepaired: Address | None, folds: Address | None
+) -> Address:
     """Train the baseline and measure it."""
+    from pipeline.steps.train import train as step
+
+    return step(run, features, unrepaired, folds, *_follow_networks(run))
+
+
+def _follow_networks(run: Run) -> tuple[Trainer | None, Callable[[str, int, int], None]]:
+    """Give the training process that is at work, and what tells of its epochs."""
     trainer = _trainers[-1] if _trainers else None
     advance = follow_training(run.store.dataset) if in_flow_run() else current_progress().advance
-    return steps.train(run, features, unrepaired, folds, trainer, advance)
+    return trainer, advance
 
 
 @stage("publish")
 def publish(run: Run, started: datetime) -> Path:
     """Publish the version whole."""
-    from pipeline.publishing import publish as publish_version
     from pipeline.report.text import render_text
+    from pipeline.steps.publish import publish as publish_version
 
     path, record = publish_version(run, started, current_progress().seconds)
     show_result(record, path / "report.html")
@@ -235,8 +264,8 @@ def publish(run: Run, started: datetime) -> Path:
 @stage("report")
 def report_validation(run: Run, started: datetime) -> Path:
     """Write the report of a validation that passed."""
-    from pipeline.publishing import write_validation
     from pipeline.report.text import render_text
+    from pipeline.steps.publish import write_validation
 
     path, record = write_validation(run, started, current_progress().seconds)
     current_progress().closing = render_text(record)
@@ -246,7 +275,9 @@ def report_validation(run: Run, started: datetime) -> Path:
 @stage("docs")
 def build_docs(run: Run, rows: Address) -> Path:
     """Build Great Expectations' Data Docs of the raw rows."""
-    return validation_steps.build_docs(run, rows)
+    from pipeline.steps.docs import build_docs as step
+
+    return step(run, rows)
 
 
 def gate(run: Run, when: When, started: datetime) -> None:
@@ -257,12 +288,14 @@ def gate(run: Run, when: When, started: datetime) -> None:
     GateStopped
         If a critical expectation fails that no later stage is to repair.
     """
-    facts = validation_steps.judge_results(run, when)
+    from pipeline.steps.judge import judge_results
+
+    facts = judge_results(run, when)
     show_validation(run.store.dataset, when, facts)
     if facts.verdict.passed:
         return
-    from pipeline.publishing import write_stopped
     from pipeline.report.text import render_text
+    from pipeline.steps.publish import write_stopped
 
     report, record = write_stopped(run, when, started, current_progress().seconds)
     show_result(record, report)

@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.plan import Run
+from pipeline.features.layout import load_layout
 from pipeline.report.wording import write_count
-from pipeline.validation_steps import When, judge_results
+from pipeline.runs.run import Run
 
 if TYPE_CHECKING:
-    from pipeline.declaration import Initialised
-    from pipeline.images.facts import ImageFacts
-    from pipeline.split_facts import NearFacts
+    from pipeline.ingest.picture_facts import ImageFacts
+    from pipeline.scaffold.declaration import Initialised
+    from pipeline.splitting.split_facts import NearFacts
+    from pipeline.steps.validation import When
 
 WORST = 5
 MOST_NEWS = 3
@@ -144,9 +145,9 @@ def describe_version(path: Path, before: Path | None = None) -> str:
     before
         The version that was published before it.
     """
+    from pipeline.evaluation.results import Interval
     from pipeline.report.wording import write_interval
-    from pipeline.store import read_manifest
-    from pipeline.training.results import Interval
+    from pipeline.storage.store import read_manifest
 
     manifest = read_manifest(path)
     scores = {score["name"]: score["metrics"] for score in manifest["metrics"]}
@@ -185,13 +186,15 @@ def describe_stage(run: Run, name: str) -> str:
 def _describe_ingest(run: Run) -> str:
     facts = _read_facts(run, "ingest")
     asides = [f"{facts[k]} {k}" for k in ("unlabelled", "malformed", "unreadable") if facts[k]]
-    if facts["images"] is not None:
-        classes = write_count(len(facts["classes"]), "class", "classes")
-        return f"{facts['labelled']:,} pictures in {classes}" + _join(asides)
-    return f"{facts['labelled']:,} rows × {len(facts['columns'])} columns" + _join(asides)
+    if run.modality.facts_only:
+        wide = f" in {write_count(len(facts['classes']), 'class', 'classes')}"
+    else:
+        wide = f" × {write_count(len(facts['columns']), 'column')}"
+    return write_count(facts["labelled"], run.modality.noun) + wide + _join(asides)
 
 
 def _describe_validation(run: Run, when: When) -> str:
+    from pipeline.steps.judge import judge_results
     from pipeline.validation.drift_results import DRIFT_TYPE, UNIT_TYPE
 
     facts = judge_results(run, when)
@@ -216,13 +219,11 @@ def _describe_split(run: Run) -> str:
 def _describe_clean(run: Run) -> str:
     facts = _read_facts(run, "clean")
     cells = sum(c["rows"] for c in facts["changes"] if c["column"] != "(rows)")
-    if run.config.modality == "image":
-        return f"{write_count(facts['quarantined'], 'picture')} set aside"
-    aside, dropped = facts["quarantined"], len(facts["fitted"]["dropped"])
-    return (
-        f"{write_count(cells, 'value')} mended, {write_count(aside, 'row')} set aside, "
-        f"{write_count(dropped, 'column')} dropped"
-    )
+    aside = f"{write_count(facts['quarantined'], run.modality.noun)} set aside"
+    if run.modality.facts_only:
+        return aside
+    dropped = write_count(len(facts["fitted"]["dropped"]), "column")
+    return f"{write_count(cells, 'value')} repaired, {aside}, {dropped} dropped"
 
 
 def _describe_impute(run: Run) -> str:
@@ -233,10 +234,10 @@ def _describe_impute(run: Run) -> str:
 
 
 def _describe_encode(run: Run) -> str:
-    if run.config.modality == "image":
-        image = run.config.image
-        return f"{image.width} × {image.height} pixels × {write_count(image.channels, 'channel')}"
-    return f"{len(_read_facts(run, 'encode')['features'])} features"
+    layout = load_layout(run.address("encode").path)
+    if layout.form is None:
+        return write_count(len(layout.features), "feature")
+    return " × ".join(map(str, layout.form.shape)) + f" numbers a {run.modality.noun}"
 
 
 def _describe_race(run: Run) -> str:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from flows.progress import telling
 from pipeline.errors import ConfigError
-from pipeline.plan import declare
-from pipeline.store import STAMP, Store, find_home
+from pipeline.modality import find_modality
+from pipeline.runs.run import declare
+from pipeline.storage.store import STAMP, Store, find_home
 
 if TYPE_CHECKING:
-    from pipeline.training.results import TrainingFacts
+    from pipeline.evaluation.results import TrainingFacts
 
 
 def train(
@@ -44,7 +45,7 @@ def train(
         store.lock(config.runs.wait_seconds, progress.wait),
         progress.stage("train") as told,
     ):
-        from pipeline.training.evaluate import train_baseline
+        from pipeline.training.baseline import train_baseline
 
         facts: list[TrainingFacts] = []
         out = store.write_aside(
@@ -55,6 +56,7 @@ def train(
                     features,
                     folder,
                     config.training,
+                    find_modality(config.modality).learning,
                     seed=config.seed,
                     augmentation=config.augmentation,
                     on_progress=progress.advance,

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Literal
 
 from flows.progress import current_progress, in_flow_run
-from pipeline import history
-from pipeline.config_file import load_notifications
+from pipeline.config.declaration import load_notifications
+from pipeline.config.upkeep import Event, NotificationsConfig
 from pipeline.errors import AssayError, DataContractError
-from pipeline.locking import Busy
-from pipeline.notifications import Notice, notify
-from pipeline.plan import Run
+from pipeline.runs.run import Run
 from pipeline.secrets import hide
-from pipeline.store import Store
-from pipeline.upkeep_config import Event, NotificationsConfig
+from pipeline.storage.locking import Busy
+from pipeline.storage.store import Store
+from pipeline.upkeep import history
+from pipeline.upkeep.notifications import Notice, notify
 
 
 @dataclass(frozen=True, slots=True)

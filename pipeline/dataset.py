@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.config import Role
+from pipeline.config.models import Role
 
 if TYPE_CHECKING:
     import numpy as np

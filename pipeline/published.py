@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pandas as pd
 
 from pipeline.errors import ConfigError
-from pipeline.integrity import refuse_differences
-from pipeline.preprocessor import Preprocessor, load_preprocessor
-from pipeline.store import load_facts
+from pipeline.modality import find_published
+from pipeline.storage.integrity import refuse_differences
+from pipeline.storage.store import load_facts
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from pipeline.images.preprocessor import PicturePreprocessor
-    from pipeline.training.decisions import Decision
+    from pipeline.evaluation.decisions import Decision
+    from pipeline.images.picture_preprocessor import PicturePreprocessor
+    from pipeline.preprocessing.preprocessor import Preprocessor
 
 
 NewRows: TypeAlias = "Sequence[Mapping[str, Any] | str | Path | bytes | np.ndarray] | pd.DataFrame"
@@ -63,7 +64,7 @@ class PublishedVersion:
             return pd.DataFrame(columns=self.preprocessor.classes, dtype="float32")
         probabilities = self.model.predict(features, verbose=0)
         if self.decision is not None:
-            from pipeline.training.decisions import calibrate
+            from pipeline.evaluation.decisions import calibrate
 
             probabilities = calibrate(probabilities, self.decision)
         return pd.DataFrame(probabilities, columns=self.preprocessor.classes)
@@ -88,7 +89,7 @@ class PublishedVersion:
         probabilities = self.predict(rows)
         chosen = probabilities.to_numpy().argmax(axis=1)
         if self.decision is not None:
-            from pipeline.training.decisions import decide
+            from pipeline.evaluation.decisions import decide
 
             chosen = decide(probabilities.to_numpy(), self.decision)
         return pd.Series(probabilities.columns.to_numpy()[chosen], dtype="str", name="class")
@@ -122,20 +123,15 @@ def open_version(path: str | Path, *, verify: bool = False) -> PublishedVersion:
         )  # fmt: skip
     from pipeline.training.loading import load_network
 
-    preprocessor: Preprocessor | PicturePreprocessor
-    if (path / "preprocessor" / "picture.json").is_file():
-        from pipeline.images.preprocessor import load_picture_preprocessor
-
-        preprocessor = load_picture_preprocessor(path / "preprocessor")
-    else:
-        preprocessor = load_preprocessor(path / "preprocessor")
+    folder = path / "preprocessor"
+    preprocessor = find_published(folder).load_preprocessor(folder)
     network = load_network(path / "model" / "baseline.keras")
     return PublishedVersion(path, preprocessor, network, _load_decision(path / "model"))
 
 
 def _load_decision(folder: Path) -> Decision | None:
     """Load how the outputs are read; versions from before that have none."""
-    from pipeline.training.decisions import Decision
+    from pipeline.evaluation.decisions import Decision
 
     path = folder / "decision.json"
     return load_facts(path, Decision) if path.is_file() else None

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from pipeline.training.client import Trainer
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 SAMPLES = Path(__file__).parents[1] / "data"
@@ -49,3 +52,10 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy_sample(home, "hypothyroid")
     assert refresh("hypothyroid", ["training.epochs=6"], home).state == "published"
     return home
+
+
+@pytest.fixture(scope="session")
+def trainer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trainer]:
+    """One worker: starting one takes seconds."""
+    with Trainer(tmp_path_factory.mktemp("worker") / "log.txt", threads=1) as started:
+        yield started

@@ -33,12 +33,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as set_seed
 from hypothesis import strategies as st
 
-from pipeline.config import ColumnConfig, DatasetConfig, IngestConfig
-from pipeline.config_file import load_config, parse_config
+from pipeline.config.declaration import load_config, parse_config
+from pipeline.config.models import ColumnConfig, DatasetConfig, IngestConfig
+from pipeline.config.sections import Section
 from pipeline.errors import AssayError
-from pipeline.ingest import canonicalise
-from pipeline.reading import read_source
-from pipeline.sections import Section
+from pipeline.ingest.canonical import canonicalise
+from pipeline.sources.reading import read_source
 from pipeline.validation.suites import find_expected_bounds, find_named_columns, read_suites
 
 ROOT = Path(__file__).parents[1]

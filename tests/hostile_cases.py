@@ -393,7 +393,7 @@ def holds_classes(home: Path, classes: set[str]) -> None:
 
 def declares_all(home: Path) -> None:
     """Check that the declaration which was written can be read, and names each column."""
-    from pipeline.config_file import load_config
+    from pipeline.config.declaration import load_config
 
     config = load_config(home / "data/mine/dataset.yaml")
     named = {name or "unnamed_13" for name in STRANGE_NAMES | CONTROL_NAMES}

@@ -6,9 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.plan import Run, prepare
-from pipeline.steps import clean, encode, impute, ingest, resample, split
-from pipeline.store import Address
+from pipeline.runs.run import Run, prepare
+from pipeline.steps.clean import clean
+from pipeline.steps.encode import encode
+from pipeline.steps.impute import impute
+from pipeline.steps.ingest import ingest
+from pipeline.steps.resample import resample
+from pipeline.steps.split import split
+from pipeline.storage.store import Address
 from tests.images.example import Files, write_folder
 from tests.images.example import encode as encode_picture
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.cleaning import clean_values, fit_cleaning
-from pipeline.config import CleaningConfig, EncodingConfig, ImputationConfig
+from pipeline.cleaning.repairs import clean_values, fit_cleaning
+from pipeline.config.models import CleaningConfig, EncodingConfig, ImputationConfig
 from pipeline.dataset import ROW_ID, Schema, TrainSet
-from pipeline.encoding import encode, fit_encoding
+from pipeline.encoding.features import encode, fit_encoding
 from pipeline.imputation import fit_imputation, impute
 
 ROWS = 240

@@ -10,18 +10,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import cleaning, encoding, imputation, resampling
-from pipeline.config import (
+from pipeline import imputation, resampling
+from pipeline.cleaning import repairs as cleaning
+from pipeline.config.models import (
     CleaningConfig,
     EncodingConfig,
     ImputationConfig,
     ResamplingConfig,
 )
 from pipeline.dataset import ROW_ID, SPLIT, Features, Schema, TrainFeatures, TrainSet
-from pipeline.hashing import hash_file
-from pipeline.plan import prepare
-from pipeline.steps import clean, encode, impute, ingest, resample, split
-from pipeline.tables import list_parts, read_frame, write_frame
+from pipeline.encoding import features as encoding
+from pipeline.runs.run import prepare
+from pipeline.steps.clean import clean
+from pipeline.steps.encode import encode
+from pipeline.steps.impute import impute
+from pipeline.steps.ingest import ingest
+from pipeline.steps.resample import resample
+from pipeline.steps.split import split
+from pipeline.storage.hashing import hash_file
+from pipeline.storage.parts import list_parts, read_frame, write_frame
 from tests.conftest import copy_sample
 
 

@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import ConfigError, DataContractError
-from pipeline.preprocessor import load_preprocessor
+from pipeline.preprocessing.preprocessor import load_preprocessor
 from pipeline.published import open_version
-from pipeline.store import Store
+from pipeline.storage.store import Store
 from tests.conftest import SAMPLES
 
 CODE = """

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.augmentation import geometry, tones
 from pipeline.augmentation.draws import Draws, key_rows
-from pipeline.augmentation.plan import Plan, describe_plan, plan_augmentation
+from pipeline.augmentation.transform_plan import Plan, describe_plan, plan_augmentation
 
 __all__ = ["Plan", "augment", "describe_plan", "key_rows", "plan_augmentation"]
 

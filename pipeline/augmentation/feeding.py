@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.augmentation.augment import augment
 from pipeline.augmentation.mixing import mix_batch
-from pipeline.augmentation.plan import Plan
+from pipeline.augmentation.transform_plan import Plan
 
 Block = tuple[np.ndarray, np.ndarray, np.ndarray]
 AHEAD_BYTES = 64 << 20

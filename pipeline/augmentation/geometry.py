@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from pipeline.augmentation.draws import Draws
-from pipeline.augmentation.plan import Plan
+from pipeline.augmentation.transform_plan import Plan
 
 # OpenCV would take all cores for itself, beside the training and Assay's own workers.
 cv2.setNumThreads(0)

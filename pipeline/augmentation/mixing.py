@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from pipeline.augmentation.draws import Draws
-from pipeline.augmentation.plan import Plan
+from pipeline.augmentation.transform_plan import Plan
 
 
 def mix_batch(

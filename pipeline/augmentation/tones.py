@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from pipeline.augmentation.draws import Draws
-from pipeline.augmentation.plan import NEVER, Plan
+from pipeline.augmentation.transform_plan import NEVER, Plan
 
 POOL = 1 << 20
 

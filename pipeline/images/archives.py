@@ -10,10 +10,10 @@ import zlib
 from functools import partial
 from pathlib import Path
 
-from pipeline.delimited import describe_damage
 from pipeline.errors import SourceError
-from pipeline.images.facts import Unreadable
 from pipeline.images.listing import MAX_FILE_BYTES, PICTURES, PictureList, arrange
+from pipeline.ingest.picture_facts import Unreadable
+from pipeline.sources.delimited import describe_damage
 
 ENCRYPTED = 0x1
 LOCAL_HEADER = 30

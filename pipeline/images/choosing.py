@@ -6,11 +6,11 @@ import random
 from collections import Counter
 from statistics import median
 
+from pipeline.config.image import ImageConfig
 from pipeline.errors import DataContractError
-from pipeline.image_config import ImageConfig
 from pipeline.images.decoding import read_header
-from pipeline.images.facts import Unreadable
 from pipeline.images.listing import PictureList
+from pipeline.ingest.picture_facts import Unreadable
 
 SAMPLED = 500
 LARGEST, SMALLEST = 224, 4

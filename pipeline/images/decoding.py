@@ -15,8 +15,8 @@ import numpy as np
 # Image.open tries only what is registered; WebP, TIFF and MPO would be found at the second attempt.
 from PIL import Image, MpoImagePlugin, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin  # noqa: F401
 
-from pipeline.image_config import ImageConfig
-from pipeline.images.facts import Unreadable
+from pipeline.config.image import ImageConfig
+from pipeline.ingest.picture_facts import Unreadable
 
 # Named, so that no other of Pillow's readers (one of them runs Ghostscript) sees a user's file.
 # A phone's MPO is opened as the JPEG that it begins with.

@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.config import DatasetConfig
-from pipeline.delimited import describe_damage
+from pipeline.config.models import DatasetConfig
 from pipeline.errors import ConfigError, SourceError, name_examples, name_near_misses
-from pipeline.images.facts import Unreadable
 from pipeline.images.listing import MAX_FILE_BYTES, Picture, PictureList
+from pipeline.ingest.picture_facts import Unreadable
+from pipeline.sources.delimited import describe_damage
 
 BATCH_ROWS = 64
 

@@ -11,12 +11,12 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from pipeline.image_config import ImageConfig
+from pipeline.config.image import ImageConfig
 from pipeline.images.decoding import Decoded, decode
-from pipeline.images.facts import Unreadable
 from pipeline.images.listing import Picture
 from pipeline.images.measures import Measures, measure
 from pipeline.images.shaping import shape
+from pipeline.ingest.picture_facts import Unreadable
 
 CHUNK_PICTURES = 256
 CHUNK_BYTES = 16_000_000

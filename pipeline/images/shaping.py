@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pipeline.image_config import ImageConfig
+from pipeline.config.image import ImageConfig
 
 # One thread for each picture; pictures run side by side.
 cv2.setNumThreads(1)

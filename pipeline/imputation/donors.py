@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipeline.config import ImputationConfig
+from pipeline.config.models import ImputationConfig
 from pipeline.dataset import ROW_ID, TrainSet, draw_uniform
 from pipeline.neighbours.index import Index, build_index
 from pipeline.neighbours.search import visit_gaps

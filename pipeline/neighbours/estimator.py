@@ -10,9 +10,9 @@ import sklearn.neighbors
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from pipeline.features.one_hot import fold
 from pipeline.neighbours.index import build_index
 from pipeline.neighbours.search import find_neighbours, find_own_neighbours, map_chunks
-from pipeline.onehot import fold
 
 EUCLIDEAN = ("euclidean", "l2", "minkowski")
 

@@ -6,11 +6,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.report.finding import ORDER
+from pipeline.diagnosis.finding import ORDER
 
 if TYPE_CHECKING:
-    from pipeline.report.record import RunRecord
-    from pipeline.validation.results import Check, Severity
+    from pipeline.diagnosis.record import RunRecord
+    from pipeline.validation.validation_facts import Check, Severity
 
 RANK = {"failed": 0, "error": 1, "not applicable": 2, "passed": 3}
 CALM = ("passed", "not applicable")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from pipeline.diagnosis.network_findings import MAIN, find_score
 from pipeline.report.charts import draw_categories, draw_classes, draw_histogram, draw_share
 from pipeline.report.network_charts import (
     choose_axis,
@@ -17,7 +18,6 @@ from pipeline.report.network_charts import (
     draw_strip,
     draw_strip_axis,
 )
-from pipeline.report.network_findings import MAIN, find_score
 from pipeline.report.wording import (
     LOWER_IS_BETTER,
     METRICS,
@@ -31,9 +31,9 @@ from pipeline.report.wording import (
 )
 
 if TYPE_CHECKING:
-    from pipeline.profile import ColumnProfile
-    from pipeline.report.record import RunRecord
-    from pipeline.training.results import Difference, TrainingFacts
+    from pipeline.diagnosis.record import RunRecord
+    from pipeline.evaluation.results import Difference, TrainingFacts
+    from pipeline.validation.column_profiles import ColumnProfile
 
 MOST_SHOWN = 24  # small multiples before the rest is folded away
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pipeline.diagnosis.summary import Summary, count_failures, summarise
 from pipeline.report.checks import Suite, pair_suites
 from pipeline.report.rows import count_used
-from pipeline.report.verdict import Summary, count_failures, summarise
 from pipeline.report.wording import METRICS, MODELS, cut, reveal, write_count, write_interval
 
 if TYPE_CHECKING:
-    from pipeline.report.record import RunRecord
-    from pipeline.validation.results import ValidationFacts
+    from pipeline.diagnosis.record import RunRecord
+    from pipeline.validation.validation_facts import ValidationFacts
 
 MOST_FINDINGS = 8
 MOST_CHECKS = 30

@@ -10,7 +10,6 @@ import base64
 import hashlib
 import math
 import re
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,16 +34,15 @@ if TYPE_CHECKING:
     import jinja2
     from markupsafe import Markup
 
-    from pipeline.report.record import RunRecord
-    from pipeline.report.sheets import Sheet
-    from pipeline.training.results import TrainingFacts
+    from pipeline.diagnosis.record import RunRecord
+    from pipeline.evaluation.results import TrainingFacts
 
 SECTIONS = "columns|ingest|split|validation|cleaning|imputation|encoding|resampling|training"
 KEY = re.compile(rf"(\b(?:(?:{SECTIONS})\.|expectations/)\S*[\w>/](?::\s(?:true|\w+\b))?)")
 FOLDER = Path(__file__).parent
 
 
-def render_html(record: RunRecord, sheets: Sequence[Sheet] = ()) -> str:
+def render_html(record: RunRecord) -> str:
     """Render a run as one self-contained HTML page.
 
     The record is not changed, and the same record gives the same page.
@@ -53,8 +51,6 @@ def render_html(record: RunRecord, sheets: Sequence[Sheet] = ()) -> str:
     ----------
     record
         The facts of the stages that ran; sections of stages that did not run are left out.
-    sheets
-        Contact sheets, for data sets of pictures.
 
     Returns
     -------
@@ -63,7 +59,9 @@ def render_html(record: RunRecord, sheets: Sequence[Sheet] = ()) -> str:
         overrides, zero-width ones) are written as their escapes.
     """
     template = _make_environment().get_template("page.html.jinja")
-    return reveal(template.render(_gather(record) | {"sheets": [s for s in sheets if s.strips]}))
+    return reveal(
+        template.render(_gather(record) | {"sheets": [s for s in record.sheets if s.strips]})
+    )
 
 
 @cache
@@ -118,10 +116,10 @@ def _write_plain(value: float | None) -> str:
 
 def _gather(record: RunRecord) -> dict[str, Any]:
     """Gather all that the template shows."""
+    from pipeline.diagnosis.repair_findings import explain_unrepaired
+    from pipeline.diagnosis.summary import count_failures, summarise
     from pipeline.report import checks, figures, rows
     from pipeline.report.charts import draw_seconds
-    from pipeline.report.repair_findings import explain_unrepaired
-    from pipeline.report.verdict import count_failures, summarise
 
     counts = rows.count_classes(record)
     chart, steps = figures.draw_class_steps(counts)
@@ -152,12 +150,12 @@ def _gather(record: RunRecord) -> dict[str, Any]:
     }
     context |= _gather_repairs(record) | _gather_assets()
     if record.race is not None:
-        from pipeline.report.race_findings import tabulate_race
+        from pipeline.diagnosis.race_findings import tabulate_race
 
         context["race"] = tabulate_race(record.race)
     if record.drift is not None:
-        from pipeline.config import DriftConfig
-        from pipeline.report.drift_findings import draw_drift, list_drift
+        from pipeline.config.models import DriftConfig
+        from pipeline.diagnosis.drift_findings import draw_drift, list_drift
 
         chance = record.config.get("drift", {}).get("significance")
         context |= {"drift_rows": list_drift(record), "drift_portraits": draw_drift(record)}

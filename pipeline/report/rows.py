@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.report.network_findings import find_recall_interval, find_score
+from pipeline.diagnosis.network_findings import find_recall_interval, find_score
 
 if TYPE_CHECKING:
-    from pipeline.report.record import RunRecord
-    from pipeline.training.results import TrainingFacts
+    from pipeline.diagnosis.record import RunRecord
+    from pipeline.evaluation.results import TrainingFacts
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ import textwrap
 from statistics import mean, stdev
 from typing import TYPE_CHECKING
 
+from pipeline.diagnosis.summary import Summary, count_failures, summarise
 from pipeline.report.rows import count_used
-from pipeline.report.verdict import Summary, count_failures, summarise
 from pipeline.report.wording import MODELS, cut, reveal, write_count, write_interval
 
 if TYPE_CHECKING:
-    from pipeline.report.record import RunRecord
+    from pipeline.diagnosis.record import RunRecord
 
 WIDTH = 96
 MOST_LINES = 25

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pipeline.errors import write_count as write_count
 
 if TYPE_CHECKING:
-    from pipeline.training.results import Difference, Interval
+    from pipeline.evaluation.results import Difference, Interval
 
 METRICS = {
     "balanced_accuracy": "Balanced accuracy",

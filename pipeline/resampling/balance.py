@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.config import ResamplingConfig
+from pipeline.config.models import ResamplingConfig
 from pipeline.dataset import Features, TrainFeatures, draw_uniform
 from pipeline.errors import StageError, name_examples, name_near_misses
 
@@ -114,7 +114,7 @@ def resample(train: TrainFeatures, config: ResamplingConfig, *, seed: int) -> Re
     if added is not None and added_labels is not None and len(added):
         result = Features(
             np.append(kept.row_ids, _name_synthetic(added_labels, seed)),
-            np.concatenate([kept.values, added.astype(np.float32)]),
+            np.concatenate([kept.values, added.astype(kept.values.dtype)]),
             np.append(kept.labels, added_labels),
         )
         origin = np.append(origin, np.full(len(added), "synthetic", dtype=object))

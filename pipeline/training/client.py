@@ -16,15 +16,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 from pipeline import errors
-from pipeline.config import TrainingConfig
-from pipeline.disk import TEMPORARY, explaining
+from pipeline.config.models import TrainingConfig
 from pipeline.errors import MachineError, StageError
-from pipeline.image_config import AugmentationConfig
+from pipeline.evaluation.results import FitSummary
+from pipeline.storage.disk import TEMPORARY, explaining
 from pipeline.training.jobs import Job
-from pipeline.training.results import FitSummary
 
 STAGE = "training"
 # Products of a batch and a layer below this size are slower when two threads share them.
@@ -32,7 +31,6 @@ SMALL_PRODUCT = 64 * 1024
 LOG_BYTES = 1 << 20  # a longer log is begun anew
 
 OnEpoch = Callable[[int, int], None]
-Modality = Literal["table", "image"]
 
 
 @dataclass(slots=True)
@@ -78,22 +76,14 @@ class Trainer:
     ----------
     log
         File that takes what TensorFlow says; appended to.
-    config
-        The configuration of the fits to come, if it is known already: small networks of tables are
-        trained faster with a single thread per operation, and that can be chosen at the start only.
-    modality
-        Networks of pictures take all cores.
+    threads
+        Threads of an operation, 0: all cores. A small network is trained faster by one, and that
+        can be chosen at the start only.
     """
 
-    def __init__(
-        self,
-        log: Path,
-        config: TrainingConfig | None = None,
-        modality: Modality = "table",
-    ) -> None:
+    def __init__(self, log: Path, threads: int = 0) -> None:
         self.log = log
-        small = config is not None and modality == "table"
-        self._threads = _choose_threads(config) if config is not None and small else 0
+        self._threads = threads
         self._scratch = log
         self._process: subprocess.Popen[str] | None = None
         self._pending: list[Handle] = []
@@ -161,43 +151,6 @@ class Trainer:
         self._pending.append(handle)
         return handle
 
-    def fit(
-        self,
-        features: Path,
-        out: Path,
-        config: TrainingConfig,
-        seed: int,
-        on_epoch: OnEpoch | None = None,
-        save_model: bool = True,
-        augmentation: AugmentationConfig | None = None,
-    ) -> FitSummary:
-        """Fit the baseline network and wait for it.
-
-        Parameters
-        ----------
-        features
-            A features directory.
-        out
-            Receives ``baseline.keras``, ``history.json`` and ``probabilities.npz``.
-        config
-            How to train.
-        seed
-            Seed of the fit.
-        on_epoch
-            Called with the epoch, from 1, and the most there can be.
-        save_model
-            Whether ``baseline.keras`` is written.
-        augmentation
-            How training pictures are changed; left out: not at all.
-
-        Raises
-        ------
-        AssayError
-            See ``Handle.result``.
-        """
-        job = Job(features, out, config, seed, save_model, augmentation or AugmentationConfig())
-        return self.submit(job, on_epoch).result()
-
     def receive(self) -> None:
         """Wait for one event of the worker and hand it to the oldest job.
 
@@ -249,6 +202,7 @@ class Trainer:
         )
 
 
-def _choose_threads(config: TrainingConfig) -> int:
+def choose_threads(config: TrainingConfig) -> int:
+    """Choose the threads of an operation for a network of features: one where it is small."""
     widest = max(config.hidden, default=1)
     return 1 if config.batch_size * widest <= SMALL_PRODUCT else 0

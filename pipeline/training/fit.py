@@ -20,14 +20,14 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.errors import StageError
-from pipeline.training.blocks import Blocks, batch_rows, iter_inputs
-from pipeline.training.features import STAGE, Split
+from pipeline.features.splits import STAGE, Split
+from pipeline.training.feeds import Blocks, batch_rows, iter_inputs
 from pipeline.training.models import build_learner
 from pipeline.training.schedules import build_callbacks, build_schedule
 
 if TYPE_CHECKING:
-    from pipeline.config import TrainingConfig
-    from pipeline.pictures import Pictures
+    from pipeline.config.models import TrainingConfig
+    from pipeline.training.feeds import Stored
 
 # Rows times epochs below which a fit is over before an optimised graph pays.
 FEW_ROWS = 500_000
@@ -158,7 +158,7 @@ def fit_network(
     )
 
 
-def predict(model: keras.Model, values: np.ndarray | Pictures) -> np.ndarray:
+def predict(model: keras.Model, values: np.ndarray | Stored) -> np.ndarray:
     """Compute class probabilities.
 
     Parameters

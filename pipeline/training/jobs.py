@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import TrainingConfig
+from pipeline.config.image import AugmentationConfig
+from pipeline.config.models import TrainingConfig
 from pipeline.dataset import SPLITS
-from pipeline.image_config import AugmentationConfig
-from pipeline.training.features import Layout, Split, load_layout, load_split
-from pipeline.training.results import FitSummary
+from pipeline.evaluation.results import FitSummary
+from pipeline.features.layout import Layout, load_layout
+from pipeline.features.splits import Split, load_split
 
 MODEL = "baseline.keras"
 HISTORY = "history.json"
@@ -36,14 +38,17 @@ class Job:
         Seed of the fit.
     save_model
         Whether to write ``baseline.keras``.
+    learning
+        The module that knows how such rows are learned from, see ``Learning``.
     augmentation
-        How training pictures are changed anew for each epoch.
+        How training rows are changed at random in each epoch.
     """
 
     features: Path
     out: Path
     config: TrainingConfig
     seed: int
+    learning: str
     save_model: bool = True
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
 
@@ -54,6 +59,7 @@ class Job:
             "out": str(self.out),
             "config": self.config.model_dump(mode="json"),
             "seed": self.seed,
+            "learning": self.learning,
             "save_model": self.save_model,
             "augmentation": self.augmentation.model_dump(mode="json"),
         }
@@ -66,6 +72,7 @@ class Job:
             Path(raw["out"]),
             TrainingConfig.model_validate(raw["config"]),
             int(raw["seed"]),
+            str(raw["learning"]),
             bool(raw["save_model"]),
             AugmentationConfig.model_validate(raw["augmentation"]),
         )
@@ -84,9 +91,8 @@ def run_job(job: Job, on_epoch: Callable[[int, int, dict[str, float]], None]) ->
     import keras
     import numpy as np
 
-    from pipeline.store import dump_json
-    from pipeline.training.blocks import feed_pictures, feed_rows
-    from pipeline.training.decisions import calibrate, fit_calibration, make_decision
+    from pipeline.evaluation.decisions import calibrate, fit_calibration, make_decision
+    from pipeline.storage.store import dump_json
     from pipeline.training.fit import adjust_outputs, fit_network, predict
     from pipeline.training.models import build_network
 
@@ -94,14 +100,13 @@ def run_job(job: Job, on_epoch: Callable[[int, int, dict[str, float]], None]) ->
     # Many fits may follow one another in a process; each leaves its graphs in Keras's state.
     keras.utils.clear_session()
     job.out.mkdir(parents=True, exist_ok=True)
-    train, validation, test = _load_splits(job, layout)
+    learning: Any = import_module(job.learning)
+    train, validation, test = _load_splits(job, layout, learning.read)
     classes = len(layout.classes)
     decision = make_decision(train, layout, job.config)
     fitted = fit_network(
-        lambda: build_network(layout, job.config, job.seed),
-        feed_rows(train, job.config, classes, job.seed)
-        if layout.picture is None
-        else feed_pictures(train, job.config, classes, job.seed, job.augmentation),
+        lambda: build_network(layout, job.config, job.seed, learning.build_inputs),
+        learning.feed(train, job.config, classes, job.seed, job.augmentation),
         validation,
         job.config,
         seed=job.seed,
@@ -133,15 +138,12 @@ def run_job(job: Job, on_epoch: Callable[[int, int, dict[str, float]], None]) ->
     )
 
 
-def _load_splits(job: Job, layout: Layout) -> tuple[Split, Split, Split]:
-    """Load the splits as the network takes them: pictures as such."""
-    read: Callable[[Path], Any] | None = None
-    picture = layout.picture
-    if picture is not None:
-        from pipeline.pictures import Pictures
+def _load_splits(job: Job, layout: Layout, read: Any) -> tuple[Split, Split, Split]:
+    """Load the splits as the network takes them."""
 
-        def read(path: Path) -> Pictures:
-            return Pictures(path, picture.shape, job.out)
+    def read_values(path: Path, layout: Layout) -> Any:
+        return read(path, layout, job.out)
 
-    train, validation, test = (load_split(job.features, name, layout, read) for name in SPLITS)
+    given = None if read is None else read_values
+    train, validation, test = (load_split(job.features, name, layout, given) for name in SPLITS)
     return train, validation, test

@@ -65,9 +65,11 @@ def _load_tensorflow(threads: int) -> None:
     import numpy as np
     import tensorflow as tf
 
-    from pipeline.config import TrainingConfig
-    from pipeline.training.blocks import feed_rows
-    from pipeline.training.features import Layout, Split
+    from pipeline.config.image import AugmentationConfig
+    from pipeline.config.models import TrainingConfig
+    from pipeline.features.layout import Layout
+    from pipeline.features.splits import Split
+    from pipeline.training import rows
     from pipeline.training.fit import fit_network, predict
     from pipeline.training.models import build_network
 
@@ -75,18 +77,20 @@ def _load_tensorflow(threads: int) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         # Handing the small operations of a small network to one another took a fifth of a fit.
         tf.config.threading.set_inter_op_parallelism_threads(threads)
-    rows = 4
+    count = 4
     split = Split(
-        np.arange(rows),
-        np.zeros((rows, 2), np.float32),
-        np.arange(rows, dtype=np.int32) % 2,
-        np.ones(rows, np.float32),
-        np.ones(rows, bool),
+        np.arange(count),
+        np.zeros((count, 2), np.float32),
+        np.arange(count, dtype=np.int32) % 2,
+        np.ones(count, np.float32),
+        np.ones(count, bool),
     )
     config = TrainingConfig.model_validate({"hidden": (2,), "epochs": 1, "batch_size": 2})
     layout = Layout("", ("no", "yes"), ("a", "b"))
-    blocks = feed_rows(split, config, 2, 0)
-    fitted = fit_network(lambda: build_network(layout, config, 0), blocks, split, config, seed=0)
+    blocks = rows.feed(split, config, 2, 0, AugmentationConfig())
+    fitted = fit_network(
+        lambda: build_network(layout, config, 0, rows.build_inputs), blocks, split, config, seed=0
+    )
     predict(fitted.model, split.values)
     # What is loaded now stays; collections that pass over it again cost 0.3 s each.
     gc.collect()

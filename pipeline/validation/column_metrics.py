@@ -20,7 +20,7 @@ from great_expectations.expectations.metrics.column_aggregate_metrics.column_par
 )
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
-from pipeline.validation import blocks
+from pipeline.validation import partials
 from pipeline.validation.cardinality import ERROR, Distinct
 from pipeline.validation.conditions import Where, fits
 from pipeline.validation.distributions import count_categories, of_categories, of_numbers
@@ -93,10 +93,10 @@ def plan_outlier_statistics(
         return None
     if kwargs["method"] == "std":
 
-        def symmetric(found: blocks.Moments) -> OutlierStatistics:
+        def symmetric(found: partials.Moments) -> OutlierStatistics:
             return OutlierStatistics.symmetric(_to_float(found.mean), _to_float(found.deviation))
 
-        return _of(blocks.moments(column, where), scan, symmetric)
+        return _of(partials.moments(column, where), scan, symmetric)
 
     if scan.estimates:
         wanted = Quantiles(column, where, scan, [0.25, 0.75], "linear", estimated=True)
@@ -112,13 +112,13 @@ def plan_outlier_statistics(
         low, high = _to_float(series.quantile(0.25)), _to_float(series.quantile(0.75))
         return OutlierStatistics(low, high, _spread_between(low, high))
 
-    return _of(blocks.gather(column, where), scan, quartiles)
+    return _of(partials.gather(column, where), scan, quartiles)
 
 
 def _plan_proportion(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
     if column.kind == "other":
         return None
-    rows, there = blocks.count_rows(where), blocks.count_values(column, where)
+    rows, there = partials.count_rows(where), partials.count_values(column, where)
     found = scan.found
     return Plan(lambda: found[there.key] / found[rows.key] if found[rows.key] else 0, [rows, there])
 
@@ -128,7 +128,10 @@ def _plan_unique_proportion(
 ) -> Plan | None:
     if column.kind in ("other", "time"):
         return None
-    there, distinct = blocks.count_values(column, where), _plan_distinct_count(column, where, scan)
+    there, distinct = (
+        partials.count_values(column, where),
+        _plan_distinct_count(column, where, scan),
+    )
     found = scan.found
 
     def value() -> float:
@@ -142,7 +145,7 @@ def _plan_distinct_count(column: Column, where: Where | None, scan: Scan) -> Pla
     most = None
     if scan.estimates:
         most = MOST_KEPT if scan.states is not None else EXACT_ROWS // len(scan.table.bounds)
-    block = blocks.count_distinct(column, where, most)
+    block = partials.count_distinct(column, where, most)
 
     def value() -> int:
         found: Distinct = scan.found[block.key]
@@ -163,7 +166,7 @@ def _plan_of_distinct(name: str) -> Planner:
     ) -> Plan | None:
         if column.kind in ("other", "time"):
             return None
-        block = blocks.distinct(column, where)
+        block = partials.distinct(column, where)
 
         def value(found: pl.Series) -> Any:
             frame = to_pandas(found, column).to_frame()
@@ -183,8 +186,8 @@ def _plan_distinct_values(
 ) -> Plan | None:
     if column.kind in ("other", "time"):
         return None
-    rows, there = blocks.count_rows(where), blocks.count_values(column, where)
-    different = blocks.distinct(column, where)
+    rows, there = partials.count_rows(where), partials.count_values(column, where)
+    different = partials.distinct(column, where)
     found = scan.found
 
     def value() -> set[Any]:
@@ -207,7 +210,7 @@ def _plan_value_counts(
         counts = pd.Series(found["n"].to_numpy().astype(np.int64), index=index, name="count")
         return counts.sort_index()
 
-    return _of(blocks.value_counts(column, where), scan, value)
+    return _of(partials.value_counts(column, where), scan, value)
 
 
 def _plan_mode(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
@@ -218,7 +221,7 @@ def _plan_mode(column: Column, where: Where | None, kwargs: Args, scan: Scan) ->
         top = found.filter(pl.col("n") == pl.col("n").max())["value"].sort()
         return list(to_pandas(top, column).values)
 
-    return _of(blocks.value_counts(column, where), scan, value)
+    return _of(partials.value_counts(column, where), scan, value)
 
 
 def _plan_histogram(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
@@ -229,7 +232,7 @@ def _plan_histogram(column: Column, where: Where | None, kwargs: Args, scan: Sca
         a > b for a, b in itertools.pairwise(bins)
     ):
         return None
-    return _of(blocks.histogram(column, where, bins), scan, lambda found: found)
+    return _of(partials.histogram(column, where, bins), scan, lambda found: found)
 
 
 def _plan_between_count(
@@ -241,7 +244,7 @@ def _plan_between_count(
     if not fits(column, high if low is None else low):
         return None
     strict = bool(kwargs.get("strict_max") if low is None else kwargs.get("strict_min"))
-    block = blocks.count_beyond(column, where, low, high, strict=strict)
+    block = partials.count_beyond(column, where, low, high, strict=strict)
     return _of(block, scan, np.int64)  # it is divided by a count that may be 0
 
 
@@ -250,7 +253,7 @@ def _plan_partition(column: Column, where: Where | None, kwargs: Args, scan: Sca
     n_bins = kwargs.get("n_bins") or 10
     if column.kind not in NUMBERS or bins not in ("uniform", "auto"):
         return None
-    ends, there = blocks.extremes(column, where), blocks.count_values(column, where)
+    ends, there = partials.extremes(column, where), partials.count_values(column, where)
     shares = [0.0, 0.25, 0.75, 1.0]
     wanted = Quantiles(column, where, scan, shares, "nearest", estimated=scan.estimates)
 
@@ -269,16 +272,16 @@ def _plan_partition(column: Column, where: Where | None, kwargs: Args, scan: Sca
 
 def plan_distribution(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
     """Plan what is kept of a column to be compared with later."""
-    rows, found = blocks.count_rows(where), scan.found
+    rows, found = partials.count_rows(where), scan.found
     if column.kind in NUMBERS:
-        values = blocks.sketch(column, where, finite=True)
-        moments = blocks.moments(column, where, finite=True)
+        values = partials.sketch(column, where, finite=True)
+        moments = partials.moments(column, where, finite=True)
         return Plan(
             lambda: of_numbers(found[values.key], found[moments.key], found[rows.key]),
             [rows, values, moments],
         )
     if column.kind in ("text", "bool"):
-        counts = blocks.value_counts(column, where)
+        counts = partials.value_counts(column, where)
         return Plan(
             lambda: of_categories(count_categories(found[counts.key]), found[rows.key]),
             [rows, counts],
@@ -288,16 +291,16 @@ def plan_distribution(column: Column, where: Where | None, kwargs: Args, scan: S
 
 COLUMN: dict[str, Planner] = {
     DISTRIBUTION: plan_distribution,
-    "column.mean": _plan_block(blocks.moments, lambda found: found.mean),
-    "column.standard_deviation": _plan_block(blocks.moments, lambda found: found.deviation),
-    "column.sum": _plan_block(blocks.total, lambda found: found),
-    "column.min": _plan_block(blocks.extremes, lambda found: _or_nan(found[0])),
-    "column.max": _plan_block(blocks.extremes, lambda found: _or_nan(found[1])),
+    "column.mean": _plan_block(partials.moments, lambda found: found.mean),
+    "column.standard_deviation": _plan_block(partials.moments, lambda found: found.deviation),
+    "column.sum": _plan_block(partials.total, lambda found: found),
+    "column.min": _plan_block(partials.extremes, lambda found: _or_nan(found[0])),
+    "column.max": _plan_block(partials.extremes, lambda found: _or_nan(found[1])),
     "column.median": _plan_median,
     "column.quantile_values": _plan_quantiles,
     "column.outlier_statistics": plan_outlier_statistics,
-    "column.non_null_count": _plan_block(blocks.count_values, lambda found: found, KNOWN),
-    "column_values.nonnull.count": _plan_block(blocks.count_values, lambda found: found, KNOWN),
+    "column.non_null_count": _plan_block(partials.count_values, lambda found: found, KNOWN),
+    "column_values.nonnull.count": _plan_block(partials.count_values, lambda found: found, KNOWN),
     "column.non_null_proportion": _plan_proportion,
     "column.distinct_values": _plan_distinct_values,
     "column.distinct_values.count": lambda column, where, kwargs, scan: (

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from pipeline.store import dump_json, load_facts
+from pipeline.storage.store import dump_json, load_facts
 from pipeline.validation.sketches import Sketch, choose_ranks, merge_sketches
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-    from pipeline.validation.blocks import Moments
+    from pipeline.validation.partials import Moments
     from pipeline.validation.table import Table
 
 POINTS = 201  # order statistics of a column of numbers: every half per cent
@@ -146,7 +146,7 @@ def of_series(values: pd.Series[Any]) -> Distribution:
     """Make the distribution of a pandas series."""
     import pandas as pd
 
-    from pipeline.validation.blocks import take_moments
+    from pipeline.validation.partials import take_moments
 
     there = values.dropna()
     if pd.api.types.is_datetime64_any_dtype(there):

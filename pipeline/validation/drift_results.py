@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.validation.distributions import Distribution
 from pipeline.validation.drift import NAMES, rank_changes
-from pipeline.validation.results import Severity
+from pipeline.validation.validation_facts import Severity
 
 AS_BEFORE = "distributed as in the last accepted refresh"
 SAME_UNIT = "in the unit of the last accepted refresh"

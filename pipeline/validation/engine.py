@@ -27,9 +27,9 @@ from great_expectations.validator.exception_info import ExceptionInfo
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
 from pipeline.validation import drift_expectations  # noqa: F401  (its metric is registered)
-from pipeline.validation.metrics import plan
 from pipeline.validation.opening import make_table
 from pipeline.validation.planning import Plan, find_index_columns, read_domain
+from pipeline.validation.providers import plan
 from pipeline.validation.scan import Scan
 from pipeline.validation.states import States
 from pipeline.validation.stock import StockError, compute

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pipeline.config import DatasetConfig
+from pipeline.config.models import DatasetConfig
 from pipeline.dataset import Schema
 from pipeline.validation.drift_results import (
     AS_BEFORE,
@@ -14,7 +14,14 @@ from pipeline.validation.drift_results import (
     UNIT_TYPE,
     describe_drift,
 )
-from pipeline.validation.results import ABSENT, SEVERITIES, Check, Severity, Status, Verdict
+from pipeline.validation.validation_facts import (
+    ABSENT,
+    SEVERITIES,
+    Check,
+    Severity,
+    Status,
+    Verdict,
+)
 
 NUMBER_RULES = ("between", "outliers", "z_scores", "value_lengths")
 # Pictures that can't be read are set aside up to this share; beyond it the source itself is wrong.

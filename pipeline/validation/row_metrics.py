@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 from great_expectations.expectations.metrics.util import compute_unexpected_pandas_indices
 
-from pipeline.validation import blocks, unexpected
+from pipeline.validation import partials, unexpected
 from pipeline.validation.column_metrics import plan_outlier_statistics
 from pipeline.validation.planning import NUMBERS, Domain, Plan, find_index_columns
 from pipeline.validation.questions import Block, Rows
@@ -105,7 +105,7 @@ def _judge_by(rows: Rows, name: str, domain: Domain, kwargs: Mapping[str, Any]) 
 def _select_domain(name: str, domain: Domain) -> pl.Expr | None:
     """Write which rows a condition is about."""
     conditions = []
-    condition = blocks.select(domain.where)
+    condition = partials.select(domain.where)
     if condition is not None:
         conditions.append(condition)
     there = [pl.col(column.name).is_not_null() for column in domain.columns]
@@ -234,11 +234,11 @@ def _plan_z_score(
     column = domain.columns[0]
     if unexpected.judge_z_score(column, kwargs, 0.0, 1.0) is None:
         return None
-    block = blocks.moments(column, domain.where)
+    block = partials.moments(column, domain.where)
     first = [block, *_settle_by_tails(wish, column, domain, scan)]
 
     def then() -> None:
-        found: blocks.Moments = scan.found[block.key]
+        found: partials.Moments = scan.found[block.key]
         wish.unexpected = unexpected.judge_z_score(column, kwargs, found.mean, found.deviation)
         wish.given = repr((found.mean, found.deviation))
         wish.domain = _select_domain(name, domain)

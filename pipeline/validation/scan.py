@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from pipeline.hashing import hash_key
+from pipeline.storage.hashing import hash_key
 from pipeline.validation.chunks import Chunk, run_chunk
 from pipeline.validation.conditions import Where
 from pipeline.validation.questions import EXACT_ROWS, MOST_KEPT, Block, Rows

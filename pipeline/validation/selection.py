@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipeline.validation.blocks import gather, name_block, reads, sketch, values_of
 from pipeline.validation.conditions import Where
+from pipeline.validation.partials import gather, name_block, reads, sketch, values_of
 from pipeline.validation.questions import Block
 from pipeline.validation.scan import Scan
 from pipeline.validation.sketches import Sketch

@@ -24,10 +24,10 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 
-from pipeline.disk import make_directory, write_whole
-from pipeline.hashing import hash_code, hash_file, hash_key, package_versions
+from pipeline.storage.disk import make_directory, write_whole
+from pipeline.storage.hashing import hash_file, hash_key, hash_sources, package_versions
 from pipeline.validation import table
-from pipeline.validation.blocks import Moments
+from pipeline.validation.partials import Moments
 
 STAMPS = "stamps.json"
 SETTLED = 2.0  # seconds
@@ -45,7 +45,7 @@ SCALARS = (str, bool, int, float, type(None))
 def _find_maker() -> bytes:
     """Name what makes states: this code, and the packages whose results they hold."""
     packages = package_versions("polars", "great-expectations")
-    return hash_key(hash_code("validation"), packages, table.CHUNK_ROWS).encode()
+    return hash_key(hash_sources(Path(__file__).parent), packages, table.CHUNK_ROWS).encode()
 
 
 class States:

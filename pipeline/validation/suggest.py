@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.config import ColumnConfig, DatasetConfig
+from pipeline.cleaning.outliers import learn_bound
+from pipeline.config.models import ColumnConfig, DatasetConfig
 from pipeline.dataset import PIXEL_HASH, ROW_ID, TrainSet
-from pipeline.hashing import hash_key
-from pipeline.outliers import learn_bound
+from pipeline.storage.hashing import hash_key
 from pipeline.validation.distributions import POINTS, Distribution, Profile
 from pipeline.validation.suites import Expectation, make_expectation, sign
 from pipeline.validation.tolerances import LEAST_REFRESHES, find_reach

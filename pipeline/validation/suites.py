@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.disk import write_whole
 from pipeline.errors import ConfigError
-from pipeline.hashing import hash_key, package_versions
+from pipeline.storage.disk import write_whole
+from pipeline.storage.hashing import hash_key, package_versions
 
 MAX_SUITE_BYTES = 50_000_000
 MAX_DIGITS = 300

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from pipeline.validation.blocks import name_block, reads, select
 from pipeline.validation.conditions import Where
+from pipeline.validation.partials import name_block, reads, select
 from pipeline.validation.questions import Block, Rows
 from pipeline.validation.scan import Scan
 from pipeline.validation.table import Column

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.augmentation.augment import Plan, key_rows, plan_augmentation
-from pipeline.image_config import AugmentationConfig
+from pipeline.config.image import AugmentationConfig
 
 
 @pytest.fixture(scope="session")

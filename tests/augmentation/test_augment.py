@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.augmentation.augment import augment, key_rows, plan_augmentation
+from pipeline.config.image import AugmentationConfig
 from pipeline.errors import StageError
-from pipeline.image_config import AugmentationConfig
 
 Make = Callable[..., Any]
 EVERYTHING: dict[str, Any] = {

@@ -11,7 +11,7 @@ import pytest
 from pipeline.augmentation.augment import Plan, augment, plan_augmentation
 from pipeline.augmentation.feeding import Feeder
 from pipeline.augmentation.mixing import mix_batch
-from pipeline.image_config import AugmentationConfig
+from pipeline.config.image import AugmentationConfig
 
 Make = Callable[..., Any]
 SIDE = 48  # large enough for two threads

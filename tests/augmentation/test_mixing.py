@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.augmentation.augment import key_rows, plan_augmentation
 from pipeline.augmentation.mixing import mix_batch
-from pipeline.image_config import AugmentationConfig
+from pipeline.config.image import AugmentationConfig
 
 Make = Callable[..., Any]
 

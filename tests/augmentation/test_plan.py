@@ -9,9 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.augmentation.augment import describe_plan
-from pipeline.augmentation.plan import PRESETS
+from pipeline.augmentation.transform_plan import PRESETS
+from pipeline.config.image import AugmentationConfig
 from pipeline.errors import ConfigError
-from pipeline.image_config import AugmentationConfig
 
 Make = Callable[..., Any]
 
@@ -116,7 +116,7 @@ def test_albumentations_is_loaded_on_demand() -> None:
     """A plan without transforms loads no albumentations, and the feeder no TensorFlow."""
     code = (
         "import sys; import pipeline.augmentation.feeding, pipeline.augmentation.augment as a; "
-        "from pipeline.image_config import AugmentationConfig as C; "
+        "from pipeline.config.image import AugmentationConfig as C; "
         "a.plan_augmentation(C(preset='strong'), 8, 8, 1); "
         "print({'albumentations', 'tensorflow', 'keras', 'scipy'} & set(sys.modules))"
     )

@@ -22,8 +22,8 @@ from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Literal
 
-from pipeline.history import read_runs
-from pipeline.store import Store
+from pipeline.storage.store import Store
+from pipeline.upkeep.history import read_runs
 from tests.endurance.project import LIMIT, ROOT, Log, Project, adopt
 from tests.endurance.reader import Reading
 

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from pipeline.plan import Run
+from pipeline.runs.run import Run
 from tests.endurance.project import (
     DATASETS,
     STAGES,

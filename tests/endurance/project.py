@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.plan import Run, prepare
+from pipeline.runs.run import Run, prepare
 
 ROOT = Path(__file__).resolve().parents[2]
 FAST = (

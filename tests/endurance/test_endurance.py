@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.store import Store
+from pipeline.storage.store import Store
 from tests.endurance import crowd, flips, kill
 from tests.endurance.project import (
     ROOT,

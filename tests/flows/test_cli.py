@@ -144,8 +144,8 @@ def test_names_that_the_source_lacks_are_refused_at_each_run(
 ) -> None:
     """A misspelt column in dataset.yaml is an error, also where the rows were read before."""
     copy_sample(home, "hypothyroid")
-    from pipeline.plan import prepare
-    from pipeline.steps import ingest
+    from pipeline.runs.run import prepare
+    from pipeline.steps.ingest import ingest
 
     ingest(prepare(home, "hypothyroid"))
     assert main(["run", "hypothyroid", "--set", override]) == 2

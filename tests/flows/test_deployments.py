@@ -20,7 +20,7 @@ import pytest
 
 from flows.artifacts import find_url
 from flows.cli import main
-from pipeline.store import Store
+from pipeline.storage.store import Store
 from tests.conftest import SAMPLES, copy_sample
 
 SPEED = ["training.epochs=1", "training.compare_unrepaired=false", "training.bootstrap=100"]

@@ -14,8 +14,8 @@ from benchmarks.flights import derive_label
 from flows.cli import main
 from flows.refresh import refresh, validate
 from flows.watching import GateStopped
-from pipeline.initialise import initialise, suggest_again
-from pipeline.store import Store
+from pipeline.scaffold.initialise import initialise, suggest_again
+from pipeline.storage.store import Store
 from tests.conftest import SAMPLES
 
 QUICK = [

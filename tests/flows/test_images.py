@@ -21,10 +21,10 @@ import pytest
 from PIL import Image
 
 from flows.cli import main
+from pipeline.diagnosis.record import RunRecord
 from pipeline.errors import DataContractError
-from pipeline.report.record import RunRecord
 from pipeline.report.rows import follow_rows
-from pipeline.store import Store, load_facts, read_manifest
+from pipeline.storage.store import Store, load_facts, read_manifest
 from tests.images.example import Files, encode, write_folder, write_parquet, write_zip
 from tests.shapes import draw_shape, make_shapes
 
@@ -304,7 +304,7 @@ def test_pictures_are_predicted_anywhere_as_in_the_run(shapes: Published, tmp_pa
 )
 def test_what_is_no_picture_is_refused(shapes: Published, given: object, says: str) -> None:
     """A picture that can't be used is named with the reason, before a library trips over it."""
-    from pipeline.images.preprocessor import load_picture_preprocessor
+    from pipeline.images.picture_preprocessor import load_picture_preprocessor
 
     preprocessor = load_picture_preprocessor(shapes.version / "preprocessor")
     with pytest.raises(DataContractError, match=says):

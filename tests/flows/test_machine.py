@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flows.cli import main
-from pipeline.store import Store
+from pipeline.storage.store import Store
 from tests.conftest import copy_sample
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from pipeline.store import Store
+from pipeline.storage.store import Store
 from tests.conftest import copy_sample
 
 SPEED = ["training.epochs=2", "training.compare_unrepaired=false"]

@@ -16,9 +16,9 @@ import pytest
 from flows.refresh import refresh, validate
 from flows.watching import GateStopped
 from pipeline.errors import StageError
-from pipeline.hashing import hash_file
-from pipeline.plan import prepare
-from pipeline.store import Store, read_manifest
+from pipeline.runs.run import prepare
+from pipeline.storage.hashing import hash_file
+from pipeline.storage.store import Store, read_manifest
 from tests.conftest import copy_sample
 
 SPEED = ["training.epochs=2", "training.compare_unrepaired=false"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flows.settings import list_settings
-from pipeline.config import DatasetConfig
+from pipeline.config.models import DatasetConfig
 from pipeline.errors import ConfigError
 
 

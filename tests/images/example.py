@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from pipeline.config import DatasetConfig
-from pipeline.config_file import parse_config
-from pipeline.images.ingest import read_pictures
-from pipeline.ingest import Canonical
+from pipeline.config.declaration import parse_config
+from pipeline.config.models import DatasetConfig
+from pipeline.images.picture_ingest import read_pictures
+from pipeline.ingest.canonical import Canonical
 
 Files = dict[str, bytes]
 

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import ConfigError, DataContractError, SourceError
-from pipeline.hashing import hash_file
-from pipeline.images.facts import ImageFacts
-from pipeline.images.ingest import read_pictures
-from pipeline.images.pictures import PictureStore
-from pipeline.ingest import Canonical, IngestFacts
-from pipeline.store import dump_json, load_facts
+from pipeline.images.picture_ingest import read_pictures
+from pipeline.images.picture_store import PictureStore
+from pipeline.ingest.canonical import Canonical, IngestFacts
+from pipeline.ingest.picture_facts import ImageFacts
+from pipeline.storage.hashing import hash_file
+from pipeline.storage.store import dump_json, load_facts
 from tests.images.example import (
     draw,
     encode,

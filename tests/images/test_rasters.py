@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.image_config import ImageConfig
-from pipeline.images import pictures as storage
+from pipeline.config.image import ImageConfig
+from pipeline.images import picture_store as storage
 from pipeline.images.decoding import decode
-from pipeline.images.duplicates import find_near_duplicates
-from pipeline.images.facts import Unreadable
 from pipeline.images.measures import measure
-from pipeline.images.pictures import PictureStore, PictureWriter
+from pipeline.images.near_duplicates import find_near_duplicates
+from pipeline.images.picture_store import PictureStore, PictureWriter
 from pipeline.images.shaping import shape
+from pipeline.ingest.picture_facts import Unreadable
 from tests.images.example import draw, encode
 
 CONFIG = ImageConfig(height=16, width=16)

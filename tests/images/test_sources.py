@@ -12,8 +12,8 @@ import pytest
 
 from pipeline.errors import SourceError
 from pipeline.images.choosing import choose_image_config
-from pipeline.images.facts import Unreadable
-from pipeline.images.sources import list_pictures
+from pipeline.images.picture_sources import list_pictures
+from pipeline.ingest.picture_facts import Unreadable
 from tests.images.example import (
     Files,
     draw,

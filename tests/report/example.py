@@ -6,23 +6,15 @@ import random
 from dataclasses import replace
 from typing import Literal
 
-from pipeline.cleaning import Change, CleaningFacts, DroppedColumn, FittedCleaning
-from pipeline.config import Resampling, Role
-from pipeline.imputation import Fill, ImputationFacts
-from pipeline.imputation.rehearsal import Rehearsal, Trial
-from pipeline.ingest import ColumnFacts, IngestFacts
-from pipeline.leaks import Leak
-from pipeline.outliers import Bound
-from pipeline.profile import ColumnProfile
-from pipeline.race import RaceFacts, Racer, Standing
-from pipeline.report.record import RunRecord
-from pipeline.resampling import ResamplingFacts
-from pipeline.roles import Suspicion
-from pipeline.spelling import Spelling, Typo
-from pipeline.split_facts import SplitFacts
-from pipeline.training.decisions import Decision
-from pipeline.training.metrics import METRICS
-from pipeline.training.results import (
+from pipeline.cleaning.leaks import Leak
+from pipeline.cleaning.outliers import Bound
+from pipeline.cleaning.repairs import Change, CleaningFacts, DroppedColumn, FittedCleaning
+from pipeline.cleaning.spelling import Spelling, Typo
+from pipeline.config.models import Resampling, Role
+from pipeline.diagnosis.record import RunRecord
+from pipeline.evaluation.decisions import Decision
+from pipeline.evaluation.metrics import METRICS
+from pipeline.evaluation.results import (
     CalibrationBin,
     Difference,
     FoldScore,
@@ -30,9 +22,17 @@ from pipeline.training.results import (
     Score,
     TrainingFacts,
 )
+from pipeline.experiments.race_facts import RaceFacts, Racer, Standing
+from pipeline.imputation import Fill, ImputationFacts
+from pipeline.imputation.rehearsal import Rehearsal, Trial
+from pipeline.ingest.canonical import ColumnFacts, IngestFacts
+from pipeline.ingest.roles import Suspicion
+from pipeline.resampling import ResamplingFacts
+from pipeline.splitting.split_facts import SplitFacts
+from pipeline.validation.column_profiles import ColumnProfile
 from pipeline.validation.distributions import Distribution
 from pipeline.validation.drift_results import ColumnDrift, DriftFacts
-from pipeline.validation.results import Check, Severity, Status, ValidationFacts, Verdict
+from pipeline.validation.validation_facts import Check, Severity, Status, ValidationFacts, Verdict
 
 NUMBERS = {
     "age": (1, 94, 1),

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from markupsafe import Markup
 
+from pipeline.diagnosis.record import RunRecord
 from pipeline.report.charts import draw_histogram
 from pipeline.report.markdown import render_markdown
 from pipeline.report.page import render_html
-from pipeline.report.record import RunRecord
 from pipeline.report.svg import tag
 from pipeline.report.text import render_text
 from tests.report.example import (

@@ -13,14 +13,15 @@ import pytest
 from PIL import Image
 
 from flows.refresh import refresh
-from pipeline.images.pictures import PictureStore
-from pipeline.initialise import suggest_again
-from pipeline.outliers import Bound
-from pipeline.report import sheets
-from pipeline.split_facts import NearPair
-from pipeline.steps import ingest
-from pipeline.store import Store
-from pipeline.tables import read_all
+from pipeline.cleaning.outliers import Bound
+from pipeline.diagnosis.sheet import Tile
+from pipeline.images import contact_sheets as sheets
+from pipeline.images.picture_store import PictureStore
+from pipeline.scaffold.initialise import suggest_again
+from pipeline.splitting.split_facts import NearPair
+from pipeline.steps.ingest import ingest
+from pipeline.storage.parts import read_all
+from pipeline.storage.store import Store
 from tests.images.example import encode
 from tests.report.conftest import clear_logs, list_requests, open_page
 from tests.shapes import declare, draw_shape, make_shapes, prepare_shapes
@@ -33,7 +34,7 @@ BESIDE = """return [...document.querySelectorAll('.strip')].filter((strip) => {
 HOSTILE = '"><svg onload=alert(1)>&'
 
 
-def decode(tile: sheets.Tile) -> np.ndarray:
+def decode(tile: Tile) -> np.ndarray:
     """Decode a tile as any reader would."""
     head, content = tile.image.split(",")
     assert head in ("data:image/png;base64", "data:image/jpeg;base64")

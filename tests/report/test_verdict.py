@@ -9,15 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.leaks import Leak
-from pipeline.report import network_findings, repair_findings
-from pipeline.report.drift_findings import find_drift
-from pipeline.report.finding import ORDER
-from pipeline.report.network_findings import find_recall_interval
+from pipeline.cleaning.leaks import Leak
+from pipeline.diagnosis import network_findings, repair_findings
+from pipeline.diagnosis.drift_findings import find_drift
+from pipeline.diagnosis.finding import ORDER
+from pipeline.diagnosis.network_findings import find_recall_interval
+from pipeline.diagnosis.record import RunRecord
+from pipeline.diagnosis.summary import Summary, summarise
+from pipeline.evaluation.results import Difference, Interval
 from pipeline.report.page import render_html
-from pipeline.report.record import RunRecord
 from pipeline.report.rows import count_columns, follow_rows
-from pipeline.report.verdict import Summary, summarise
 from pipeline.report.wording import (
     count_decimals,
     cut,
@@ -26,8 +27,7 @@ from pipeline.report.wording import (
     write_share,
     write_signed,
 )
-from pipeline.training.results import Difference, Interval
-from pipeline.validation.results import Check
+from pipeline.validation.validation_facts import Check
 from tests.report.example import (
     make_drift,
     make_hostile,

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-from pipeline.config import TrainingConfig
-from pipeline.training.client import Trainer
 
 Make = Callable[..., Path]
 
@@ -62,10 +59,3 @@ def make_features(tmp_path: Path) -> Make:
         return write_features(tmp_path / name, **options)  # type: ignore[arg-type]  # passed on
 
     return make
-
-
-@pytest.fixture(scope="session")
-def trainer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trainer]:
-    """One worker: starting one takes seconds."""
-    with Trainer(tmp_path_factory.mktemp("worker") / "log.txt", TrainingConfig()) as started:
-        yield started

@@ -9,12 +9,14 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.config import TrainingConfig
+from pipeline.config.image import AugmentationConfig
+from pipeline.config.models import TrainingConfig
 from pipeline.errors import StageError
-from pipeline.training.blocks import feed_rows
-from pipeline.training.features import Layout, Split, balance_classes
+from pipeline.features.layout import Layout
+from pipeline.features.splits import Split, balance_classes
 from pipeline.training.fit import Fitted, fit_network, predict
 from pipeline.training.models import build_network
+from pipeline.training.rows import build_inputs, feed
 from pipeline.training.schedules import Triangle, build_schedule
 
 LAYOUT = Layout("class", ("no", "yes"), ("a", "b", "c", "d"))
@@ -33,8 +35,8 @@ def fit(rows: int = 100, seed: int = 0, noise: float = 0.2, **knobs: Any) -> Fit
     """Fit a small network on a small problem."""
     config = TrainingConfig(**{"hidden": (8,), "epochs": 2, **knobs})
     return fit_network(
-        lambda: build_network(LAYOUT, config, seed),
-        feed_rows(make_split(rows, 1, noise), config, 2, seed),
+        lambda: build_network(LAYOUT, config, seed, build_inputs),
+        feed(make_split(rows, 1, noise), config, 2, seed, AugmentationConfig()),
         make_split(60, 2, noise),
         config,
         seed=seed,
@@ -74,11 +76,11 @@ def test_blocks_learn_what_keras_learns() -> None:
     """The loop inside the graph ends at the loss that Keras's own loop ends at."""
     config = TrainingConfig(hidden=(8,), dropout=0.0, epochs=8, early_stopping=0)
     train, validation = make_split(330, 1), make_split(100, 2)
-    plain = build_network(LAYOUT, config, 0)
+    plain = build_network(LAYOUT, config, 0, build_inputs)
     kept = plain.fit(train.values, train.labels, batch_size=32, epochs=8, verbose=0).history
     ours = fit_network(
-        lambda: build_network(LAYOUT, config, 0),
-        feed_rows(train, config, 2, 0),
+        lambda: build_network(LAYOUT, config, 0, build_inputs),
+        feed(train, config, 2, 0, AugmentationConfig()),
         validation,
         config,
         seed=0,
@@ -129,8 +131,8 @@ def test_without_validation_rows_the_fit_runs_to_its_end() -> None:
     config = TrainingConfig(hidden=(4,), epochs=3, early_stopping=1)
     empty = make_split(10, 0).take(np.zeros(10, bool))
     fitted = fit_network(
-        lambda: build_network(LAYOUT, config, 0),
-        feed_rows(make_split(50, 1), config, 2, 0),
+        lambda: build_network(LAYOUT, config, 0, build_inputs),
+        feed(make_split(50, 1), config, 2, 0, AugmentationConfig()),
         empty,
         config,
         seed=0,

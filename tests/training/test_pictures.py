@@ -9,21 +9,23 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline import pictures as pictures_module
 from pipeline.augmentation.draws import key_rows
 from pipeline.augmentation.feeding import Feeder
-from pipeline.augmentation.plan import plan_augmentation
-from pipeline.config import TrainingConfig
+from pipeline.augmentation.transform_plan import plan_augmentation
+from pipeline.config.image import AugmentationConfig
+from pipeline.config.models import TrainingConfig
 from pipeline.errors import StageError
-from pipeline.image_config import AugmentationConfig
-from pipeline.images.assembly import make_columns
-from pipeline.pictures import Pictures, Shape, SplitWriter, iter_pictures
-from pipeline.training.baselines import fit_logistic
-from pipeline.training.blocks import PictureBlocks, count_inference_rows, feed_pictures
-from pipeline.training.features import Layout, Picture, Split
+from pipeline.evaluation.peers import fit_logistic
+from pipeline.features import picture_files as pictures_module
+from pipeline.features.layout import Form, Layout
+from pipeline.features.picture_files import Pictures, Shape, SplitWriter, iter_pictures
+from pipeline.features.splits import Split
+from pipeline.features.thumbnails import read_thumbnails
+from pipeline.images.picture_features import make_columns
+from pipeline.training.feeds import count_inference_rows
 from pipeline.training.fit import Fitted, fit_network, predict
-from pipeline.training.models import build_network, choose_filters
-from pipeline.training.thumbnails import read_thumbnails
+from pipeline.training.models import build_network
+from pipeline.training.pictures import PictureBlocks, build_inputs, choose_filters, feed
 
 # Keras would say it of a data set whose length it is not told, in each user's log.
 pytestmark = pytest.mark.filterwarnings("error:Your input ran out of data:UserWarning")
@@ -33,7 +35,7 @@ CLASSES = ("dark", "light")
 def make_layout(shape: Shape) -> Layout:
     """Lay out pictures of two classes."""
     levels = (128.0,) * shape[2], (60.0,) * shape[2]
-    return Layout("label", CLASSES, (), Picture(shape, *levels))
+    return Layout("label", CLASSES, (), Form(shape, *levels))
 
 
 def write_split(path: Path, rows: int, shape: Shape, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -79,7 +81,7 @@ def fit(
     config = TrainingConfig.model_validate({"hidden": (8,), "epochs": 1, **knobs})
     train, other = make_split(folder, rows, shape, 1), make_split(folder, 40, shape, 2)
     chosen = augmentation or AugmentationConfig()
-    blocks = feed_pictures(train, config, 2, seed, chosen)
+    blocks = feed(train, config, 2, seed, chosen)
     if workers is not None:
         feeder = Feeder(
             train.values.read, key_rows(train.row_ids), train.labels, train.weights,
@@ -88,7 +90,11 @@ def fit(
         )  # fmt: skip
         blocks = PictureBlocks(feeder, shape, rows, None)
     fitted = fit_network(
-        lambda: build_network(make_layout(shape), config, seed), blocks, other, config, seed=seed
+        lambda: build_network(make_layout(shape), config, seed, build_inputs),
+        blocks,
+        other,
+        config,
+        seed=seed,
     )
     return fitted, other
 
@@ -205,9 +211,7 @@ def test_a_row_that_is_not_there_is_an_error(
 def test_thumbnails_are_small_z_scores(tmp_path: Path, shape: Shape) -> None:
     """Learners of tables get at most 16 × 16 numbers of each channel, scaled as the network's."""
     values, _ = write_split(tmp_path / "p.parquet", 20, shape, 0)
-    picture = make_layout(shape).picture
-    assert picture is not None
-    found = read_thumbnails(tmp_path / "p.parquet", picture)
+    found = read_thumbnails(tmp_path / "p.parquet", make_layout(shape))
     assert found.shape == (20, min(16, shape[0]) * min(16, shape[1]) * shape[2])
     assert found.dtype == np.float32
     assert found.mean() == pytest.approx((values.mean() - 128) / 60, abs=0.02)
@@ -228,7 +232,7 @@ def test_blocks_are_chosen_by_the_shorter_side() -> None:
 def test_inference_batches_are_bounded_in_pixels(tmp_path: Path) -> None:
     """However large the pictures, a network is given one at least and a million pixels at most."""
     split = make_split(tmp_path, 3, (8, 8, 1), 0)
-    assert count_inference_rows(split.values) == (1 << 20) // 64
+    assert count_inference_rows(split.values.shape) == (1 << 20) // 64
 
 
 def test_the_yardstick_weighs_each_row_by_its_own_weight() -> None:

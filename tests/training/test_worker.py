@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.config import TrainingConfig
+from pipeline.config.models import TrainingConfig
 from pipeline.errors import MachineError, StageError
 from pipeline.training.client import Trainer
 from pipeline.training.jobs import Job
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = TrainingConfig(hidden=(8,), epochs=3)
+ROWS = "pipeline.training.rows"
 
 
 def is_alive(pid: int) -> bool:
@@ -42,8 +43,8 @@ def wait_for_end(pid: int, seconds: float) -> bool:
 def test_the_parent_loads_nothing_heavy() -> None:
     """The parent's modules import neither TensorFlow nor Keras nor scikit-learn."""
     code = (
-        "import sys, pipeline.training.results, pipeline.training.metrics, "
-        "pipeline.training.baselines, pipeline.training.client, pipeline.training.evaluate\n"
+        "import sys, pipeline.evaluation.results, pipeline.evaluation.metrics, "
+        "pipeline.evaluation.peers, pipeline.training.client, pipeline.training.baseline\n"
         "print(sorted({'tensorflow', 'keras', 'sklearn', 'pandas'} & set(sys.modules)))"
     )
     found = subprocess.run(
@@ -58,7 +59,7 @@ def test_one_worker_serves_many_fits(trainer: Trainer, make_features, tmp_path: 
     epochs: list[tuple[int, int]] = []
     handles = [
         trainer.submit(
-            Job(features, tmp_path / name, CONFIG, seed, save_model=name == "a"),
+            Job(features, tmp_path / name, CONFIG, seed, ROWS, save_model=name == "a"),
             lambda epoch, count: epochs.append((epoch, count)),
         )
         for name, seed in (("a", 1), ("b", 1), ("c", 2))
@@ -82,11 +83,11 @@ def test_an_error_comes_back_as_itself(trainer: Trainer, make_features, tmp_path
     features = make_features()
     wild = TrainingConfig(hidden=(8,), optimizer="sgd", learning_rate=1e30)
     with pytest.raises(StageError, match=r"training: .*became.*Set training\.learning_rate") as hit:
-        trainer.fit(features, tmp_path / "out", wild, 0)
+        trainer.submit(Job(features, tmp_path / "out", wild, 0, ROWS)).result()
     assert hit.value.stage == "training"
     with pytest.raises(StageError, match=r"layout\.json was not found"):
-        trainer.fit(tmp_path / "nowhere", tmp_path / "out", CONFIG, 0)
-    assert trainer.fit(features, tmp_path / "out", CONFIG, 0).epochs_run == 3
+        trainer.submit(Job(tmp_path / "nowhere", tmp_path / "out", CONFIG, 0, ROWS)).result()
+    assert trainer.submit(Job(features, tmp_path / "out", CONFIG, 0, ROWS)).result().epochs_run == 3
 
 
 def test_a_crash_carries_its_traceback(trainer: Trainer, make_features, tmp_path: Path) -> None:
@@ -94,14 +95,14 @@ def test_a_crash_carries_its_traceback(trainer: Trainer, make_features, tmp_path
     features = make_features()
     (features / "layout.json").write_text("{}", encoding="utf-8")
     with pytest.raises(RuntimeError, match=r"(?s)Traceback.*KeyError: 'target'"):
-        trainer.fit(features, tmp_path / "out", CONFIG, 0)
+        trainer.submit(Job(features, tmp_path / "out", CONFIG, 0, ROWS)).result()
 
 
 def test_a_killed_worker_names_its_log(make_features, tmp_path: Path) -> None:
     """A worker that dies is an error that says where to read on; the next call says so too."""
     log = tmp_path / "log.txt"
     with Trainer(log) as trainer:
-        handle = trainer.submit(Job(make_features(), tmp_path / "out", CONFIG, 0))
+        handle = trainer.submit(Job(make_features(), tmp_path / "out", CONFIG, 0, ROWS))
         assert trainer.pid is not None
         os.kill(trainer.pid, signal.SIGKILL)
         with pytest.raises(MachineError, match=r"code -9 \(killed.*log\.txt"):
@@ -136,14 +137,14 @@ def test_closing_ends_a_busy_worker(make_features, tmp_path: Path) -> None:
     """Leaving the context, by an error too, leaves no process behind."""
     with Trainer(tmp_path / "log.txt") as trainer:
         pid = trainer.pid
-        trainer.submit(Job(make_features(), tmp_path / "out", CONFIG, 0))
+        trainer.submit(Job(make_features(), tmp_path / "out", CONFIG, 0, ROWS))
     assert pid is not None
     assert wait_for_end(pid, 1)
 
 
 def test_it_speaks_its_protocol_without_a_client(make_features, tmp_path: Path) -> None:
     """Lines in, lines out, an end when the input ends; prints of others don't get in between."""
-    job = Job(make_features(), tmp_path / "out", CONFIG, 0, save_model=False)
+    job = Job(make_features(), tmp_path / "out", CONFIG, 0, ROWS, save_model=False)
     done = subprocess.run(
         [sys.executable, "-m", "pipeline.training.worker"],
         cwd=ROOT, input=json.dumps(job.dump()) + "\n", capture_output=True, text=True, check=True,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import DatasetConfig
-from pipeline.config_file import parse_config
+from pipeline.config.declaration import parse_config
+from pipeline.config.models import DatasetConfig
 from pipeline.dataset import Schema
 from pipeline.validation.gate import (
     describe_rule,
@@ -19,7 +19,7 @@ from pipeline.validation.gate import (
     read_checks,
     split_applicable,
 )
-from pipeline.validation.results import SEVERITIES, Check
+from pipeline.validation.validation_facts import SEVERITIES, Check
 
 When = Literal["raw", "repaired"]
 NOT_NULL = "expect_column_values_to_not_be_null"

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.hashing import hash_file
+from pipeline.storage.hashing import hash_file
 from pipeline.validation import tails, validate
 from pipeline.validation.opening import make_table
 from pipeline.validation.running import build_suite

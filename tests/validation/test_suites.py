@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import DatasetConfig
-from pipeline.config_file import load_config, parse_config
+from pipeline.config.declaration import load_config, parse_config
+from pipeline.config.models import DatasetConfig
 from pipeline.dataset import ROW_ID, Schema, TrainSet
 from pipeline.errors import ConfigError
-from pipeline.ingest import canonicalise
-from pipeline.initialise import initialise
-from pipeline.reading import read_source
-from pipeline.splitting import split_rows
-from pipeline.store import Store
+from pipeline.ingest.canonical import canonicalise
+from pipeline.scaffold.initialise import initialise
+from pipeline.sources.reading import read_source
+from pipeline.splitting.assignment import split_rows
+from pipeline.storage.store import Store
 from pipeline.validation.distributions import take_profile
 from pipeline.validation.gate import describe_rule
 from pipeline.validation.opening import make_table

@@ -1,0 +1,1 @@
+"""What is learned about values on the training split, and its application."""

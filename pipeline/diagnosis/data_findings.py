@@ -1,0 +1,373 @@
+"""What the data tells: gates, leaks, labels, classes, gaps, and rows that were lost.
+
+Each rule takes the record and yields its findings; a stage that did not run yields none. The
+thresholds are where a figure is worth a reader's minute, not laws: each finding gives its numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pipeline.dataset import FEATURE_ROLES
+from pipeline.diagnosis.finding import Finding, Severity
+from pipeline.report.wording import cut, join_words, quote, write_count, write_share
+from pipeline.validation.drift_results import UNIT_TYPE
+from pipeline.validation.suites import DRIFT
+from pipeline.validation.validation_facts import ABSENT
+
+if TYPE_CHECKING:
+    from pipeline.diagnosis.record import RunRecord
+
+MOST = 3  # findings of one kind that are told one by one
+CONFLICTS_CRITICAL, CONFLICTS_WARNING = 0.05, 0.01
+IMBALANCE = 10.0
+FEW_ROWS = 20
+MUCH_MISSING = 0.3
+MUCH_LOST = 0.02
+MUCH_CLIPPED = 0.01
+
+
+def find_gate_reasons(record: RunRecord) -> Iterator[Finding]:
+    """Tell why a gate stopped the run."""
+    for facts in (record.repaired, record.raw):
+        if facts is None or facts.verdict.passed:
+            continue
+        when, cure = "on the raw data", "Correct the source."
+        if facts.verdict.when == "repaired":
+            when = "after repair"
+            cure = "Correct the source, or repair more of it (cleaning, imputation)."
+        drifted = {f"{c.column}: {c.rule}; ": c for c in facts.checks if c.suite == DRIFT}
+        for reason in facts.verdict.reasons[:5]:
+            otherwise = (
+                f"If the data is right and the rule is wrong, edit the rule in "
+                f"expectations/{cut(record.dataset)}/, or let assay suggest "
+                f"{cut(record.dataset)} learn them anew."
+            )
+            check = next((c for head, c in drifted.items() if reason.startswith(head)), None)
+            if check is not None:
+                setting = "label" if check.column == record.ingest.schema.target else "features"
+                setting = "units" if check.type == UNIT_TYPE else setting
+                otherwise = (
+                    f"If the data is right, let assay suggest {cut(record.dataset)} learn the "
+                    f"suites from it, and publish it with --set drift.{setting}=warning: the next "
+                    "refresh is compared with this one."
+                )
+            yield Finding(
+                "critical",
+                cut(reason.rstrip("."), 200),
+                f"This stopped the run: the check failed {when}.",
+                f"{cure} {otherwise}",
+            )
+        more = len(facts.verdict.reasons) - 5
+        if more > 0:
+            title = f"{write_count(more, 'more reason', 'more reasons')} to stop"
+            yield Finding("critical", title, "All are listed under Validation.", "")
+        return
+
+
+def find_leaks(record: RunRecord) -> Iterator[Finding]:
+    """Tell which features give the label away."""
+    if record.cleaning is None:
+        return
+    fitted = record.cleaning.fitted
+    dropped = {column.name for column in fitted.dropped}
+    open_ = [leak for leak in fitted.leaks if leak.column not in dropped]
+    danger = (
+        "If the feature is not known at prediction time, every score below is too good.",
+        "Ask whether its value is known before the label is. If not, add it to "
+        "cleaning.drop_columns.",
+    )
+    if record.ingest.images:
+        danger = (
+            "The classes differ in how their pictures were made, and the network may learn that "
+            "in place of what they show.",
+            "Take pictures of each class with the same camera, light and size, and look at them "
+            "under Pictures.",
+        )
+    for leak in open_[:MOST]:
+        yield Finding(
+            "critical",
+            f"{quote(leak.column)} alone gives the label away",
+            f"A small tree on this one feature reaches a balanced accuracy of {leak.score:.3f} on "
+            f"{write_count(leak.rows, 'training row')} that it was not fitted on. {danger[0]}",
+            danger[1],
+        )
+    if len(open_) > MOST:
+        names = join_words([quote(leak.column, 24) for leak in open_[MOST:]])
+        title = f"{len(open_) - MOST} more features give the label away"
+        yield Finding("critical", title, f"They are {names}.", "Check them in the same way.")
+    gone = [quote(leak.column, 24) for leak in fitted.leaks if leak.column in dropped]
+    if gone:
+        title = f"{write_count(len(gone), 'feature')} that gave the label away left out"
+        yield Finding("info", title, f"{join_words(gone)}; no score rests on them.", "")
+
+
+def find_conflicts(record: RunRecord) -> Iterator[Finding]:
+    """Tell how many rows contradict each other."""
+    if record.split is None or not record.split.conflicts:
+        return
+    if record.split.near and record.split.near.across_labels:
+        return  # told with the near-duplicates
+    rows, whole = record.split.conflicts, record.ingest.labelled
+    share = rows / whole
+    severity: Severity = "info"
+    if share >= CONFLICTS_WARNING:
+        severity = "critical" if share >= CONFLICTS_CRITICAL else "warning"
+    if record.ingest.images:
+        title = f"{write_count(rows, 'picture looks', 'pictures look')} like one of another label"
+    else:
+        title = (
+            f"{write_count(rows, 'row has', 'rows have')} the features of another row, but another "
+            "label"
+        )
+    yield Finding(
+        severity,
+        title,
+        f"That is {write_share(rows, whole)} of the labelled rows. No model can get all of them "
+        "right.",
+        "Look at how these rows were labelled; a feature that tells them apart may be missing."
+        + advise_on_labels(record),
+    )
+
+
+def advise_on_labels(record: RunRecord) -> str:
+    """Say what cleaning can do about contradicting labels, if it does nothing yet."""
+    done = record.config.get("cleaning", {}).get("conflicting_labels", "keep")
+    if done == "keep":
+        return " cleaning.conflicting_labels can drop them or settle them by majority."
+    what = "were left out of training" if done == "drop" else "were settled by majority"
+    return f" In training they {what}."
+
+
+def find_imbalance(record: RunRecord) -> Iterator[Finding]:
+    """Tell how uneven the classes are in training, and whether something was done about it."""
+    if record.split is None:
+        return
+    counts = {name: c for name, c in record.split.counts["train"].items() if c}
+    small, large = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
+    ratio = counts[large] / counts[small]
+    if ratio >= IMBALANCE:
+        planned = str(record.config.get("resampling", {}).get("method", "none"))
+        method = record.resampling.method if record.resampling else planned
+        detail = (
+            f"{quote(large)} has {write_count(counts[large], 'training row')}, {quote(small)} has "
+            f"{write_count(counts[small])}. Accuracy alone hides a class that is never found; read "
+            "the balanced accuracy."
+        )
+        if method == "none":
+            yield Finding(
+                "warning",
+                f"One class is {ratio:.0f} times as large as another",
+                detail,
+                "Set resampling.method: auto, which tries what there is and takes what helps."
+                if record.race is None
+                else "",
+            )
+        else:
+            title = f"One class was {ratio:.0f} times as large as another before resampling"
+            yield Finding("info", title, f"{detail} resampling.method is {method}.", "")
+    tiny = [name for name, count in counts.items() if count < FEW_ROWS]
+    if tiny:
+        yield Finding(
+            "warning",
+            f"{write_count(len(tiny), 'class has', 'classes have')} fewer than {FEW_ROWS} training "
+            "rows",
+            join_words([f"{quote(n, 24)} has {write_count(counts[n])}" for n in tiny]) + ".",
+            "Collect more rows of them, or join them with a related class.",
+        )
+
+
+def find_lost_suites(record: RunRecord) -> Iterator[Finding]:
+    """Tell of suites that are gone: what they guarded is guarded no more."""
+    if record.lost_suites:
+        named = join_words([quote(name, 40) for name in record.lost_suites])
+        count = write_count(len(record.lost_suites), "suite is", "suites are")
+        yield Finding(
+            "warning",
+            f"{count} gone that judged the current version: {named}",
+            "What was expected there is not judged any more.",
+            f"Put the file back into expectations/{cut(record.dataset)}/, or suggest it anew: "
+            f"assay suggest {cut(record.dataset)}.",
+        )
+
+
+def find_failures(record: RunRecord) -> Iterator[Finding]:
+    """Tell which checks still fail after repair, and which could not be judged."""
+    facts = record.repaired or record.raw
+    failed = [c for c in facts.checks if c.status == "failed" and c.suite != DRIFT]
+    left = failed if record.repaired else [c for c in failed if not c.repaired_by]
+    # A gate's own reasons are told by themselves.
+    if left and facts.verdict.passed:
+        serious = any(check.severity == "critical" for check in left)
+        severity: Severity = "warning" if serious else "info"
+        when = "still {} after repair" if record.repaired else "{} that no stage is set to repair"
+        named = [
+            f"{quote(c.column or 'the table', 24)}: {cut(c.rule, 60)}, found {cut(c.observed, 60)}"
+            for c in left
+        ]
+        first = f": {named[0]}" if len(named) == 1 else ""
+        checks = write_count(len(left), "check", "checks")
+        yield Finding(
+            severity,
+            f"{checks} {when.format('fails' if len(left) == 1 else 'fail')}{first}",
+            "; ".join(named[:MOST])
+            + (f"; {len(named) - MOST} more." if len(named) > MOST else "."),
+            "See Validation for what each of them found.",
+        )
+    # A column that is gone is told by itself: the rules about it are no worse for that.
+    errors = [
+        check
+        for check in facts.checks
+        if check.status == "error" and not check.observed.startswith(ABSENT)
+    ]
+    if errors:
+        named = [quote(check.column or check.type, 24) for check in errors]
+        title = f"{write_count(len(errors), 'check')} could not be judged"
+        yield Finding(
+            "warning",
+            title,
+            f"Columns: {join_words(named)}. {cut(errors[0].observed, 120)}",
+            "Correct the rule in the suite; until then it guards nothing.",
+        )
+
+
+def find_disguises(record: RunRecord) -> Iterator[Finding]:
+    """Tell which values may stand for missing ones and were taken as they are."""
+    open_ = [s for s in record.ingest.suspicions if not s.taken]
+    for suspicion in sorted(open_, key=lambda s: -s.count)[:MOST]:
+        yield Finding(
+            "warning",
+            f"{quote(suspicion.value, 24)} in {quote(suspicion.column)} may mean missing",
+            f"It stands in {write_count(suspicion.count, 'row')} and was taken as a value.",
+            suspicion.advice[:1].upper() + suspicion.advice[1:].rstrip(".") + ".",
+        )
+    if len(open_) > MOST:
+        title = f"{len(open_) - MOST} more values may mean missing"
+        yield Finding("warning", title, "They are listed under Changes.", "")
+
+
+def find_gaps(record: RunRecord) -> Iterator[Finding]:
+    """Tell which columns are mostly filled in, and which values could not be read."""
+    rows = record.ingest.labelled + record.ingest.unlabelled
+    gone = {c.name for c in record.cleaning.fitted.dropped} if record.cleaning else set()
+    gaps = {
+        c.name: c.missing / rows
+        for c in record.ingest.columns
+        if rows and c.name not in gone and c.role in FEATURE_ROLES
+    }
+    wide = sorted((n for n in gaps if gaps[n] >= MUCH_MISSING), key=lambda n: -gaps[n])
+    if wide:
+        yield Finding(
+            "warning",
+            f"{write_count(len(wide), 'column lacks', 'columns lack')} "
+            f"{write_share(MUCH_MISSING)} or more of the values",
+            join_words([f"{quote(n, 24)} {write_share(gaps[n])}" for n in wide])
+            + ". What fills them is learned from the rest, and carries little of its own.",
+            "Try imputation.indicators: true, so that the gap itself is a feature, or drop them.",
+        )
+    bad = [column for column in record.ingest.columns if column.unparsable]
+    if bad:
+        named = [
+            f"{quote(c.name, 24)} {write_count(c.unparsable)} (such as "
+            f"{join_words([quote(e, 16) for e in c.unparsable_examples[:2]])})"
+            for c in bad
+        ]
+        title = (
+            f"Values in {write_count(len(bad), 'column')} could not be read and count as missing"
+        )
+        yield Finding(
+            "warning",
+            title,
+            join_words(named, MOST) + ".",
+            "Correct them in the source, or declare them under columns.<name>.missing.",
+        )
+
+
+def find_lost_rows(record: RunRecord) -> Iterator[Finding]:
+    """Tell which rows never reached a model."""
+    read = record.ingest
+    if read.malformed:
+        severity: Severity = "warning" if read.malformed / read.rows > MUCH_LOST / 2 else "info"
+        yield Finding(
+            severity,
+            f"{write_count(read.malformed, 'line')} could not be read",
+            f"{write_share(read.malformed, read.rows)} of the source's rows were left out.",
+            "Look for unquoted delimiters in the source.",
+        )
+    if read.unlabelled:
+        severity = "warning" if read.unlabelled / read.rows > MUCH_LOST else "info"
+        yield Finding(
+            severity,
+            f"{write_count(read.unlabelled, 'row has', 'rows have')} no label",
+            f"{write_share(read.unlabelled, read.rows)} of the source's rows were left out.",
+            "Label them, if they are like the rows that the network will meet.",
+        )
+    repeated = record.split.duplicates if record.split else 0
+    if repeated / read.labelled > MUCH_LOST:
+        yield Finding(
+            "warning",
+            f"{write_count(repeated, 'row repeats', 'rows repeat')} an earlier one",
+            f"{write_share(repeated, read.labelled)} of the labelled rows. Equal rows "
+            "were kept on one side of the split, so they don't flatter the scores.",
+            "Ask whether the source joins or exports rows twice.",
+        )
+
+
+def find_repairs(record: RunRecord) -> Iterator[Finding]:
+    """Tell of far-out values and probable typos."""
+    if record.cleaning is None:
+        return
+    changes = [c for c in record.cleaning.changes if c.action in ("clipped", "set missing")]
+    total = sum(record.cleaning.rows_after.values())
+    if changes and total:
+        largest = max(changes, key=lambda change: change.rows)
+        columns = write_count(len({change.column for change in changes}), "column")
+        examples = join_words([cut(example, 16) for example in largest.examples[:3]])
+        values = write_count(
+            sum(c.rows for c in changes), "far-out value was", "far-out values were"
+        )
+        clipped = any(change.action == "clipped" for change in changes)
+        yield Finding(
+            "warning" if largest.rows / total > MUCH_CLIPPED else "info",
+            f"{values} {'brought within bounds' if clipped else 'set missing'} in {columns}",
+            f"Most in {quote(largest.column)}: {write_count(largest.rows, 'row')} "
+            f"{cut(largest.detail, 60)}, such as {examples}.",
+            "If such values are real, declare columns.<name>.minimum and maximum, and let "
+            f"assay suggest {cut(record.dataset)} learn the suites anew.",
+        )
+    typos = [typo for typo in record.cleaning.fitted.typos if not typo.applied]
+    if typos:
+        named = [
+            f"{quote(t.rare, 24)} ({write_count(t.rare_rows)}) for {quote(t.likely, 24)} "
+            f"({write_count(t.likely_rows)}) in {quote(t.column, 24)}"
+            for t in typos
+        ]
+        yield Finding(
+            "info",
+            write_count(
+                len(typos), "rare category looks like a typo", "rare categories look like typos"
+            ),
+            join_words(named, MOST) + ". They were left as they are.",
+            "If they are typos, set cleaning.spelling.typos to apply.",
+        )
+
+
+def find_notes(record: RunRecord) -> Iterator[Finding]:
+    """Pass on what the split and resampling noted."""
+    for note in record.split.notes[:MOST] if record.split else []:
+        yield Finding(
+            "warning",
+            _as_title(note),
+            "A class that is absent from a split is not learned, or not measured, there.",
+            "Give more rows of it, or join it with a related class.",
+        )
+    if record.split and len(record.split.notes) > MOST:
+        title = f"{len(record.split.notes) - MOST} more classes are missing from a split"
+        yield Finding("warning", title, "They are listed under Changes.", "")
+    for note in record.resampling.notes[:MOST] if record.resampling else []:
+        yield Finding("info", _as_title(note), "Resampling noted this.", "")
+
+
+def _as_title(note: str) -> str:
+    return cut(note[:1].upper() + note[1:].rstrip("."), 200)

@@ -1,0 +1,354 @@
+"""What the training tells: against its peers, by class, by epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pipeline.diagnosis.finding import Finding, Severity
+from pipeline.report.wording import (
+    METRICS,
+    NBSP,
+    cut,
+    quote,
+    read_difference,
+    write_count,
+    write_interval,
+    write_share,
+    write_signed,
+)
+
+if TYPE_CHECKING:
+    from pipeline.diagnosis.record import RunRecord
+    from pipeline.evaluation.results import Difference, Score, TrainingFacts
+
+MAIN = "balanced_accuracy"
+SMALL = 0.01  # a difference of balanced accuracy that may be another seed's
+RARELY_RIGHT = 0.25  # share of those taken for a class below which that is told
+FOUND = 0.9  # share of a class from which it is found well
+WIDE = 0.05  # half-width from which an interval is called wide
+RISE = 1.15  # validation loss at the end over its best
+GAP = 1.5  # validation loss over training loss at the best epoch
+ACCURACY_GAP = 0.05
+FEW_CLASS_ROWS = 5
+FULL_ROWS = 50  # of a class, from which a bootstrap of rows that were all found misleads little
+TOO_GOOD = 0.995  # balanced accuracy that is suspicious
+
+
+def find_difference(training: TrainingFacts, against: str, metric: str = MAIN) -> Difference | None:
+    """Find the network's paired difference to another learner."""
+    return next(
+        (
+            difference
+            for difference in training.differences
+            if (difference.name, difference.against, difference.metric)
+            == ("network", against, metric)
+        ),
+        None,
+    )
+
+
+# Learners of another kind, on the same rows; each training has one of them.
+PEERS = {
+    "gradient_boosting": "gradient boosting",
+    "logistic_regression": "logistic regression on thumbnails",
+}
+
+
+def find_score(training: TrainingFacts, name: str) -> Score | None:
+    """Find a learner's score."""
+    return next((score for score in training.scores if score.name == name), None)
+
+
+def compare_majority(record: RunRecord) -> Iterator[Finding]:
+    """Tell if the network learned nothing."""
+    difference = record.training and find_difference(record.training, "majority")
+    if not difference or read_difference(difference) in ("better", "not defined"):
+        return
+    assert record.training
+    yield Finding(
+        "critical",
+        "The network is not distinguishable from always answering the largest class"
+        if read_difference(difference) == "not distinguishable"
+        else "The network is worse than always answering the largest class",
+        describe_difference(difference),
+        "Check the labels and the features first; then try a larger training.learning_rate "
+        f"(now {record.training.learning_rate:g}) and more training.epochs.",
+    )
+
+
+def find_peer(training: TrainingFacts) -> Difference | None:
+    """Find the difference to the learner of another kind, in the main metric."""
+    found = (find_difference(training, name) for name in PEERS)
+    return next((difference for difference in found if difference), None)
+
+
+def compare_peer(record: RunRecord) -> Iterator[Finding]:
+    """Tell whether another kind of learner gets more out of the same data."""
+    difference = record.training and find_peer(record.training)
+    if not difference:
+        return
+    peer = PEERS[difference.against]
+    reading = read_difference(difference)
+    if reading == "worse":
+        knobs = "training.cnn, " if record.ingest.images else "training.hidden, encoding.scaling, "
+        yield Finding(
+            "critical",
+            f"The network, not only the data, costs accuracy: {peer} is better",
+            f"{describe_difference(difference)} What {peer} finds is in the data; the network "
+            "misses it.",
+            f"Tune the network ({knobs}training.learning_rate, training.epochs), or use {peer}.",
+        )
+    elif reading == "better":
+        yield Finding(
+            "info", f"The network is better than {peer}", describe_difference(difference), ""
+        )
+    elif reading == "not distinguishable":
+        yield Finding(
+            "info",
+            f"The network and {peer} are not distinguishable",
+            describe_difference(difference)
+            + " Two kinds of learner that agree point to the data rather than to the network.",
+            "Look at the data findings before you tune the network.",
+        )
+
+
+def describe_difference(difference: Difference) -> str:
+    """Write a paired difference with its interval."""
+    other = {
+        **PEERS,
+        "majority": "the largest class",
+        "network_unrepaired": "the same network without it",
+    }
+    return (
+        f"{METRICS[difference.metric]}, network minus "
+        f"{other.get(difference.against, difference.against)}: "
+        f"{write_signed(difference.interval)} on {write_count(difference.rows, 'test row')}, "
+        "paired 95 % interval."
+    )
+
+
+def judge_classes(record: RunRecord) -> Iterator[Finding]:
+    """Tell which class the network finds least of, if clearly less than it does on average."""
+    score = record.training and find_score(record.training, "network")
+    if not score or not record.training:
+        return
+    average = score.metrics[MAIN].value
+    found = []
+    for i, row in enumerate(score.confusion):
+        rows = sum(row)
+        high = find_recall_interval(row[i], rows)[1]
+        missed = average is not None and (high < average or row[i] == 0)
+        if rows >= FEW_CLASS_ROWS and missed and row[i] / rows < FOUND:
+            found.append((row[i] / rows, i))
+    for recall, i in sorted(found)[:2]:
+        row = score.confusion[i]
+        wrong = max((j for j in range(len(row)) if j != i), key=lambda j: row[j])
+        low, high = find_recall_interval(row[i], sum(row))
+        classes = record.training.classes
+        yield Finding(
+            "critical" if recall == 0 else "warning",
+            f"The network finds {write_count(row[i])} of the {write_count(sum(row), 'test row')} "
+            f"of class {quote(classes[i])}",
+            f"{write_share(recall)}, 95 % interval {write_share(low)} to {write_share(high)} "
+            f"(Wilson). It takes most of the others for {quote(classes[wrong])} "
+            f"({write_count(row[wrong])}).",
+            _advise_on_classes(record, classes[i]),
+        )
+
+
+def find_false_alarms(record: RunRecord) -> Iterator[Finding]:
+    """Tell what it costs to decide for a rare class early."""
+    training = record.training
+    score = training and find_score(training, "network")
+    if not score or not training or not training.decision.moves:
+        return
+    for i, name in enumerate(training.classes):
+        taken = sum(row[i] for row in score.confusion)
+        right = score.confusion[i][i]
+        if taken >= FEW_CLASS_ROWS and right / taken < RARELY_RIGHT:
+            yield Finding(
+                "warning",
+                f"Of the {write_count(taken, 'test row')} taken for {quote(name)}, "
+                f"{write_count(right)} {'is' if right == 1 else 'are'}",
+                f"{write_share(right, taken)} right: the price of finding more of a rare class. "
+                "Balanced accuracy does not count it.",
+                "If false alarms cost more than misses, set resampling.method: none, or race for "
+                "them with resampling.race.score: macro_f1.",
+            )
+
+
+def _advise_on_classes(record: RunRecord, name: str) -> str:
+    """Say what may part a class from another; class weights only where they are not in use."""
+    what = "pictures" if record.ingest.images else "features"
+    counts = record.split.counts["train"].values() if record.split else ()
+    balanced = bool(counts) and max(counts) < 2 * max(1, min(counts))
+    weighs = balanced or (record.resampling and record.resampling.method != "none")
+    advice = (
+        f"more rows of {quote(name)}" + ("" if weighs else ", or class weights,") + " may help."
+    )
+    return f"Compare the {what} of the two classes; {advice}"
+
+
+def find_recall_interval(hits: int, rows: int) -> tuple[float, float]:
+    """Find the 95 % interval of a share (Wilson 1927), which holds for few rows too.
+
+    >>> tuple(round(bound, 3) for bound in find_recall_interval(8, 10))
+    (0.49, 0.943)
+    """
+    if rows == 0:
+        return 0.0, 1.0
+    z = 1.959964
+    share = hits / rows
+    middle = (share + z * z / (2 * rows)) / (1 + z * z / rows)
+    half = (
+        z * math.sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows)) / (1 + z * z / rows)
+    )
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def judge_certainty(record: RunRecord) -> Iterator[Finding]:
+    """Tell if the test split is too small to show small differences."""
+    score = record.training and find_score(record.training, "network")
+    if not score or not record.training:
+        return
+    interval = score.metrics[MAIN]
+    least = min((sum(row) for row in score.confusion if sum(row)), default=0)
+    if least < FEW_CLASS_ROWS:
+        yield Finding(
+            "warning",
+            f"{write_count(record.training.test_rows, 'test row')} are too few for a score",
+            f"Their smallest class has {write_count(least, 'row')}; each of its rows moves "
+            "the balanced accuracy by many points, whatever the interval says.",
+            "Give more rows, a larger split.test, or use training.folds: 5 to judge changes.",
+        )
+        return
+    if interval.low is None or interval.high is None or (interval.high - interval.low) / 2 <= WIDE:
+        return
+    yield Finding(
+        "warning",
+        f"{write_count(record.training.test_rows, 'test row')} are few for a precise score",
+        f"The balanced accuracy is {write_interval(interval)}: an interval of "
+        f"{100 * (interval.high - interval.low):.0f} points. Smaller improvements can't be seen.",
+        "Give more rows, a larger split.test, or use training.folds: 5 to judge changes.",
+    )
+
+
+def judge_full_recall(record: RunRecord) -> Iterator[Finding]:
+    """Tell of a class of few test rows that were all found: its interval shows no spread."""
+    score = record.training and find_score(record.training, "network")
+    if not score or not record.training:
+        return
+    for position, (name, row) in enumerate(
+        zip(record.training.classes, score.confusion, strict=True)
+    ):
+        rows = sum(row)
+        if row[position] < rows or not FEW_CLASS_ROWS <= rows < FULL_ROWS:
+            continue
+        low, _ = find_recall_interval(rows, rows)
+        yield Finding(
+            "info",
+            f"All {rows} test rows of class {quote(name)} were found: the score is less sure than "
+            "its interval says",
+            f"Of other rows of the class, {write_share(low)} to 100{NBSP}% would be found (95 % "
+            "Wilson interval); the score's interval, which draws these again, can't show that.",
+            "Give more rows of the class, or use training.folds: 5 to judge changes.",
+        )
+
+
+def judge_perfection(record: RunRecord) -> Iterator[Finding]:
+    """Tell of a score that is too good, where no column was found that gives the label away."""
+    if record.ingest.images or (record.cleaning and record.cleaning.fitted.leaks):
+        return
+    learners = {"network": "the network", "gradient_boosting": PEERS["gradient_boosting"]}
+    for name, learner in learners.items():
+        score = record.training and find_score(record.training, name)
+        if score and (score.metrics[MAIN].value or 0.0) >= TOO_GOOD:
+            yield Finding(
+                "warning",
+                f"{learner.capitalize()} is nearly always right: look for a column that holds the "
+                "answer",
+                f"Balanced accuracy {write_interval(score.metrics[MAIN])} on test rows.",
+                "Name columns that are made from the label, or known only after it, in "
+                "cleaning.drop_columns.",
+            )
+            return
+
+
+def judge_history(record: RunRecord) -> Iterator[Finding]:
+    """Tell of divergence, overfitting, or a training that was cut off."""
+    training = record.training
+    if training is None:
+        return
+    loss, val = training.history.get("loss", []), training.history.get("val_loss", [])
+    if any(not math.isfinite(value) for value in [*loss, *val]):
+        yield Finding(
+            "critical",
+            "The loss stopped being a number during training",
+            f"Learning rate {training.learning_rate:g}, batch size {training.batch_size}.",
+            f"Set training.learning_rate to {training.learning_rate / 10:g}.",
+        )
+        return
+    if not loss or not val or not 1 <= training.best_epoch <= min(len(loss), len(val)):
+        return
+    best = training.best_epoch
+    yield from _judge_gap(training, loss[best - 1], val[best - 1], val[-1])
+    planned = record.config.get("training", {}).get("epochs", training.epochs_run)
+    if best == training.epochs_run == planned and best > 1:
+        yield Finding(
+            "warning",
+            "Training was cut off while it still improved",
+            f"The best of {training.epochs_run} epochs by validation loss was the last.",
+            f"Set training.epochs to {2 * training.epochs_run}, with training.early_stopping to "
+            "end it in time.",
+        )
+
+
+def _judge_gap(training: TrainingFacts, loss: float, val: float, last: float) -> Iterator[Finding]:
+    """Compare the splits at the best epoch; the weights of that epoch are the ones judged."""
+    best = training.best_epoch
+    accuracy = training.history.get("accuracy", [])[best - 1 : best]
+    measured = training.history.get("val_accuracy", [])[best - 1 : best]
+    apart = accuracy[0] - measured[0] if accuracy and measured else 0.0
+    cure = (
+        "Try more training.dropout or training.l2, or smaller training.hidden; more rows help most."
+    )
+    if loss > 0 and val / loss > GAP and apart > ACCURACY_GAP:
+        yield Finding(
+            "warning",
+            "The network overfits: it does better on rows that it has seen",
+            f"At its best epoch, {best}, loss is {loss:.3g} in training and {val:.3g} in "
+            f"validation, accuracy {accuracy[0]:.3f} and {measured[0]:.3f}.",
+            cure,
+        )
+    elif val > 0 and last / val > RISE:
+        yield Finding(
+            "info",
+            f"The network starts to overfit after epoch {best}",
+            f"Validation loss rises from {val:.3g} to {last:.3g} by epoch {training.epochs_run}. "
+            f"The weights of epoch {best} were kept, so this costs nothing yet.",
+            cure,
+        )
+
+
+def judge_confidence(record: RunRecord) -> Iterator[Finding]:
+    """Tell if the network's probabilities can't be taken at their word."""
+    score = record.training and find_score(record.training, "network")
+    error = score and score.metrics.get("ece")
+    if not error or error.value is None or error.low is None or error.low < WIDE:
+        return
+    yield Finding(
+        "warning",
+        "The network's confidence does not match its accuracy",
+        f"They differ by {write_interval(error)} on average (expected calibration error on "
+        "test rows).",
+        "Try training.calibration: temperature, which needs 50 validation rows or more.",
+    )
+
+
+def pass_on_notes(record: RunRecord) -> Iterator[Finding]:
+    """Pass on what the training noted."""
+    severity: Severity = "info"
+    for note in record.training.notes[:5] if record.training else []:
+        yield Finding(severity, cut(note.rstrip("."), 240), "The training noted this.", "")

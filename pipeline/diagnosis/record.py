@@ -1,0 +1,67 @@
+"""Everything a report is made of: the facts of each stage that ran."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.cleaning.repairs import CleaningFacts
+from pipeline.diagnosis.sheet import Sheet
+from pipeline.evaluation.results import TrainingFacts
+from pipeline.experiments.race_facts import RaceFacts
+from pipeline.imputation import ImputationFacts
+from pipeline.ingest.canonical import IngestFacts
+from pipeline.resampling import ResamplingFacts
+from pipeline.splitting.split_facts import SplitFacts
+from pipeline.validation.column_profiles import ColumnProfile
+from pipeline.validation.drift_results import DriftFacts
+from pipeline.validation.validation_facts import ValidationFacts
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run, as far as it came; what did not run is None.
+
+    Attributes
+    ----------
+    version
+        The name of the published version, or None if a gate stopped the run.
+    started
+        UTC, ISO 8601.
+    seconds
+        Wall time of each stage in this run; a stage whose result was there already has 0.
+    sources
+        SHA-256 of each source file by name; likewise ``suites``.
+    config
+        The resolved configuration.
+    lost_suites
+        Suites that the current version was judged by and that this run did not find.
+    leftover
+        Validation and test rows set aside because after repair they equal a row of another split.
+    sheets
+        Contact sheets, where rows can be looked at.
+    """
+
+    dataset: str
+    version: str | None
+    started: str
+    seconds: dict[str, float]
+    sources: dict[str, str]
+    suites: dict[str, str]
+    packages: dict[str, str]
+    config: dict[str, Any]
+    ingest: IngestFacts
+    raw: ValidationFacts
+    profiles: list[ColumnProfile]
+    split: SplitFacts | None = None
+    cleaning: CleaningFacts | None = None
+    imputation: ImputationFacts | None = None
+    repaired: ValidationFacts | None = None
+    features: list[str] | None = None
+    leftover: dict[str, int] | None = None
+    race: RaceFacts | None = None
+    resampling: ResamplingFacts | None = None
+    training: TrainingFacts | None = None
+    drift: DriftFacts | None = None
+    lost_suites: list[str] = field(default_factory=list)
+    sheets: list[Sheet] = field(default_factory=list)

@@ -1,0 +1,1 @@
+"""Repaired columns to model-ready features."""

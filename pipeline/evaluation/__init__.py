@@ -1,0 +1,1 @@
+"""Metrics with intervals, decisions, peers. Needs no training."""

@@ -1,0 +1,1 @@
+"""Variants of a run on folds, within a budget, paired and judged once."""

@@ -1,0 +1,1 @@
+"""The files that a network reads: layout, splits, pictures; their only owner."""

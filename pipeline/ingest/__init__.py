@@ -1,0 +1,1 @@
+"""Texts to roles, missing values and canonical rows with ids."""

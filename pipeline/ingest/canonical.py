@@ -1,0 +1,294 @@
+"""From a source to canonical rows: typed columns, missing values found, a lasting id for each row.
+
+Numbers are float64; categories, booleans, texts and labels are text; dates are ``datetime64[us]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipeline.config.models import ColumnConfig, DatasetConfig, Role
+from pipeline.dataset import FEATURE_ROLES, FLAGS, REASON, ROW_ID, SPLIT, Schema
+from pipeline.errors import (
+    ConfigError,
+    DataContractError,
+    name_examples,
+    name_near_misses,
+    write_count,
+)
+from pipeline.ingest.columns import ColumnRule, ColumnRules, type_values
+from pipeline.ingest.picture_facts import ImageFacts
+from pipeline.ingest.roles import (
+    Inferred,
+    Suspicion,
+    find_decimal,
+    find_suspicions,
+    infer_role,
+    is_missing,
+    make_missing_rule,
+)
+from pipeline.ingest.row_ids import hash_rows
+from pipeline.sources.reading import SourceTable, TextColumn
+
+MAX_CLASSES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnFacts:
+    """What ingest saw in one column: its role, its gaps, and how they were written."""
+
+    name: str
+    role: Role
+    reason: str
+    distinct: int
+    missing: int
+    tokens: dict[str, int]
+    unparsable: int
+    unparsable_examples: list[str]
+    format: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IngestFacts:
+    """What was read: rows by fate, columns, suspicions."""
+
+    dress: dict[str, str]
+    rows: int
+    labelled: int
+    unlabelled: int
+    malformed: int
+    row_ids: str
+    repeated_rows: int
+    classes: dict[str, int]
+    columns: list[ColumnFacts]
+    suspicions: list[Suspicion]
+    unreadable: int = 0
+    images: ImageFacts | None = None
+
+    @property
+    def schema(self) -> Schema:
+        """The columns and their roles."""
+        target = next(column.name for column in self.columns if column.role == "target")
+        return Schema(target, {c.name: c.role for c in self.columns if c.name != ROW_ID})
+
+
+@dataclass(frozen=True, slots=True)
+class Canonical:
+    """Canonical rows in the source's order.
+
+    Attributes
+    ----------
+    frame
+        ``row_id`` and the source's columns, rows with a label.
+    unlabelled
+        The same columns, rows without one.
+    rules
+        How raw values were read, for new rows.
+    """
+
+    frame: pd.DataFrame
+    unlabelled: pd.DataFrame
+    rules: ColumnRules
+    facts: IngestFacts
+
+
+def canonicalise(table: SourceTable, config: DatasetConfig) -> Canonical:
+    """Type the columns of a source, find its missing values, name its rows.
+
+    Raises
+    ------
+    ConfigError
+        If dataset.yaml names a column that the source lacks.
+    DataContractError
+        If the key is not unique, or the labels are absent, all of one class, or too many to be
+        classes.
+    """
+    # What `columns` names may have vanished from the source; that is for the gate to say.
+    check_names(table.columns, config, expected=config.columns)
+    _refuse_reserved(table, config)
+    decimal: str = config.ingest.decimal
+    if decimal == "auto":
+        decimal = find_decimal(list(table.columns.values()), table.dress.get("delimiter", ","))
+    data: dict[str, pd.Series] = {}
+    facts: list[ColumnFacts] = []
+    suspicions: list[Suspicion] = []
+    rules: dict[str, ColumnRule] = {}
+    for column in table.columns.values():
+        declared = config.columns.get(column.name, ColumnConfig())
+        if column.name == config.target:
+            declared = declared.model_copy(update={"role": "target"})
+        if column.name == config.key:
+            declared = declared.model_copy(update={"role": "identifier"})
+        rule = make_missing_rule(declared, config.ingest)
+        missing = is_missing(column, rule)
+        inferred = infer_role(column, missing, declared, decimal)
+        rules[column.name] = ColumnRule(inferred.role, rule, inferred.format)
+        typed = type_values(column, missing, rules[column.name], decimal)
+        _refuse_unreadable(column, missing, typed, inferred)
+        data[column.name] = typed.take(column.codes).reset_index(drop=True)
+        facts.append(_describe_column(column, missing, typed, inferred))
+        suspicions += find_suspicions(column, missing, inferred.role, decimal, declared)
+    identifiers = [column.name for column in facts if column.role == "identifier"]
+    row_ids, how = _name_rows(table, config, facts)
+    data.pop(ROW_ID, None)  # the key itself, where it has that name
+    frame = pd.DataFrame({ROW_ID: row_ids} | data)
+    has_label = frame[config.target].notna()
+    labelled = frame[has_label].reset_index(drop=True)
+    classes = labelled[config.target].value_counts()
+    _check_classes(config.target, classes, len(labelled))
+    _check_features(facts)
+    return Canonical(
+        labelled,
+        frame[~has_label].reset_index(drop=True),
+        ColumnRules(config.target, decimal, rules),
+        IngestFacts(
+            dress=table.dress | {"decimal": decimal},
+            rows=table.rows + len(table.malformed),
+            labelled=len(labelled),
+            unlabelled=int((~has_label).sum()),
+            malformed=len(table.malformed),
+            row_ids=how,
+            repeated_rows=int(frame.drop(columns=[ROW_ID, *identifiers]).duplicated().sum()),
+            classes={str(name): int(count) for name, count in sorted(classes.items())},
+            columns=facts,
+            suspicions=suspicions,
+        ),
+    )
+
+
+def check_names(known: Collection[str], config: DatasetConfig, expected: Collection[str]) -> None:
+    """Check that the columns which dataset.yaml names are there.
+
+    Parameters
+    ----------
+    known
+        The source's columns.
+    expected
+        Columns that the suites name: if one of them vanished, it is for the gate to say so.
+
+    Raises
+    ------
+    ConfigError
+        For the first name that is unknown, with the nearest known one.
+    """
+    named = {
+        "target": [config.target],
+        "key": [config.key] if config.key else [],
+        "split.column": [config.split.column] if config.split.column else [],
+        "columns": list(config.columns),
+        "cleaning.drop_columns": list(config.cleaning.drop_columns),
+        "cleaning.outliers.columns": list(config.cleaning.outliers.columns),
+        "imputation.columns": list(config.imputation.columns),
+        "drift.ignore": list(config.drift.ignore),
+    }
+    for place, names in named.items():
+        for name in names:
+            if name not in known and not (place == "columns" and name in expected):
+                raise ConfigError(
+                    "ingest", f"{place} names the column {name_examples([name])}, which the source "
+                    "lacks",
+                    f"Correct {place}: {name_near_misses(name, (k for k in known if k != ROW_ID))}",
+                )  # fmt: skip
+
+
+def _refuse_reserved(table: SourceTable, config: DatasetConfig) -> None:
+    needed = [SPLIT, *FLAGS, REASON] + ([] if config.key == ROW_ID else [ROW_ID])
+    taken = [name for name in needed if name in table.columns]
+    if taken:
+        raise ConfigError(
+            "ingest", f"the source has a column named {name_examples(taken)}, a name Assay needs",
+            "Rename the column in the source"
+            + (", or declare it as `key` if it names the rows" if ROW_ID in taken else ""),
+        )  # fmt: skip
+
+
+def _refuse_unreadable(
+    column: TextColumn, missing: np.ndarray, typed: pd.Series, inferred: Inferred
+) -> None:
+    """Refuse a declared role that most values do not have."""
+    unread = typed.isna().to_numpy() & ~missing
+    rows, bad = int(column.counts[~missing].sum()), int(column.counts[unread].sum())
+    if inferred.reason == "declared" and bad > rows / 2:
+        raise DataContractError(
+            "ingest",
+            f"column {name_examples([column.name])} is declared {inferred.role}, but {bad} of its "
+            f"{write_count(rows, 'value')} can't be read so: "
+            f"{name_examples(column.values[unread])}",
+            "Correct its role in dataset.yaml, or the column",
+        )
+
+
+def _describe_column(
+    column: TextColumn, missing: np.ndarray, typed: pd.Series, inferred: Inferred
+) -> ColumnFacts:
+    """Count what was missing in a column and what could not be read."""
+    unparsable = typed.isna().to_numpy() & ~missing
+    tokens = zip(column.values[missing], column.counts[missing], strict=True)
+    return ColumnFacts(
+        name=column.name,
+        role=inferred.role,
+        reason=inferred.reason,
+        distinct=int(typed.nunique()),
+        missing=int(column.counts[missing | unparsable].sum()),
+        tokens={str(text): int(count) for text, count in tokens},
+        unparsable=int(column.counts[unparsable].sum()),
+        unparsable_examples=[str(text)[:40] for text in column.values[unparsable][:5]],
+        format=inferred.format,
+    )
+
+
+def _name_rows(
+    table: SourceTable, config: DatasetConfig, facts: list[ColumnFacts]
+) -> tuple[np.ndarray, str]:
+    if config.key is None:
+        columns = [table.columns[f.name] for f in facts if f.role != "identifier"]
+        return hash_rows(columns or list(table.columns.values()), table.rows), "content"
+    column = table.columns[config.key]
+    repeated = column.values[(column.counts > 1) & (column.values != "")]
+    blank = int(column.counts[column.values == ""].sum())
+    if len(repeated) or blank:
+        raise DataContractError(
+            "ingest",
+            f"the key {name_examples([config.key])} is blank in {write_count(blank, 'row')} "
+            f"and repeats {write_count(len(repeated), 'value')}"
+            + (f": {name_examples(repeated)}" if len(repeated) else ""),
+            "Make the key unique in the source, or remove `key` to name rows by their content",
+        )
+    return column.take(column.values), f"key {config.key}"
+
+
+def _check_features(facts: list[ColumnFacts]) -> None:
+    if not any(column.role in FEATURE_ROLES for column in facts):
+        others = [f"{c.name} ({c.role})" for c in facts if c.role != "target"]
+        raise DataContractError(
+            "ingest",
+            f"none of the {len(others)} columns beside the target can be learned from"
+            + (f": {name_examples(others)}" if others else ""),
+            "Give columns with features, or declare their roles under `columns`",
+        )
+
+
+def _check_classes(target: str, classes: pd.Series, rows: int) -> None:
+    name = name_examples([target])
+    if rows == 0:
+        raise DataContractError(
+            "ingest", f"the target {name} is missing in every row", "Give rows with a label"
+        )
+    if len(classes) == 1:
+        raise DataContractError(
+            "ingest",
+            f"the target {name} has a single class, {name_examples(classes.index)}, in "
+            f"{write_count(rows, 'row')}",
+            "Give rows of at least two classes, or name another target",
+        )  # fmt: skip
+    if len(classes) > max(2, min(MAX_CLASSES, rows // 2)):
+        raise DataContractError(
+            "ingest",
+            f"the target {name} has {len(classes)} different values in {rows} rows "
+            f"({name_examples(classes.index[:3])}): these are no classes",
+            "Name a target with classes, or bin this one; regression is not supported",
+        )

@@ -1,0 +1,121 @@
+"""How raw values are read, by rules that ingest found: the source's and new rows' alike."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from pipeline.config.models import Role
+from pipeline.dataset import FEATURE_ROLES
+from pipeline.errors import name_examples
+from pipeline.ingest.roles import MissingRule, is_missing, parse_dates, parse_numbers
+from pipeline.sources.reading import TextColumn
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRule:
+    """How the raw values of one column are read."""
+
+    role: Role
+    missing: MissingRule
+    format: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRules:
+    """How the raw values of all columns are read; JSON-ready, ships with a version."""
+
+    target: str
+    decimal: str
+    columns: dict[str, ColumnRule]
+
+    @property
+    def roles(self) -> dict[str, Role]:
+        """The role of each column."""
+        return {name: rule.role for name, rule in self.columns.items()}
+
+
+def read_rows(frame: pd.DataFrame, rules: ColumnRules) -> pd.DataFrame:
+    """Type new raw rows as the source was typed.
+
+    Parameters
+    ----------
+    frame
+        Raw values: texts, numbers, None. A column that is left out is missing in every row; a
+        number or date that can't be read is missing, as it was in training.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns that a network may learn from, in the source's order.
+    """
+    columns = {}
+    for name, rule in rules.columns.items():
+        if rule.role not in FEATURE_ROLES:
+            continue
+        decimal = rules.decimal if rule.role == "numeric" else "."
+        given = frame[name] if name in frame.columns else [None] * len(frame)
+        texts = [_write_text(value, decimal, rule.format) for value in given]
+        codes, values = pd.factorize(np.array(texts, dtype=object))
+        column = TextColumn(name, codes, values, np.bincount(codes, minlength=len(values)))
+        missing = is_missing(column, rule.missing)
+        typed = type_values(column, missing, rule, rules.decimal)
+        unread = column.values[typed.isna().to_numpy() & ~missing]
+        if len(unread):
+            warnings.warn(
+                f"column '{name}': {name_examples(unread)} can't be read as {rule.role} and "
+                "count as missing",
+                stacklevel=2,
+            )
+        columns[name] = typed.take(codes).reset_index(drop=True)
+    return pd.DataFrame(columns, index=range(len(frame)))
+
+
+def _write_text(value: object, decimal: str, form: str | None) -> str:
+    """Write a raw value as the source would: whole floats without a point, dates in its form."""
+    if value is None or value is pd.NaT or value is pd.NA:
+        return ""
+    if isinstance(value, float | np.floating):
+        if np.isnan(value):
+            return ""
+        whole = float(value)
+        if whole.is_integer() and abs(whole) < 1e15:
+            return str(int(whole))
+        return str(value).replace(".", decimal)
+    if isinstance(value, bool | np.bool_):
+        return str(value).lower()
+    if isinstance(value, date | np.datetime64):
+        moment = pd.Timestamp(value)
+        return moment.isoformat() if form in (None, "ISO8601") else moment.strftime(str(form))
+    return str(value).strip()
+
+
+def type_values(
+    column: TextColumn, missing: np.ndarray, rule: ColumnRule, decimal: str
+) -> pd.Series:
+    """Give the distinct values of a column their type; what can't be read becomes missing."""
+    values = column.values.copy()
+    values[missing] = None
+    if rule.role == "numeric":
+        return pd.Series(np.where(missing, np.nan, parse_numbers(column.values, decimal)))
+    if rule.role == "datetime" and rule.format is not None:
+        return parse_dates(values, rule.format)
+    if rule.role == "target":
+        return pd.Series(_normalise_labels(values), dtype="str")
+    return pd.Series(values, dtype="str")
+
+
+def _normalise_labels(values: np.ndarray) -> list[str | None]:
+    """Write labels that are all whole numbers in one way: '1' and '1.0' are one class."""
+    present = np.array([text is not None for text in values], dtype=bool)
+    numbers = parse_numbers(values[present])
+    # From 2^53 on two whole numbers may share a float.
+    if not (np.abs(numbers) < 2**53).all() or (numbers != np.round(numbers)).any():
+        return list(values)
+    labels = values.copy()
+    labels[present] = [str(int(number)) for number in numbers]
+    return list(labels)

@@ -1,0 +1,1 @@
+"""The fitted stages chained: from raw values to features."""

@@ -1,0 +1,1 @@
+"""What `assay init` and `assay suggest` write."""

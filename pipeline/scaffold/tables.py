@@ -1,0 +1,152 @@
+"""From a table to a data set: what is inferred, written down for people to edit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.config.declaration import parse_config
+from pipeline.config.models import CleaningConfig, DatasetConfig
+from pipeline.errors import ConfigError, name_near_misses, write_count
+from pipeline.ingest.canonical import Canonical, ColumnFacts, IngestFacts, canonicalise
+from pipeline.runs.run import find_source
+from pipeline.scaffold.declaration import (
+    Initialised,
+    comment,
+    learn_suites,
+    quote,
+    refuse_no_target,
+)
+from pipeline.sources.reading import read_source
+from pipeline.splitting.assignment import split_rows
+from pipeline.steps.ingest import OnProgress
+from pipeline.storage.disk import write_whole
+from pipeline.storage.store import Store
+
+IMBALANCE = 3.0
+MANY_ROWS = 100_000
+
+
+def initialise(
+    source: Path,
+    place: str,
+    target: str | None,
+    key: str | None,
+    store: Store,
+    on_progress: OnProgress | None = None,
+) -> Initialised:
+    """Infer a declaration and suites from a table and write them.
+
+    Parameters
+    ----------
+    place
+        How dataset.yaml is to name the source.
+
+    Raises
+    ------
+    SourceError, ConfigError, DataContractError
+        If the source can't be read, or lacks the target.
+    """
+    del on_progress  # a table is read as a whole
+    if target is None:
+        refuse_no_target(source)
+    draft = parse_config({"dataset": store.dataset, "source": place, "target": target, "key": key})
+    table = read_source(source, draft.ingest)
+    if target not in table.columns:
+        raise ConfigError(
+            "init", f"the source has no column {target!r} among its {len(table.columns)}",
+            f"Correct --target: {name_near_misses(target, table.columns)}",
+        )  # fmt: skip
+    canonical = canonicalise(table, draft)
+    config = _choose(draft, canonical)
+    text = write_declaration(config, canonical.facts, source.name)
+    done = _suggest(config, canonical, store)
+    write_whole(store.config_path, text)
+    return done
+
+
+def suggest(config: DatasetConfig, store: Store) -> Initialised:
+    """Write suites learned on the training rows."""
+    table = read_source(find_source(store, config)[0], config.ingest)
+    return _suggest(config, canonicalise(table, config), store)
+
+
+def _suggest(config: DatasetConfig, canonical: Canonical, store: Store) -> Initialised:
+    schema = canonical.facts.schema
+    kept = [name for name in schema.roles if name not in config.cleaning.drop_columns]
+    assignment = split_rows(canonical.frame, schema.keep(kept), config.split, seed=config.seed)
+    return learn_suites(
+        config, canonical.frame, canonical.unlabelled, canonical.facts, assignment, store
+    )
+
+
+def _choose(draft: DatasetConfig, canonical: Canonical) -> DatasetConfig:
+    """Choose the repairs that the data calls for."""
+    facts = canonical.facts
+    limit = CleaningConfig().max_missing
+    dropped = [
+        column.name
+        for column in facts.columns
+        if column.role in ("numeric", "categorical", "boolean", "datetime")
+        and limit * facts.rows < column.missing < facts.rows
+    ]
+    columns = {
+        c.name: {"role": c.role} | ({"format": c.format} if c.format else {}) for c in facts.columns
+    }
+    plain = draft.model_dump(mode="json") | {"columns": columns}
+    plain["cleaning"]["drop_columns"] = dropped
+    if facts.labelled > MANY_ROWS:
+        plain["imputation"]["numeric"] = "median"
+    counts = sorted(facts.classes.values())
+    if counts[-1] >= IMBALANCE * counts[0]:
+        plain["resampling"] |= {
+            "method": "auto",
+            "fallback": "random_over",
+        }
+    return parse_config(plain)
+
+
+def write_declaration(config: DatasetConfig, facts: IngestFacts, source: str) -> str:
+    """Write a dataset.yaml that people can read: what was inferred, and why, in comments."""
+    lines = [
+        f"# What Assay inferred from {comment(source)}. Edit it as you know better;",
+        "# every other setting has a default: assay settings.",
+        f"dataset: {quote(config.dataset)}",
+        f"source: {quote(config.source)}",
+        f"target: {quote(config.target)}",
+    ]
+    if config.key:
+        lines.append(f"key: {quote(config.key)}")
+    lines += [f"seed: {config.seed}", "", "columns:"]
+    for column in facts.columns:
+        form = f", format: {quote(column.format)}" if column.format else ""
+        lines.append(
+            f"  {quote(column.name)}: {{role: {column.role}{form}}}  # {_comment(column, facts)}"
+        )
+    for item in facts.suspicions:
+        seen = f"{item.column}: {item.count} × {item.value!r}: {item.advice}"
+        lines.append(f"# {comment(seen)}")
+    if config.cleaning.drop_columns:
+        names = ", ".join(quote(name) for name in config.cleaning.drop_columns)
+        limit = f"{config.cleaning.max_missing:.0%}"
+        lines += ["", "cleaning:", f"  drop_columns: [{names}]  # more than {limit} missing"]
+    lines += ["", "imputation:", f"  numeric: {config.imputation.numeric}"]
+    if config.resampling.method != "none":
+        low, high = min(facts.classes.values()), max(facts.classes.values())
+        lines += [
+            "",
+            "resampling:",
+            f"  method: {config.resampling.method}  # classes of {low} to {high} rows: what helps "
+            "is found by a race, or name a method",
+            f"  fallback: {config.resampling.fallback}  # for a class too small for SMOTE",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _comment(column: ColumnFacts, facts: IngestFacts) -> str:
+    gaps = f", {column.missing / max(1, facts.rows):.0%} missing" if column.missing else ""
+    tokens = [repr(token) for token in column.tokens if token][:3]
+    written = f" ({', '.join(tokens)})" if tokens else ""
+    nouns = ("class", "classes") if column.role == "target" else ("value", "values")
+    values = write_count(column.distinct, *nouns)
+    reason = "" if column.role in ("target", "categorical", "numeric") else f": {column.reason}"
+    return comment(f"{values}{gaps}{written}{reason}")

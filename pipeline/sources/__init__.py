@@ -1,0 +1,1 @@
+"""Where a source lies or is fetched from, and how its files are read as text."""

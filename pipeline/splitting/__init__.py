@@ -1,0 +1,1 @@
+"""Splits, duplicates, conflicting labels and folds."""

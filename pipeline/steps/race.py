@@ -1,0 +1,89 @@
+"""Choose a resampling by a race on folds of the training split.
+
+A fold that was run stays until the end of the run, so a race that was killed goes on from there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.experiments.judging import sort_simplest_first
+from pipeline.experiments.race import Course, OnProgress
+from pipeline.experiments.trials import start_trainers
+from pipeline.features.layout import load_layout
+from pipeline.resampling.balance import refuse_unknown_counts
+from pipeline.runs.run import Run
+from pipeline.splitting.split_facts import SplitFacts
+from pipeline.steps.trial import plan_work
+from pipeline.storage.store import FACTS, Address, dump_json
+
+if TYPE_CHECKING:
+    from pipeline.config.models import Resampling
+    from pipeline.training.client import Trainer
+
+# Those that fit any modality; a modality adds its own.
+METHODS: tuple[Resampling, ...] = (
+    "none", "threshold", "class_weight", "random_under", "random_over",
+)  # fmt: skip
+
+
+def race(
+    run: Run,
+    rows: Address,
+    assignment: Address,
+    features: Address,
+    trainer: Trainer | None = None,
+    on_progress: OnProgress | None = None,
+) -> Address:
+    """Choose a resampling by cross-validation on the training split, with the baseline network.
+
+    Parameters
+    ----------
+    rows, assignment, features
+        What ``ingest``, ``split`` and ``encode`` made.
+    trainer
+        A training process that was started earlier.
+    on_progress
+        Called with what is trained, the epoch from 1, and the most there can be.
+    """
+
+    def make(out: Path) -> None:
+        refuse_unknown_counts(run.config.resampling, load_layout(features.path).classes)
+        with start_trainers(run, trainer) as trainers:
+            course = start_course(run, rows, assignment, features, trainers, on_progress)
+            dump_json(out / FACTS, course.finish())
+
+    return run.build("race", make)
+
+
+def start_course(
+    run: Run,
+    rows: Address,
+    assignment: Address,
+    features: Address,
+    trainers: list[Trainer],
+    on_progress: OnProgress | None = None,
+) -> Course:
+    """Bring a race to its start."""
+    return Course(
+        run,
+        sum(assignment.facts(SplitFacts).counts["train"].values()),
+        list_methods(run, features),
+        load_layout(features.path).classes,
+        plan_work(rows, assignment),
+        trainers,
+        on_progress,
+    )
+
+
+def list_methods(run: Run, features: Address) -> list[Resampling]:
+    """List the methods that are to be raced, simplest first."""
+    config = run.config
+    if config.resampling.race.methods:
+        return sort_simplest_first(config.resampling.race.methods)
+    methods = [*METHODS, *run.modality.resamplings(features.path)]
+    if config.training.class_weight == "balanced":
+        # They would be none by other names.
+        return [method for method in methods if method not in ("threshold", "class_weight")]
+    return methods

@@ -1,0 +1,26 @@
+"""Change the class balance of the training split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.experiments.race_facts import RaceFacts
+from pipeline.runs.run import Run
+from pipeline.storage.store import Address
+
+
+def resample(run: Run, features: Address, race: Address | None = None) -> Address:
+    """Change the class balance of the training split, as configured or as a race showed."""
+    if race is not None:
+        chosen = race.facts(RaceFacts).chosen
+        return run.build(
+            "resample",
+            lambda out: fill_resampled(run.vary({"resampling.method": chosen}), features, out),
+        )
+    return run.build("resample", lambda out: fill_resampled(run, features, out))
+
+
+def fill_resampled(run: Run, features: Address, out: Path) -> None:
+    """Write a features directory with another class balance of its training split."""
+    config = run.config.model_copy(update={"seed": run.draw_seed})
+    run.modality.resample(features.path, out, config)

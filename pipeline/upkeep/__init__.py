@@ -1,0 +1,1 @@
+"""The history of runs, and who is told."""
