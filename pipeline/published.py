@@ -1,13 +1,14 @@
-"""A published version in use: new raw rows, or pictures, to class probabilities and classes.
+"""A published version in use: new raw rows, or pictures, to classes and their probabilities.
 
 version = open_version("data/published/hypothyroid/current")
 version.predict([{"age": "72", "sex": "M", "TSH": "30"}])
-version.classify([{"age": "72", "sex": "M", "TSH": "30"}])
+version.predict_proba([{"age": "72", "sex": "M", "TSH": "30"}])
 open_version("data/published/emoji/current").predict(["cat.png"])
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,13 +23,16 @@ from pipeline.storage.store import load_facts
 
 if TYPE_CHECKING:
     import numpy as np
+    import PIL.Image
 
     from pipeline.evaluation.decisions import Decision
     from pipeline.images.picture_preprocessor import PicturePreprocessor
     from pipeline.preprocessing.preprocessor import Preprocessor
 
 
-NewRows: TypeAlias = "Sequence[Mapping[str, Any] | str | Path | bytes | np.ndarray] | pd.DataFrame"
+NewRows: TypeAlias = (
+    "Sequence[Mapping[str, Any] | str | Path | bytes | PIL.Image.Image | np.ndarray] | pd.DataFrame"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,32 @@ class PublishedVersion:
     model: Any = field(repr=False)
     decision: Decision | None = field(default=None, repr=False)
 
-    def predict(self, rows: NewRows) -> pd.DataFrame:
+    def predict(self, rows: NewRows) -> pd.Series:
+        """Predict a class for each row.
+
+        It is the most probable one, unless the version was balanced by resampling, weights or
+        threshold moving: then it is the one that would be if all classes were as frequent as they
+        were made.
+
+        Parameters
+        ----------
+        rows
+            See ``predict_proba``.
+
+        Returns
+        -------
+        pandas.Series
+            Shape ``(n,)``, text.
+        """
+        probabilities = self.predict_proba(rows)
+        chosen = probabilities.to_numpy().argmax(axis=1)
+        if self.decision is not None:
+            from pipeline.evaluation.decisions import decide
+
+            chosen = decide(probabilities.to_numpy(), self.decision)
+        return pd.Series(probabilities.columns.to_numpy()[chosen], dtype="str", name="class")
+
+    def predict_proba(self, rows: NewRows) -> pd.DataFrame:
         """Predict a probability for each class.
 
         Where training rows were resampled or weighted, it is corrected to the class shares before
@@ -70,29 +99,9 @@ class PublishedVersion:
         return pd.DataFrame(probabilities, columns=self.preprocessor.classes)
 
     def classify(self, rows: NewRows) -> pd.Series:
-        """Decide for a class in each row.
-
-        It is the most probable one, unless the version was balanced by resampling, weights or
-        threshold moving: then it is the one that would be if all classes were as frequent as they
-        were made.
-
-        Parameters
-        ----------
-        rows
-            See ``predict``.
-
-        Returns
-        -------
-        pandas.Series
-            Shape ``(n,)``, text.
-        """
-        probabilities = self.predict(rows)
-        chosen = probabilities.to_numpy().argmax(axis=1)
-        if self.decision is not None:
-            from pipeline.evaluation.decisions import decide
-
-            chosen = decide(probabilities.to_numpy(), self.decision)
-        return pd.Series(probabilities.columns.to_numpy()[chosen], dtype="str", name="class")
+        """Do what ``predict`` does; the name goes with the next release."""
+        warnings.warn("classify is named predict now", FutureWarning, stacklevel=2)
+        return self.predict(rows)
 
 
 def open_version(path: str | Path, *, verify: bool = False) -> PublishedVersion:

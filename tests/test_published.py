@@ -23,7 +23,7 @@ CODE = """
 import json, sys
 from pipeline.published import open_version
 version = open_version(sys.argv[1])
-print(version.predict([json.loads(sys.argv[2])]).to_json(orient="records", double_precision=15))
+print(version.predict_proba([json.loads(sys.argv[2])]).to_json(orient="records", double_precision=15))
 """
 
 
@@ -62,7 +62,7 @@ def test_the_model_sees_of_raw_test_rows_what_it_saw_in_training(published: Path
     source = pd.read_csv(SAMPLES / "hypothyroid/hypothyroid.csv", dtype=str).set_axis(ids)
     raw = source.loc[test["row_id"]].drop(columns="class").reset_index(drop=True)
     np.testing.assert_array_equal(version.preprocessor.transform(raw), features)
-    right = version.classify(raw) == test["class"]
+    right = version.predict(raw) == test["class"]
     metrics = json.loads((version.path / "model/metrics.json").read_text(encoding="utf-8"))
     reported = next(s for s in metrics["scores"] if s["name"] == "network")["metrics"]["accuracy"]
     assert right.mean() == pytest.approx(reported["value"])
@@ -80,3 +80,13 @@ def test_a_folder_that_is_no_version_is_refused(tmp_path: Path) -> None:
     """Opening anything else says what to name."""
     with pytest.raises(ConfigError, match="holds no published version"):
         open_version(tmp_path)
+
+
+def test_classify_still_answers_and_says_its_new_name(published: Path) -> None:
+    """The name of before gives what ``predict`` gives, with a warning."""
+    version = open_version(Store(published, "hypothyroid").version())
+    rows = [{"age": "72", "sex": "M", "TSH": "30"}, {"TSH": "1"}]
+    with pytest.warns(FutureWarning, match="classify is named predict"):
+        old = version.classify(rows)
+    assert old.equals(version.predict(rows))
+    assert old.tolist() == ["hypothyroid", "negative"]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
@@ -14,6 +17,9 @@ from pipeline.images.decoding import decode
 from pipeline.images.shaping import shape
 from pipeline.ingest.picture_facts import Unreadable
 from pipeline.storage.store import load_facts
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 FILE = "picture.json"
 
@@ -32,14 +38,14 @@ class PicturePreprocessor:
     classes: list[str]
 
     def transform(
-        self, pictures: Sequence[str | Path | bytes | np.ndarray] | np.ndarray
+        self, pictures: Sequence[str | Path | bytes | Image | np.ndarray] | np.ndarray
     ) -> np.ndarray:
         """Turn pictures into what the network takes.
 
         Parameters
         ----------
         pictures
-            Paths, the bytes of files, or uint8 arrays ``(height, width)`` or
+            Paths, the bytes of files, pictures of Pillow, or uint8 arrays ``(height, width)`` or
             ``(height, width, 1 or 3)``.
 
         Returns
@@ -56,7 +62,7 @@ class PicturePreprocessor:
         single = isinstance(pictures, np.ndarray) and (
             pictures.ndim < 3 or (pictures.ndim == 3 and pictures.shape[2] in (1, 3))
         )
-        if single or isinstance(pictures, str | Path | bytes):
+        if single or _is_pillow(pictures) or isinstance(pictures, str | Path | bytes):
             raise DataContractError(
                 "preprocessor", "one picture was given where a list of them is wanted",
                 "Put it in a list: [picture]",
@@ -67,7 +73,9 @@ class PicturePreprocessor:
             result[number] = shape(self._read(picture, number), self.image)
         return result
 
-    def _read(self, picture: str | Path | bytes | np.ndarray, number: int) -> np.ndarray:
+    def _read(self, picture: str | Path | bytes | Image | np.ndarray, number: int) -> np.ndarray:
+        if _is_pillow(picture):
+            picture = _write_picture(picture)
         if isinstance(picture, np.ndarray):
             _check_array(picture, number)
             return picture if picture.ndim == 3 else picture[:, :, None]
@@ -81,6 +89,20 @@ class PicturePreprocessor:
                 "preprocessor", f"the picture {name} can't be read: {reason}",
                 "Give a picture file, or leave it out",
             ) from None  # fmt: skip
+
+
+def _is_pillow(value: object) -> TypeGuard[Image]:
+    """Tell a picture of Pillow, without an import of it where nobody has made one."""
+    pillow = sys.modules.get("PIL.Image")
+    return pillow is not None and isinstance(value, pillow.Image)
+
+
+def _write_picture(picture: Image) -> bytes:
+    """Write a picture of Pillow as a file, without loss, for the one way in which files are read."""
+    content = BytesIO()
+    known = picture.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I")
+    (picture if known else picture.convert("RGB")).save(content, "PNG", exif=picture.getexif())
+    return content.getvalue()
 
 
 def _check_array(picture: np.ndarray, number: int) -> None:

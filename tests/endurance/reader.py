@@ -69,7 +69,7 @@ def _open(project: Project, row: dict[str, str], answers: dict[str, Any], seen: 
     from pipeline.published import open_version
 
     def ask(place: Path) -> Any:
-        return open_version(place).predict([row]).iloc[0].to_dict()
+        return open_version(place).predict_proba([row]).iloc[0].to_dict()
 
     before = project.current()
     try:

@@ -259,9 +259,9 @@ paths = sorted(Path(sys.argv[1]).iterdir())
 for folder in sys.argv[2:]:
     version = open_version(folder)
     arrays = [np.asarray(Image.open(path).convert("RGB")) for path in paths]
-    assert len(version.predict([])) == 0
+    assert len(version.predict_proba([])) == 0
     for given in (paths, [str(p) for p in paths], [p.read_bytes() for p in paths], arrays):
-        print(version.predict(given).to_json(orient="values", double_precision=15))
+        print(version.predict_proba(given).to_json(orient="values", double_precision=15))
 """
 
 

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipeline.config.image import ImageConfig
+from pipeline.errors import DataContractError
 from pipeline.images import picture_store as storage
 from pipeline.images.decoding import decode
 from pipeline.images.measures import measure
 from pipeline.images.near_duplicates import find_near_duplicates
+from pipeline.images.picture_preprocessor import PicturePreprocessor
 from pipeline.images.picture_store import PictureStore, PictureWriter
 from pipeline.images.shaping import shape
 from pipeline.ingest.picture_facts import Unreadable
@@ -225,3 +227,16 @@ def test_blank_pictures_are_no_near_duplicates_of_others(tmp_path: Path) -> None
     near = find_near_duplicates(hashes, write_store(tmp_path, order, config), config)
     assert near.pairs.tolist() == [[0, 2], [0, 3]]
     assert near.groups.tolist() == [0, 1, 0, 0, 4, 5, 6]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "CMYK"])
+def test_a_picture_of_pillow_is_read_as_its_file(tmp_path: Path, mode: str) -> None:
+    """A picture that is open in Pillow gives the pixels of the file that it would be saved as."""
+    draw = np.random.default_rng(0)
+    image = Image.fromarray(draw.integers(0, 256, (20, 30, 3), dtype=np.uint8)).convert(mode)
+    path = tmp_path / "picture.png"
+    (image.convert("RGB") if mode == "CMYK" else image).save(path)
+    preprocessor = PicturePreprocessor(ImageConfig(height=16, width=16), ["a", "b"])
+    np.testing.assert_array_equal(preprocessor.transform([image]), preprocessor.transform([path]))
+    with pytest.raises(DataContractError, match="one picture was given"):
+        preprocessor.transform(image)  # type: ignore[arg-type]  # a list is wanted
