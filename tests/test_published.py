@@ -23,7 +23,8 @@ CODE = """
 import json, sys
 from pipeline.published import open_version
 version = open_version(sys.argv[1])
-print(version.predict_proba([json.loads(sys.argv[2])]).to_json(orient="records", double_precision=15))
+shares = version.predict_proba([json.loads(sys.argv[2])])
+print(shares.to_json(orient="records", double_precision=15))
 """
 
 

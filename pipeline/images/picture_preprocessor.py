@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -74,7 +74,7 @@ class PicturePreprocessor:
         return result
 
     def _read(self, picture: str | Path | bytes | Image | np.ndarray, number: int) -> np.ndarray:
-        if _is_pillow(picture):
+        if not isinstance(picture, str | Path | bytes | np.ndarray):
             picture = _write_picture(picture)
         if isinstance(picture, np.ndarray):
             _check_array(picture, number)
@@ -91,14 +91,14 @@ class PicturePreprocessor:
             ) from None  # fmt: skip
 
 
-def _is_pillow(value: object) -> TypeGuard[Image]:
+def _is_pillow(value: object) -> bool:
     """Tell a picture of Pillow, without an import of it where nobody has made one."""
     pillow = sys.modules.get("PIL.Image")
     return pillow is not None and isinstance(value, pillow.Image)
 
 
 def _write_picture(picture: Image) -> bytes:
-    """Write a picture of Pillow as a file, without loss, for the one way in which files are read."""
+    """Write a picture of Pillow as a file, without loss: files are read in one way."""
     content = BytesIO()
     known = picture.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I")
     (picture if known else picture.convert("RGB")).save(content, "PNG", exif=picture.getexif())
