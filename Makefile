@@ -39,4 +39,5 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m compileall -q flows pipeline
 	@$(BIN)/python -m pipeline.neighbours
+	@$(BIN)/python -m pipeline.runs
 	@touch $@

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pipeline.config.models import DatasetConfig
-from pipeline.runs.code import hash_code
+from pipeline.runs.code import hash_code, keep_mentions
 from pipeline.storage.hashing import hash_key, package_versions
 
 PACKAGES = (
@@ -87,4 +87,5 @@ def plan_keys(
     # What came before is no part of it: the same source and settings are the same version.
     judging = hash_code("pipeline.steps.validate_raw", config.modality)
     plan("publish", "dataset validation drift", "validate_repaired profile train", judging)
+    keep_mentions()
     return keys

@@ -12,11 +12,8 @@ from pipeline.storage.store import Address
 def resample(run: Run, features: Address, race: Address | None = None) -> Address:
     """Change the class balance of the training split, as configured or as a race showed."""
     if race is not None:
-        chosen = race.facts(RaceFacts).chosen
-        return run.build(
-            "resample",
-            lambda out: fill_resampled(run.vary({"resampling.method": chosen}), features, out),
-        )
+        chosen = run.vary({"resampling.method": race.facts(RaceFacts).chosen})
+        return run.build("resample", lambda out: fill_resampled(chosen, features, out))
     return run.build("resample", lambda out: fill_resampled(run, features, out))
 
 
