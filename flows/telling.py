@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.diagnosis.wording import write_count
 from pipeline.features.layout import load_layout
-from pipeline.report.wording import write_count
 from pipeline.runs.run import Run
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pipeline.steps.validation import When
 
 WORST = 5
-MOST_NEWS = 3
 
 
 def tell_initialised(done: Initialised, home: Path) -> None:
@@ -145,9 +144,10 @@ def describe_version(path: Path, before: Path | None = None) -> str:
     before
         The version that was published before it.
     """
+    from pipeline.diagnosis.wording import write_interval
     from pipeline.evaluation.results import Interval
-    from pipeline.report.wording import write_interval
     from pipeline.storage.store import read_manifest
+    from pipeline.upkeep.news import find_news
 
     manifest = read_manifest(path)
     scores = {score["name"]: score["metrics"] for score in manifest["metrics"]}
@@ -155,26 +155,7 @@ def describe_version(path: Path, before: Path | None = None) -> str:
     said = f"{manifest['rows']['labelled']:,} rows, balanced accuracy {write_interval(score)}"
     if before is None:
         return said
-    return f"{said}; new: {', '.join(_find_news(manifest, read_manifest(before)))}"
-
-
-def _find_news(manifest: dict[str, Any], before: dict[str, Any]) -> list[str]:
-    """Name what a version was made of that the one before it was not."""
-    news = ["data"] if manifest["sources"] != before["sources"] else []
-    news += ["suites"] if manifest["suites"] != before["suites"] else []
-    now, then = (dict(_flatten(m["config"])) for m in (manifest, before))
-    changed = [key for key in now if now[key] != then.get(key)]
-    news += [f"{key}={now[key]}" for key in changed[:MOST_NEWS]]
-    news += [f"{len(changed) - MOST_NEWS} more settings"] if len(changed) > MOST_NEWS else []
-    return news or ["the program or its packages"]
-
-
-def _flatten(section: dict[str, Any], place: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in section.items():
-        if isinstance(value, dict):
-            yield from _flatten(value, f"{place}{key}.")
-        else:
-            yield place + key, value
+    return f"{said}; new: {', '.join(find_news(manifest, read_manifest(before)))}"
 
 
 def describe_stage(run: Run, name: str) -> str:

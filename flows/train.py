@@ -64,7 +64,7 @@ def train(
             ),
         )
         told.append(f"{facts[0].epochs_run} epochs on {features.name}")
-    from pipeline.report.wording import write_interval
+    from pipeline.diagnosis.wording import write_interval
 
     for score in facts[0].scores:
         shown = write_interval(score.metrics["balanced_accuracy"])

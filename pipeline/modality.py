@@ -19,11 +19,11 @@ from pipeline.training.learning import Learning
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
 
     from pipeline.cleaning.outliers import Bound
     from pipeline.config.models import DatasetConfig, Resampling, TrainingConfig
     from pipeline.diagnosis.sheet import Sheet
+    from pipeline.diagnosis.terms import Terms
     from pipeline.evaluation.peers import BaselineFit
     from pipeline.features.layout import Layout
     from pipeline.features.splits import Split
@@ -53,7 +53,7 @@ class Modality:
     ingest
         Writes canonical partitions: source, configuration, folder, progress.
     group
-        Groups rows that are nearly the same: canonical rows, their frame, configuration.
+        Groups rows that are nearly the same: canonical rows, configuration.
     encode
         Writes a features directory: repaired rows, ingest's, cleaning's, folder, configuration.
     resample
@@ -67,6 +67,8 @@ class Modality:
         How networks and their peers learn from such rows.
     show
         Chooses contact sheets for the report.
+    speak
+        Gives the words and the rules of findings.
     preprocessor, load_preprocessor
         The file that tells a preprocessor of this modality, and what loads it from its folder.
     """
@@ -78,7 +80,7 @@ class Modality:
     identity: tuple[str, ...]
     facts_only: bool
     ingest: Callable[[Path, DatasetConfig, Path, OnProgress | None], None]
-    group: Callable[[Path, pd.DataFrame, DatasetConfig], tuple[np.ndarray | None, NearFacts | None]]
+    group: Callable[[Path, DatasetConfig], tuple[np.ndarray | None, NearFacts | None]]
     encode: Callable[[Path, Path, Path, Path, DatasetConfig], None]
     resample: Callable[[Path, Path, DatasetConfig], None]
     encode_unrepaired: Callable[[Path, Path, Path, Path, DatasetConfig], None]
@@ -87,6 +89,7 @@ class Modality:
     show: Callable[
         [Mapping[str, Path], DatasetConfig, Mapping[str, Bound], NearFacts | None], list[Sheet]
     ]
+    speak: Callable[[], Terms]
     preprocessor: str
     load_preprocessor: Callable[[Path], Any]
 
@@ -124,8 +127,8 @@ def _ingest_table(
     ingest_table(source, config, out)
 
 
-def _group_nothing(rows: Path, frame: pd.DataFrame, config: DatasetConfig) -> tuple[None, None]:
-    del rows, frame, config
+def _group_nothing(rows: Path, config: DatasetConfig) -> tuple[None, None]:
+    del rows, config
     return None, None
 
 
@@ -183,6 +186,12 @@ def _show_nothing(
     return []
 
 
+def _speak_of_rows() -> Terms:
+    from pipeline.diagnosis.terms import ROWS
+
+    return ROWS
+
+
 def _load_table_preprocessor(folder: Path) -> Any:
     from pipeline.preprocessing.preprocessor import load_preprocessor
 
@@ -206,12 +215,10 @@ def _ingest_pictures(
     ingest_pictures(source, config, out, on_progress)
 
 
-def _group_pictures(
-    rows: Path, frame: pd.DataFrame, config: DatasetConfig
-) -> tuple[np.ndarray, NearFacts]:
+def _group_pictures(rows: Path, config: DatasetConfig) -> tuple[np.ndarray, NearFacts]:
     from pipeline.images.near_duplicates import group_near_duplicates
 
-    return group_near_duplicates(rows, frame, config)
+    return group_near_duplicates(rows, config)
 
 
 def _encode_pictures(
@@ -271,6 +278,12 @@ def _show_pictures(
     return show_pictures(stages, config, bounds, near)
 
 
+def _speak_of_pictures() -> Terms:
+    from pipeline.diagnosis.picture_findings import PICTURES
+
+    return PICTURES
+
+
 def _load_picture_preprocessor(folder: Path) -> Any:
     from pipeline.images.picture_preprocessor import load_picture_preprocessor
 
@@ -300,6 +313,7 @@ MODALITIES: Mapping[str, Modality] = {
             fit_peer=_fit_logistic,
         ),
         show=_show_pictures,
+        speak=_speak_of_pictures,
         preprocessor="picture.json",
         load_preprocessor=_load_picture_preprocessor,
     ),
@@ -325,6 +339,7 @@ MODALITIES: Mapping[str, Modality] = {
             fit_peer=_fit_boosting,
         ),
         show=_show_nothing,
+        speak=_speak_of_rows,
         preprocessor="columns.json",
         load_preprocessor=_load_table_preprocessor,
     ),

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from pipeline.dataset import FEATURE_ROLES
 from pipeline.diagnosis.finding import Finding, Severity
-from pipeline.report.wording import cut, join_words, quote, write_count, write_share
+from pipeline.diagnosis.wording import cut, join_words, quote, write_count, write_share
 from pipeline.validation.drift_results import UNIT_TYPE
 from pipeline.validation.suites import DRIFT
 from pipeline.validation.validation_facts import ABSENT
 
 if TYPE_CHECKING:
     from pipeline.diagnosis.record import RunRecord
+    from pipeline.diagnosis.terms import Terms
 
 MOST = 3  # findings of one kind that are told one by one
 CONFLICTS_CRITICAL, CONFLICTS_WARNING = 0.05, 0.01
@@ -28,7 +29,7 @@ MUCH_LOST = 0.02
 MUCH_CLIPPED = 0.01
 
 
-def find_gate_reasons(record: RunRecord) -> Iterator[Finding]:
+def find_gate_reasons(record: RunRecord, terms: Terms) -> Iterator[Finding]:
     """Tell why a gate stopped the run."""
     for facts in (record.repaired, record.raw):
         if facts is None or facts.verdict.passed:
@@ -42,7 +43,7 @@ def find_gate_reasons(record: RunRecord) -> Iterator[Finding]:
             otherwise = (
                 f"If the data is right and the rule is wrong, edit the rule in "
                 f"expectations/{cut(record.dataset)}/, or let assay suggest "
-                f"{cut(record.dataset)} learn them anew."
+                f"{cut(record.dataset)} learn them again."
             )
             check = next((c for head, c in drifted.items() if reason.startswith(head)), None)
             if check is not None:
@@ -54,56 +55,75 @@ def find_gate_reasons(record: RunRecord) -> Iterator[Finding]:
                     "refresh is compared with this one."
                 )
             yield Finding(
+                "gate_stopped",
                 "critical",
                 cut(reason.rstrip("."), 200),
                 f"This stopped the run: the check failed {when}.",
                 f"{cure} {otherwise}",
+                column=None if check is None else check.column,
             )
         more = len(facts.verdict.reasons) - 5
         if more > 0:
             title = f"{write_count(more, 'more reason', 'more reasons')} to stop"
-            yield Finding("critical", title, "All are listed under Validation.", "")
+            yield Finding(
+                "gate_stopped",
+                "critical",
+                title,
+                "All are listed under Validation.",
+                "",
+                figures={"more_reasons": more},
+            )
         return
 
 
-def find_leaks(record: RunRecord) -> Iterator[Finding]:
+def find_leaks(record: RunRecord, terms: Terms) -> Iterator[Finding]:
     """Tell which features give the label away."""
     if record.cleaning is None:
         return
     fitted = record.cleaning.fitted
     dropped = {column.name for column in fitted.dropped}
     open_ = [leak for leak in fitted.leaks if leak.column not in dropped]
-    danger = (
-        "If the feature is not known at prediction time, every score below is too good.",
-        "Ask whether its value is known before the label is. If not, add it to "
-        "cleaning.drop_columns.",
-    )
-    if record.ingest.images:
-        danger = (
-            "The classes differ in how their pictures were made, and the network may learn that "
-            "in place of what they show.",
-            "Take pictures of each class with the same camera, light and size, and look at them "
-            "under Pictures.",
-        )
+    danger, action = terms.leak
     for leak in open_[:MOST]:
         yield Finding(
+            "leak",
             "critical",
             f"{quote(leak.column)} alone gives the label away",
             f"A small tree on this one feature reaches a balanced accuracy of {leak.score:.3f} on "
-            f"{write_count(leak.rows, 'training row')} that it was not fitted on. {danger[0]}",
-            danger[1],
+            f"{write_count(leak.rows, 'training row')} that it was not fitted on. {danger}",
+            action,
+            cause="leakage",
+            column=leak.column,
+            figures={"balanced_accuracy": leak.score, "rows": leak.rows},
+            change=_drop(record, leak.column) if terms.drops_columns else {},
         )
     if len(open_) > MOST:
         names = join_words([quote(leak.column, 24) for leak in open_[MOST:]])
         title = f"{len(open_) - MOST} more features give the label away"
-        yield Finding("critical", title, f"They are {names}.", "Check them in the same way.")
+        yield Finding(
+            "leak",
+            "critical",
+            title,
+            f"They are {names}.",
+            "Check them in the same way.",
+            cause="leakage",
+            figures={"columns": [leak.column for leak in open_[MOST:]]},
+        )
     gone = [quote(leak.column, 24) for leak in fitted.leaks if leak.column in dropped]
     if gone:
         title = f"{write_count(len(gone), 'feature')} that gave the label away left out"
-        yield Finding("info", title, f"{join_words(gone)}; no score rests on them.", "")
+        yield Finding(
+            "leak_left_out",
+            "info",
+            title,
+            f"{join_words(gone)}; no score rests on them.",
+            "",
+            cause="leakage",
+            figures={"columns": sorted(dropped & {leak.column for leak in fitted.leaks})},
+        )
 
 
-def find_conflicts(record: RunRecord) -> Iterator[Finding]:
+def find_conflicts(record: RunRecord, terms: Terms) -> Iterator[Finding]:
     """Tell how many rows contradict each other."""
     if record.split is None or not record.split.conflicts:
         return
@@ -114,21 +134,30 @@ def find_conflicts(record: RunRecord) -> Iterator[Finding]:
     severity: Severity = "info"
     if share >= CONFLICTS_WARNING:
         severity = "critical" if share >= CONFLICTS_CRITICAL else "warning"
-    if record.ingest.images:
-        title = f"{write_count(rows, 'picture looks', 'pictures look')} like one of another label"
-    else:
-        title = (
-            f"{write_count(rows, 'row has', 'rows have')} the features of another row, but another "
-            "label"
-        )
     yield Finding(
+        "conflicting_labels",
         severity,
-        title,
+        write_count(rows, *terms.conflict),
         f"That is {write_share(rows, whole)} of the labelled rows. No model can get all of them "
         "right.",
         "Look at how these rows were labelled; a feature that tells them apart may be missing."
         + advise_on_labels(record),
+        cause="label_noise",
+        figures={"rows": rows, "share": share},
+        change=change_labels(record),
     )
+
+
+def _drop(record: RunRecord, column: str) -> dict[str, list[str]]:
+    """Leave a column out, beside those that are left out already."""
+    dropped = record.config.get("cleaning", {}).get("drop_columns", [])
+    return {"cleaning.drop_columns": [*dropped, column]}
+
+
+def change_labels(record: RunRecord) -> dict[str, str]:
+    """Settle contradicting labels, where nothing is done about them yet."""
+    done = record.config.get("cleaning", {}).get("conflicting_labels", "keep")
+    return {"cleaning.conflicting_labels": "majority"} if done == "keep" else {}
 
 
 def advise_on_labels(record: RunRecord) -> str:
@@ -140,7 +169,7 @@ def advise_on_labels(record: RunRecord) -> str:
     return f" In training they {what}."
 
 
-def find_imbalance(record: RunRecord) -> Iterator[Finding]:
+def find_imbalance(record: RunRecord, terms: Terms) -> Iterator[Finding]:
     """Tell how uneven the classes are in training, and whether something was done about it."""
     if record.split is None:
         return
@@ -157,42 +186,62 @@ def find_imbalance(record: RunRecord) -> Iterator[Finding]:
         )
         if method == "none":
             yield Finding(
+                "class_imbalance",
                 "warning",
                 f"One class is {ratio:.0f} times as large as another",
                 detail,
                 "Set resampling.method: auto, which tries what there is and takes what helps."
                 if record.race is None
                 else "",
+                cause="class_imbalance",
+                label=small,
+                figures={"ratio": ratio, "smallest": counts[small], "largest": counts[large]},
+                change={"resampling.method": "auto"} if record.race is None else {},
             )
         else:
             title = f"One class was {ratio:.0f} times as large as another before resampling"
-            yield Finding("info", title, f"{detail} resampling.method is {method}.", "")
+            yield Finding(
+                "class_imbalance",
+                "info",
+                title,
+                f"{detail} resampling.method is {method}.",
+                "",
+                cause="class_imbalance",
+                label=small,
+                figures={"ratio": ratio, "smallest": counts[small], "largest": counts[large]},
+            )
     tiny = [name for name, count in counts.items() if count < FEW_ROWS]
     if tiny:
         yield Finding(
+            "few_class_rows",
             "warning",
             f"{write_count(len(tiny), 'class has', 'classes have')} fewer than {FEW_ROWS} training "
             "rows",
             join_words([f"{quote(n, 24)} has {write_count(counts[n])}" for n in tiny]) + ".",
             "Collect more rows of them, or join them with a related class.",
+            cause="too_little_data",
+            label=tiny[0] if len(tiny) == 1 else None,
+            figures={name: counts[name] for name in tiny},
         )
 
 
-def find_lost_suites(record: RunRecord) -> Iterator[Finding]:
+def find_lost_suites(record: RunRecord, terms: Terms) -> Iterator[Finding]:
     """Tell of suites that are gone: what they guarded is guarded no more."""
     if record.lost_suites:
         named = join_words([quote(name, 40) for name in record.lost_suites])
         count = write_count(len(record.lost_suites), "suite is", "suites are")
         yield Finding(
+            "lost_suites",
             "warning",
             f"{count} gone that judged the current version: {named}",
             "What was expected there is not judged any more.",
-            f"Put the file back into expectations/{cut(record.dataset)}/, or suggest it anew: "
+            f"Put the file back into expectations/{cut(record.dataset)}/, or suggest it again: "
             f"assay suggest {cut(record.dataset)}.",
+            figures={"suites": record.lost_suites},
         )
 
 
-def find_failures(record: RunRecord) -> Iterator[Finding]:
+def find_failures(record: RunRecord, terms: Terms) -> Iterator[Finding]:
     """Tell which checks still fail after repair, and which could not be judged."""
     facts = record.repaired or record.raw
     failed = [c for c in facts.checks if c.status == "failed" and c.suite != DRIFT]
@@ -209,11 +258,14 @@ def find_failures(record: RunRecord) -> Iterator[Finding]:
         first = f": {named[0]}" if len(named) == 1 else ""
         checks = write_count(len(left), "check", "checks")
         yield Finding(
+            "failed_checks",
             severity,
             f"{checks} {when.format('fails' if len(left) == 1 else 'fail')}{first}",
             "; ".join(named[:MOST])
             + (f"; {len(named) - MOST} more." if len(named) > MOST else "."),
             "See Validation for what each of them found.",
+            column=left[0].column if len(left) == 1 else None,
+            figures={"checks": len(left)},
         )
     # A column that is gone is told by itself: the rules about it are no worse for that.
     errors = [
@@ -225,30 +277,45 @@ def find_failures(record: RunRecord) -> Iterator[Finding]:
         named = [quote(check.column or check.type, 24) for check in errors]
         title = f"{write_count(len(errors), 'check')} could not be judged"
         yield Finding(
+            "unjudged_checks",
             "warning",
             title,
             f"Columns: {join_words(named)}. {cut(errors[0].observed, 120)}",
             "Correct the rule in the suite; until then it guards nothing.",
+            figures={"checks": len(errors)},
         )
 
 
-def find_disguises(record: RunRecord) -> Iterator[Finding]:
+def find_disguises(record: RunRecord, terms: Terms) -> Iterator[Finding]:
     """Tell which values may stand for missing ones and were taken as they are."""
     open_ = [s for s in record.ingest.suspicions if not s.taken]
     for suspicion in sorted(open_, key=lambda s: -s.count)[:MOST]:
         yield Finding(
+            "disguised_missing",
             "warning",
             f"{quote(suspicion.value, 24)} in {quote(suspicion.column)} may mean missing",
             f"It stands in {write_count(suspicion.count, 'row')} and was taken as a value.",
             suspicion.advice[:1].upper() + suspicion.advice[1:].rstrip(".") + ".",
+            cause="missing_values",
+            column=suspicion.column,
+            figures={"value": suspicion.value, "rows": suspicion.count},
+            change={f"columns.{suspicion.column}.missing": [suspicion.value]},
         )
     if len(open_) > MOST:
         title = f"{len(open_) - MOST} more values may mean missing"
-        yield Finding("warning", title, "They are listed under Changes.", "")
+        yield Finding(
+            "disguised_missing",
+            "warning",
+            title,
+            "They are listed under Changes.",
+            "",
+            cause="missing_values",
+            figures={"more_values": len(open_) - MOST},
+        )
 
 
-def find_gaps(record: RunRecord) -> Iterator[Finding]:
-    """Tell which columns are mostly filled in, and which values could not be read."""
+def find_gaps(record: RunRecord, terms: Terms) -> Iterator[Finding]:
+    """Tell which columns are mostly imputed, and which values could not be read."""
     rows = record.ingest.labelled + record.ingest.unlabelled
     gone = {c.name for c in record.cleaning.fitted.dropped} if record.cleaning else set()
     gaps = {
@@ -259,12 +326,17 @@ def find_gaps(record: RunRecord) -> Iterator[Finding]:
     wide = sorted((n for n in gaps if gaps[n] >= MUCH_MISSING), key=lambda n: -gaps[n])
     if wide:
         yield Finding(
+            "missing_values",
             "warning",
             f"{write_count(len(wide), 'column lacks', 'columns lack')} "
             f"{write_share(MUCH_MISSING)} or more of the values",
             join_words([f"{quote(n, 24)} {write_share(gaps[n])}" for n in wide])
-            + ". What fills them is learned from the rest, and carries little of its own.",
+            + ". What is imputed is learned from the rest, and carries little of its own.",
             "Try imputation.indicators: true, so that the gap itself is a feature, or drop them.",
+            cause="missing_values",
+            column=wide[0] if len(wide) == 1 else None,
+            figures={name: gaps[name] for name in wide},
+            change={"imputation.indicators": True},
         )
     bad = [column for column in record.ingest.columns if column.unparsable]
     if bad:
@@ -277,45 +349,58 @@ def find_gaps(record: RunRecord) -> Iterator[Finding]:
             f"Values in {write_count(len(bad), 'column')} could not be read and count as missing"
         )
         yield Finding(
+            "unreadable_values",
             "warning",
             title,
             join_words(named, MOST) + ".",
             "Correct them in the source, or declare them under columns.<name>.missing.",
+            cause="inconsistent_values",
+            column=bad[0].name if len(bad) == 1 else None,
+            figures={c.name: c.unparsable for c in bad},
         )
 
 
-def find_lost_rows(record: RunRecord) -> Iterator[Finding]:
+def find_lost_rows(record: RunRecord, terms: Terms) -> Iterator[Finding]:
     """Tell which rows never reached a model."""
     read = record.ingest
     if read.malformed:
         severity: Severity = "warning" if read.malformed / read.rows > MUCH_LOST / 2 else "info"
         yield Finding(
+            "malformed_lines",
             severity,
             f"{write_count(read.malformed, 'line')} could not be read",
             f"{write_share(read.malformed, read.rows)} of the source's rows were left out.",
             "Look for unquoted delimiters in the source.",
+            cause="inconsistent_values",
+            figures={"rows": read.malformed, "share": read.malformed / read.rows},
         )
     if read.unlabelled:
         severity = "warning" if read.unlabelled / read.rows > MUCH_LOST else "info"
         yield Finding(
+            "unlabelled_rows",
             severity,
             f"{write_count(read.unlabelled, 'row has', 'rows have')} no label",
             f"{write_share(read.unlabelled, read.rows)} of the source's rows were left out.",
             "Label them, if they are like the rows that the network will meet.",
+            cause="too_little_data",
+            figures={"rows": read.unlabelled, "share": read.unlabelled / read.rows},
         )
     repeated = record.split.duplicates if record.split else 0
     if repeated / read.labelled > MUCH_LOST:
         yield Finding(
+            "duplicates",
             "warning",
             f"{write_count(repeated, 'row repeats', 'rows repeat')} an earlier one",
             f"{write_share(repeated, read.labelled)} of the labelled rows. Equal rows "
             "were kept on one side of the split, so they don't flatter the scores.",
             "Ask whether the source joins or exports rows twice.",
+            cause="duplicates",
+            figures={"rows": repeated, "share": repeated / read.labelled},
         )
 
 
-def find_repairs(record: RunRecord) -> Iterator[Finding]:
-    """Tell of far-out values and probable typos."""
+def find_repairs(record: RunRecord, terms: Terms) -> Iterator[Finding]:
+    """Tell of outliers and probable typos."""
     if record.cleaning is None:
         return
     changes = [c for c in record.cleaning.changes if c.action in ("clipped", "set missing")]
@@ -324,17 +409,19 @@ def find_repairs(record: RunRecord) -> Iterator[Finding]:
         largest = max(changes, key=lambda change: change.rows)
         columns = write_count(len({change.column for change in changes}), "column")
         examples = join_words([cut(example, 16) for example in largest.examples[:3]])
-        values = write_count(
-            sum(c.rows for c in changes), "far-out value was", "far-out values were"
-        )
+        values = write_count(sum(c.rows for c in changes), "outlier was", "outliers were")
         clipped = any(change.action == "clipped" for change in changes)
         yield Finding(
+            "outliers",
             "warning" if largest.rows / total > MUCH_CLIPPED else "info",
             f"{values} {'brought within bounds' if clipped else 'set missing'} in {columns}",
             f"Most in {quote(largest.column)}: {write_count(largest.rows, 'row')} "
             f"{cut(largest.detail, 60)}, such as {examples}.",
             "If such values are real, declare columns.<name>.minimum and maximum, and let "
-            f"assay suggest {cut(record.dataset)} learn the suites anew.",
+            f"assay suggest {cut(record.dataset)} learn the suites again.",
+            cause="outliers",
+            column=largest.column,
+            figures={change.column: change.rows for change in changes},
         )
     typos = [typo for typo in record.cleaning.fitted.typos if not typo.applied]
     if typos:
@@ -344,30 +431,63 @@ def find_repairs(record: RunRecord) -> Iterator[Finding]:
             for t in typos
         ]
         yield Finding(
+            "typos",
             "info",
             write_count(
                 len(typos), "rare category looks like a typo", "rare categories look like typos"
             ),
             join_words(named, MOST) + ". They were left as they are.",
             "If they are typos, set cleaning.spelling.typos to apply.",
+            cause="inconsistent_values",
+            figures={"typos": len(typos)},
+            change={"cleaning.spelling.typos": "apply"},
         )
 
 
-def find_notes(record: RunRecord) -> Iterator[Finding]:
+def find_notes(record: RunRecord, terms: Terms) -> Iterator[Finding]:
     """Pass on what the split and resampling noted."""
     for note in record.split.notes[:MOST] if record.split else []:
         yield Finding(
+            "class_missing_from_split",
             "warning",
             _as_title(note),
             "A class that is absent from a split is not learned, or not measured, there.",
             "Give more rows of it, or join it with a related class.",
+            cause="bad_split",
         )
     if record.split and len(record.split.notes) > MOST:
         title = f"{len(record.split.notes) - MOST} more classes are missing from a split"
-        yield Finding("warning", title, "They are listed under Changes.", "")
+        yield Finding(
+            "class_missing_from_split",
+            "warning",
+            title,
+            "They are listed under Changes.",
+            "",
+            cause="bad_split",
+            figures={"more_classes": len(record.split.notes) - MOST},
+        )
     for note in record.resampling.notes[:MOST] if record.resampling else []:
-        yield Finding("info", _as_title(note), "Resampling noted this.", "")
+        yield Finding(
+            "resampling_note",
+            "info",
+            _as_title(note),
+            "Resampling noted this.",
+            "",
+        )
 
 
 def _as_title(note: str) -> str:
     return cut(note[:1].upper() + note[1:].rstrip("."), 200)
+
+
+def find_code_alone(record: RunRecord, terms: Terms) -> Iterator[Finding]:
+    """Tell if nothing but Assay itself differs from the version before."""
+    if len(record.news) == 1 and record.news[0].startswith("Assay's code"):
+        yield Finding(
+            "code_alone",
+            "info",
+            f"Only {record.news[0]} differs from the version before",
+            "Data, suites, settings and packages are the same; these stages, and those behind "
+            "them, were made again.",
+            "",
+        )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pipeline.diagnosis.finding import Finding, Severity
-from pipeline.report.wording import (
+from pipeline.diagnosis.wording import (
     METRICS,
     NBSP,
     cut,
@@ -21,6 +21,7 @@ from pipeline.report.wording import (
 
 if TYPE_CHECKING:
     from pipeline.diagnosis.record import RunRecord
+    from pipeline.diagnosis.terms import Terms
     from pipeline.evaluation.results import Difference, Score, TrainingFacts
 
 MAIN = "balanced_accuracy"
@@ -61,13 +62,14 @@ def find_score(training: TrainingFacts, name: str) -> Score | None:
     return next((score for score in training.scores if score.name == name), None)
 
 
-def compare_majority(record: RunRecord) -> Iterator[Finding]:
+def compare_majority(record: RunRecord, terms: Terms) -> Iterator[Finding]:
     """Tell if the network learned nothing."""
     difference = record.training and find_difference(record.training, "majority")
     if not difference or read_difference(difference) in ("better", "not defined"):
         return
     assert record.training
     yield Finding(
+        "no_better_than_majority",
         "critical",
         "The network is not distinguishable from always answering the largest class"
         if read_difference(difference) == "not distinguishable"
@@ -75,6 +77,8 @@ def compare_majority(record: RunRecord) -> Iterator[Finding]:
         describe_difference(difference),
         "Check the labels and the features first; then try a larger training.learning_rate "
         f"(now {record.training.learning_rate:g}) and more training.epochs.",
+        cause="no_signal",
+        effect=difference,
     )
 
 
@@ -84,7 +88,7 @@ def find_peer(training: TrainingFacts) -> Difference | None:
     return next((difference for difference in found if difference), None)
 
 
-def compare_peer(record: RunRecord) -> Iterator[Finding]:
+def compare_peer(record: RunRecord, terms: Terms) -> Iterator[Finding]:
     """Tell whether another kind of learner gets more out of the same data."""
     difference = record.training and find_peer(record.training)
     if not difference:
@@ -92,25 +96,34 @@ def compare_peer(record: RunRecord) -> Iterator[Finding]:
     peer = PEERS[difference.against]
     reading = read_difference(difference)
     if reading == "worse":
-        knobs = "training.cnn, " if record.ingest.images else "training.hidden, encoding.scaling, "
         yield Finding(
+            "peer_better",
             "critical",
             f"The network, not only the data, costs accuracy: {peer} is better",
             f"{describe_difference(difference)} What {peer} finds is in the data; the network "
             "misses it.",
-            f"Tune the network ({knobs}training.learning_rate, training.epochs), or use {peer}.",
+            f"Tune the network ({terms.tuning}, training.learning_rate, training.epochs), or use "
+            f"{peer}.",
+            effect=difference,
         )
     elif reading == "better":
         yield Finding(
-            "info", f"The network is better than {peer}", describe_difference(difference), ""
+            "network_better",
+            "info",
+            f"The network is better than {peer}",
+            describe_difference(difference),
+            "",
+            effect=difference,
         )
     elif reading == "not distinguishable":
         yield Finding(
+            "peer_not_distinguishable",
             "info",
             f"The network and {peer} are not distinguishable",
             describe_difference(difference)
             + " Two kinds of learner that agree point to the data rather than to the network.",
             "Look at the data findings before you tune the network.",
+            effect=difference,
         )
 
 
@@ -129,7 +142,7 @@ def describe_difference(difference: Difference) -> str:
     )
 
 
-def judge_classes(record: RunRecord) -> Iterator[Finding]:
+def judge_classes(record: RunRecord, terms: Terms) -> Iterator[Finding]:
     """Tell which class the network finds least of, if clearly less than it does on average."""
     score = record.training and find_score(record.training, "network")
     if not score or not record.training:
@@ -148,17 +161,20 @@ def judge_classes(record: RunRecord) -> Iterator[Finding]:
         low, high = find_recall_interval(row[i], sum(row))
         classes = record.training.classes
         yield Finding(
+            "class_not_found",
             "critical" if recall == 0 else "warning",
             f"The network finds {write_count(row[i])} of the {write_count(sum(row), 'test row')} "
             f"of class {quote(classes[i])}",
             f"{write_share(recall)}, 95 % interval {write_share(low)} to {write_share(high)} "
             f"(Wilson). It takes most of the others for {quote(classes[wrong])} "
             f"({write_count(row[wrong])}).",
-            _advise_on_classes(record, classes[i]),
+            _advise_on_classes(record, terms, classes[i]),
+            label=classes[i],
+            figures={"found": row[i], "rows": sum(row), "recall": recall, "low": low, "high": high},
         )
 
 
-def find_false_alarms(record: RunRecord) -> Iterator[Finding]:
+def find_false_alarms(record: RunRecord, terms: Terms) -> Iterator[Finding]:
     """Tell what it costs to decide for a rare class early."""
     training = record.training
     score = training and find_score(training, "network")
@@ -169,6 +185,7 @@ def find_false_alarms(record: RunRecord) -> Iterator[Finding]:
         right = score.confusion[i][i]
         if taken >= FEW_CLASS_ROWS and right / taken < RARELY_RIGHT:
             yield Finding(
+                "false_alarms",
                 "warning",
                 f"Of the {write_count(taken, 'test row')} taken for {quote(name)}, "
                 f"{write_count(right)} {'is' if right == 1 else 'are'}",
@@ -176,19 +193,20 @@ def find_false_alarms(record: RunRecord) -> Iterator[Finding]:
                 "Balanced accuracy does not count it.",
                 "If false alarms cost more than misses, set resampling.method: none, or race for "
                 "them with resampling.race.score: macro_f1.",
+                label=name,
+                figures={"taken": taken, "right": right, "precision": right / taken},
             )
 
 
-def _advise_on_classes(record: RunRecord, name: str) -> str:
+def _advise_on_classes(record: RunRecord, terms: Terms, name: str) -> str:
     """Say what may part a class from another; class weights only where they are not in use."""
-    what = "pictures" if record.ingest.images else "features"
     counts = record.split.counts["train"].values() if record.split else ()
     balanced = bool(counts) and max(counts) < 2 * max(1, min(counts))
     weighs = balanced or (record.resampling and record.resampling.method != "none")
     advice = (
         f"more rows of {quote(name)}" + ("" if weighs else ", or class weights,") + " may help."
     )
-    return f"Compare the {what} of the two classes; {advice}"
+    return f"Compare the {terms.inputs} of the two classes; {advice}"
 
 
 def find_recall_interval(hits: int, rows: int) -> tuple[float, float]:
@@ -208,7 +226,7 @@ def find_recall_interval(hits: int, rows: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def judge_certainty(record: RunRecord) -> Iterator[Finding]:
+def judge_certainty(record: RunRecord, terms: Terms) -> Iterator[Finding]:
     """Tell if the test split is too small to show small differences."""
     score = record.training and find_score(record.training, "network")
     if not score or not record.training:
@@ -217,25 +235,35 @@ def judge_certainty(record: RunRecord) -> Iterator[Finding]:
     least = min((sum(row) for row in score.confusion if sum(row)), default=0)
     if least < FEW_CLASS_ROWS:
         yield Finding(
+            "few_test_rows",
             "warning",
             f"{write_count(record.training.test_rows, 'test row')} are too few for a score",
             f"Their smallest class has {write_count(least, 'row')}; each of its rows moves "
             "the balanced accuracy by many points, whatever the interval says.",
             "Give more rows, a larger split.test, or use training.folds: 5 to judge changes.",
+            cause="too_little_data",
+            figures={"test_rows": record.training.test_rows, "smallest_class": least},
         )
         return
     if interval.low is None or interval.high is None or (interval.high - interval.low) / 2 <= WIDE:
         return
     yield Finding(
+        "imprecise_score",
         "warning",
         f"{write_count(record.training.test_rows, 'test row')} are few for a precise score",
         f"The balanced accuracy is {write_interval(interval)}: an interval of "
         f"{100 * (interval.high - interval.low):.0f} points. Smaller improvements can't be seen.",
         "Give more rows, a larger split.test, or use training.folds: 5 to judge changes.",
+        cause="too_little_data",
+        figures={
+            "test_rows": record.training.test_rows,
+            "low": interval.low,
+            "high": interval.high,
+        },
     )
 
 
-def judge_full_recall(record: RunRecord) -> Iterator[Finding]:
+def judge_full_recall(record: RunRecord, terms: Terms) -> Iterator[Finding]:
     """Tell of a class of few test rows that were all found: its interval shows no spread."""
     score = record.training and find_score(record.training, "network")
     if not score or not record.training:
@@ -248,35 +276,41 @@ def judge_full_recall(record: RunRecord) -> Iterator[Finding]:
             continue
         low, _ = find_recall_interval(rows, rows)
         yield Finding(
+            "all_found",
             "info",
             f"All {rows} test rows of class {quote(name)} were found: the score is less sure than "
             "its interval says",
             f"Of other rows of the class, {write_share(low)} to 100{NBSP}% would be found (95 % "
             "Wilson interval); the score's interval, which draws these again, can't show that.",
             "Give more rows of the class, or use training.folds: 5 to judge changes.",
+            label=name,
+            figures={"rows": rows, "low": low},
         )
 
 
-def judge_perfection(record: RunRecord) -> Iterator[Finding]:
+def judge_perfection(record: RunRecord, terms: Terms) -> Iterator[Finding]:
     """Tell of a score that is too good, where no column was found that gives the label away."""
-    if record.ingest.images or (record.cleaning and record.cleaning.fitted.leaks):
+    if not terms.drops_columns or (record.cleaning and record.cleaning.fitted.leaks):
         return
     learners = {"network": "the network", "gradient_boosting": PEERS["gradient_boosting"]}
     for name, learner in learners.items():
         score = record.training and find_score(record.training, name)
         if score and (score.metrics[MAIN].value or 0.0) >= TOO_GOOD:
             yield Finding(
+                "score_too_good",
                 "warning",
                 f"{learner.capitalize()} is nearly always right: look for a column that holds the "
                 "answer",
                 f"Balanced accuracy {write_interval(score.metrics[MAIN])} on test rows.",
                 "Name columns that are made from the label, or known only after it, in "
                 "cleaning.drop_columns.",
+                cause="leakage",
+                figures={"balanced_accuracy": score.metrics[MAIN].value},
             )
             return
 
 
-def judge_history(record: RunRecord) -> Iterator[Finding]:
+def judge_history(record: RunRecord, terms: Terms) -> Iterator[Finding]:
     """Tell of divergence, overfitting, or a training that was cut off."""
     training = record.training
     if training is None:
@@ -284,10 +318,14 @@ def judge_history(record: RunRecord) -> Iterator[Finding]:
     loss, val = training.history.get("loss", []), training.history.get("val_loss", [])
     if any(not math.isfinite(value) for value in [*loss, *val]):
         yield Finding(
+            "loss_not_finite",
             "critical",
             "The loss stopped being a number during training",
             f"Learning rate {training.learning_rate:g}, batch size {training.batch_size}.",
             f"Set training.learning_rate to {training.learning_rate / 10:g}.",
+            cause="learning_rate_too_high",
+            figures={"learning_rate": training.learning_rate},
+            change={"training.learning_rate": training.learning_rate / 10},
         )
         return
     if not loss or not val or not 1 <= training.best_epoch <= min(len(loss), len(val)):
@@ -297,11 +335,15 @@ def judge_history(record: RunRecord) -> Iterator[Finding]:
     planned = record.config.get("training", {}).get("epochs", training.epochs_run)
     if best == training.epochs_run == planned and best > 1:
         yield Finding(
+            "cut_off",
             "warning",
             "Training was cut off while it still improved",
             f"The best of {training.epochs_run} epochs by validation loss was the last.",
             f"Set training.epochs to {2 * training.epochs_run}, with training.early_stopping to "
             "end it in time.",
+            cause="too_few_epochs",
+            figures={"epochs": training.epochs_run},
+            change={"training.epochs": 2 * training.epochs_run},
         )
 
 
@@ -316,39 +358,54 @@ def _judge_gap(training: TrainingFacts, loss: float, val: float, last: float) ->
     )
     if loss > 0 and val / loss > GAP and apart > ACCURACY_GAP:
         yield Finding(
+            "overfits",
             "warning",
             "The network overfits: it does better on rows that it has seen",
             f"At its best epoch, {best}, loss is {loss:.3g} in training and {val:.3g} in "
             f"validation, accuracy {accuracy[0]:.3f} and {measured[0]:.3f}.",
             cure,
+            cause="no_regularisation",
+            figures={"epoch": best, "loss": loss, "val_loss": val},
         )
     elif val > 0 and last / val > RISE:
         yield Finding(
+            "overfits_later",
             "info",
             f"The network starts to overfit after epoch {best}",
             f"Validation loss rises from {val:.3g} to {last:.3g} by epoch {training.epochs_run}. "
             f"The weights of epoch {best} were kept, so this costs nothing yet.",
             cure,
+            cause="too_many_epochs",
+            figures={"epoch": best, "val_loss": val, "last_val_loss": last},
         )
 
 
-def judge_confidence(record: RunRecord) -> Iterator[Finding]:
+def judge_confidence(record: RunRecord, terms: Terms) -> Iterator[Finding]:
     """Tell if the network's probabilities can't be taken at their word."""
     score = record.training and find_score(record.training, "network")
     error = score and score.metrics.get("ece")
     if not error or error.value is None or error.low is None or error.low < WIDE:
         return
     yield Finding(
+        "miscalibrated",
         "warning",
         "The network's confidence does not match its accuracy",
         f"They differ by {write_interval(error)} on average (expected calibration error on "
         "test rows).",
         "Try training.calibration: temperature, which needs 50 validation rows or more.",
+        figures={"ece": error.value, "low": error.low, "high": error.high},
+        change={"training.calibration": "temperature"},
     )
 
 
-def pass_on_notes(record: RunRecord) -> Iterator[Finding]:
+def pass_on_notes(record: RunRecord, terms: Terms) -> Iterator[Finding]:
     """Pass on what the training noted."""
     severity: Severity = "info"
     for note in record.training.notes[:5] if record.training else []:
-        yield Finding(severity, cut(note.rstrip("."), 240), "The training noted this.", "")
+        yield Finding(
+            "training_note",
+            severity,
+            cut(note.rstrip("."), 240),
+            "The training noted this.",
+            "",
+        )

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.cleaning.repairs import CleaningFacts
+from pipeline.diagnosis.finding import Summary
 from pipeline.diagnosis.sheet import Sheet
+from pipeline.evaluation.race_facts import RaceFacts
 from pipeline.evaluation.results import TrainingFacts
-from pipeline.experiments.race_facts import RaceFacts
 from pipeline.imputation import ImputationFacts
 from pipeline.ingest.canonical import IngestFacts
 from pipeline.resampling import ResamplingFacts
@@ -40,6 +41,12 @@ class RunRecord:
         Validation and test rows set aside because after repair they equal a row of another split.
     sheets
         Contact sheets, where rows can be looked at.
+    code
+        By stage, the hash of the code that makes it.
+    news
+        What this run was made of that the version before it was not; empty if there was none.
+    summary
+        The headline and the findings, worked out once.
     """
 
     dataset: str
@@ -65,3 +72,19 @@ class RunRecord:
     drift: DriftFacts | None = None
     lost_suites: list[str] = field(default_factory=list)
     sheets: list[Sheet] = field(default_factory=list)
+    code: dict[str, str] = field(default_factory=dict)
+    news: list[str] = field(default_factory=list)
+    summary: Summary | None = None
+
+    @property
+    def verdict(self) -> Summary:
+        """What was found, for whoever renders it.
+
+        Raises
+        ------
+        ValueError
+            If nobody has worked it out, see ``summary.summarise``.
+        """
+        if self.summary is None:
+            raise ValueError("the record has no summary yet")
+        return self.summary

@@ -13,10 +13,11 @@ from pipeline.diagnosis.network_findings import (
     find_difference,
     find_score,
 )
-from pipeline.report.wording import join_words, read_difference
+from pipeline.diagnosis.wording import join_words, read_difference
 
 if TYPE_CHECKING:
     from pipeline.diagnosis.record import RunRecord
+    from pipeline.diagnosis.terms import Terms
     from pipeline.evaluation.results import Difference, TrainingFacts
 
 UNREPAIRED = "network_unrepaired"
@@ -28,7 +29,7 @@ def conclude(training: TrainingFacts, preparation: str) -> str:
     effects = {
         "better": f"{preparation} helped it",
         "worse": f"{preparation} hurt it",
-        "not distinguishable": f"what {preparation} did for it can't be told",
+        "not distinguishable": f"no effect of {preparation} can be seen on these rows",
     }
     reading = read_difference(decisions) if decisions else "not defined"
     if decisions is None or reading not in effects:
@@ -51,9 +52,7 @@ def name_preparation(record: RunRecord) -> str:
         "threshold",
     )
     changes = record.config.get("augmentation") or {}
-    augmented = record.ingest.images is not None and changes != AugmentationConfig().model_dump(
-        mode="json"
-    )
+    augmented = bool(changes) and changes != AugmentationConfig().model_dump(mode="json")
     parts = ["resampling"] * resampled + ["augmentation"] * augmented
     return "repair with " + " and ".join(parts) if parts else "repair"
 
@@ -78,7 +77,7 @@ def _changes_nothing(difference: Difference) -> bool:
     return difference.interval.low == difference.interval.high == 0
 
 
-def compare_repair(record: RunRecord) -> Iterator[Finding]:
+def compare_repair(record: RunRecord, terms: Terms) -> Iterator[Finding]:
     """Tell whether repair helped the network."""
     difference = record.training and find_difference(record.training, UNREPAIRED)
     if not difference:
@@ -88,37 +87,62 @@ def compare_repair(record: RunRecord) -> Iterator[Finding]:
     size = abs(difference.interval.value or 0.0)
     if _changes_nothing(difference):
         title = f"{what.capitalize()} changes none of the network's decisions"
-        yield Finding("info", title, describe_difference(difference), "")
-    elif reading == "worse":
-        parts = ["cleaning.outliers.action: keep"]
-        parts += ["resampling.method: none"] if "resampling" in what and not record.race else []
-        parts += ["augmentation.preset: none"] if record.ingest.images else []
         yield Finding(
+            "repair_changes_nothing",
+            "info",
+            title,
+            describe_difference(difference),
+            "",
+            effect=difference,
+        )
+    elif reading == "worse":
+        changes = {"cleaning.outliers.action": "keep"}
+        if "resampling" in what and not record.race:
+            changes["resampling.method"] = "none"
+        if "augmentation" in what:
+            changes["augmentation.preset"] = "none"
+        parts = [f"{name}: {value}" for name, value in changes.items()]
+        yield Finding(
+            "repair_hurts",
             "critical" if size >= SMALL else "info",
             f"{what.capitalize()} hurts: the same network is better without it"
             if size >= SMALL
             else f"{what.capitalize()} costs the network a little",
             describe_difference(difference),
             f"Turn repairs off one by one, starting with {join_words(parts)}.",
+            cause="broken_preprocessing",
+            effect=difference,
+            change=changes,
         )
     elif reading == "better":
         yield Finding(
-            "info", f"{what.capitalize()} helps the network", describe_difference(difference), ""
+            "repair_helps",
+            "info",
+            f"{what.capitalize()} helps the network",
+            describe_difference(difference),
+            "",
+            effect=difference,
         )
     elif reading == "not distinguishable":
         yield Finding(
+            "repair_unclear",
             "info",
-            f"What {what} does for the network can't be told from this test split",
+            f"What {what} does for the network can't be seen on this test split",
             describe_difference(difference),
             "More test rows would narrow the interval.",
+            effect=difference,
         )
     loss = record.training and find_difference(record.training, UNREPAIRED, "log_loss")
     if loss and reading != "worse" and read_difference(loss) == "worse":
         size = abs(loss.interval.value or 0.0)
         yield Finding(
+            "probabilities_worse",
             "warning" if size >= SMALL else "info",
             f"{what.capitalize()} makes the network's probabilities worse",
             describe_difference(loss),
             "Where you use probabilities, and not only the decided class, turn repairs off one by "
-            "one; training.calibration: temperature may mend it too.",
+            "one; training.calibration: temperature may repair it too.",
+            cause="broken_preprocessing",
+            effect=loss,
+            change={"training.calibration": "temperature"},
         )

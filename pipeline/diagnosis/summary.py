@@ -2,88 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pipeline.diagnosis import data_findings as data
 from pipeline.diagnosis import drift_findings as drift
 from pipeline.diagnosis import network_findings as network
-from pipeline.diagnosis import picture_findings as pictures
 from pipeline.diagnosis import race_findings as race
 from pipeline.diagnosis import repair_findings as repair
-from pipeline.diagnosis.finding import ORDER, Finding
-from pipeline.report.wording import cut, quote, read_difference, write_count, write_interval
+from pipeline.diagnosis.finding import ORDER, State, Summary
+from pipeline.diagnosis.wording import cut, quote, read_difference, write_count, write_interval
 
 if TYPE_CHECKING:
     from pipeline.diagnosis.record import RunRecord
+    from pipeline.diagnosis.terms import Rule, Terms
     from pipeline.evaluation.results import TrainingFacts
     from pipeline.validation.validation_facts import ValidationFacts
 
-__all__ = ["Finding", "State", "Summary", "count_failures", "summarise"]
-
-State = Literal["published", "stopped", "validated"]
 
 # In each severity the earlier rule goes first: what makes every score untrue, then what limits the
 # scores most, then what only blurs them.
-RULES: tuple[Callable[[RunRecord], Iterator[Finding]], ...] = (
-    data.find_gate_reasons,
-    data.find_leaks,
-    drift.find_drift,
-    network.judge_perfection,
-    network.compare_majority,
-    repair.compare_repair,
-    network.compare_peer,
-    data.find_conflicts,
-    pictures.find_near,
-    network.judge_classes,
-    network.find_false_alarms,
-    network.judge_history,
-    data.find_imbalance,
-    race.find_race,
-    data.find_disguises,
-    data.find_gaps,
-    network.judge_certainty,
-    network.judge_full_recall,
-    data.find_notes,
-    data.find_lost_suites,
-    data.find_failures,
-    data.find_repairs,
-    data.find_lost_rows,
-    pictures.find_unreadable,
-    pictures.find_outliers,
-    pictures.find_odd_kinds,
-    pictures.judge_waiting,
-    network.judge_confidence,
-    network.pass_on_notes,
-)
+def list_rules(terms: Terms) -> tuple[Rule, ...]:
+    """List the rules for a modality."""
+    return (
+        data.find_gate_reasons,
+        data.find_leaks,
+        drift.find_drift,
+        network.judge_perfection,
+        network.compare_majority,
+        repair.compare_repair,
+        network.compare_peer,
+        data.find_conflicts,
+        *terms.likely,
+        network.judge_classes,
+        network.find_false_alarms,
+        network.judge_history,
+        data.find_imbalance,
+        race.find_race,
+        data.find_disguises,
+        data.find_gaps,
+        network.judge_certainty,
+        network.judge_full_recall,
+        data.find_notes,
+        data.find_code_alone,
+        data.find_lost_suites,
+        data.find_failures,
+        data.find_repairs,
+        data.find_lost_rows,
+        *terms.unlikely,
+        network.judge_confidence,
+        network.pass_on_notes,
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """A run in a few words.
-
-    Attributes
-    ----------
-    headline
-        One plain sentence.
-    state
-        'published', 'stopped' by a gate, or 'validated' where only the raw data was judged.
-    findings
-        Ranked: critical ones first, and in each severity what most probably costs most.
-    """
-
-    headline: str
-    state: State
-    findings: list[Finding]
-
-
-def summarise(record: RunRecord) -> Summary:
+def summarise(record: RunRecord, terms: Terms) -> Summary:
     """Judge a run by its record alone; the same record gives the same summary.
 
     A difference is called better or worse only where its interval leaves out zero.
+
+    Parameters
+    ----------
+    terms
+        The words and rules of the modality.
     """
-    findings = [finding for rule in RULES for finding in rule(record)]
+    findings = [finding for rule in list_rules(terms) for finding in rule(record, terms)]
     findings.sort(key=lambda finding: ORDER[finding.severity])
     return Summary(_write_headline(record), find_state(record), findings)
 

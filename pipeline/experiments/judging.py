@@ -24,9 +24,9 @@ from pipeline.evaluation.metrics import (
     prepare_metrics,
     summarize,
 )
+from pipeline.evaluation.race_facts import Standing
 from pipeline.evaluation.results import Interval
 from pipeline.experiments.outcomes import Outcome
-from pipeline.experiments.race_facts import Standing
 
 STAGE = "resampling"
 RESAMPLES = 1000

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from pipeline.config.image import ImageConfig
 from pipeline.config.models import DatasetConfig
@@ -16,6 +15,7 @@ from pipeline.dataset import PIXEL_HASH, ROW_ID
 from pipeline.images.picture_store import PictureStore
 from pipeline.images.shaping import resize
 from pipeline.splitting.split_facts import NearFacts, NearPair
+from pipeline.storage.parts import read_all
 
 SIDE = 24
 SHOWN_PAIRS = 40
@@ -241,17 +241,13 @@ def _group(pairs: np.ndarray, rows: int) -> np.ndarray:
     return np.array([find(row) for row in range(rows)], dtype=np.int64)
 
 
-def group_near_duplicates(
-    rows: Path, frame: pd.DataFrame, config: DatasetConfig
-) -> tuple[np.ndarray, NearFacts]:
+def group_near_duplicates(rows: Path, config: DatasetConfig) -> tuple[np.ndarray, NearFacts]:
     """Group pictures that are nearly the same, so that no two splits share them.
 
     Parameters
     ----------
     rows
         What the step of ingest wrote.
-    frame
-        All canonical rows, in their order.
 
     Returns
     -------
@@ -260,6 +256,7 @@ def group_near_duplicates(
     facts
         How many there are, with examples; those of different labels first.
     """
+    frame = read_all(rows, [ROW_ID, config.target, PIXEL_HASH, "perceptual_hash"])
     hashes = np.array([int(text, 16) for text in frame["perceptual_hash"]], np.uint64)
     near = find_near_duplicates(hashes, PictureStore(rows), config.image)
     pixels = frame[PIXEL_HASH].to_numpy(dtype=object)

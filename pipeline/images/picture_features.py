@@ -91,14 +91,14 @@ def encode_pictures(
     del cleaning
     kept, unknown = assemble_pictures(
         read_all(rows),
-        read_all(ingest),
+        read_all(ingest, [ROW_ID]),
         out,
         PictureStore(ingest),
         load_facts(ingest / FACTS, IngestFacts).schema.target,
         config.image,
     )
     nothing = {"validation": 0, "test": 0}
-    dump_json(out / FACTS, AssemblyFacts([IMAGE], kept, nothing, unknown, {}))
+    dump_json(out / FACTS, AssemblyFacts([], kept, nothing, unknown, {}))
 
 
 def encode_raw_pictures(
@@ -106,7 +106,7 @@ def encode_raw_pictures(
 ) -> None:
     """Write the pictures before repair: all training ones, and the same test and validation."""
     target = config.target
-    frame = read_all(rows)
+    frame = read_all(rows, [ROW_ID, target])
     layout = load_layout(features)
     assigned = read_frame(assignment / "assignment.parquet")
     own = (assigned[SPLIT] == "train").to_numpy() & frame[target].isin(layout.classes).to_numpy()

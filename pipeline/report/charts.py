@@ -9,8 +9,8 @@ from datetime import date, timedelta
 
 from markupsafe import Markup
 
+from pipeline.diagnosis.wording import cut, write_count, write_number, write_seconds, write_share
 from pipeline.report.svg import draw, line, path, rect, tag, write
-from pipeline.report.wording import cut, write_count, write_number, write_seconds, write_share
 
 WIDTH = 264.0
 PLOT = 84.0

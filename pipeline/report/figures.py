@@ -9,16 +9,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from pipeline.diagnosis.network_findings import MAIN, find_score
-from pipeline.report.charts import draw_categories, draw_classes, draw_histogram, draw_share
-from pipeline.report.network_charts import (
-    choose_axis,
-    draw_calibration,
-    draw_confusion,
-    draw_curves,
-    draw_strip,
-    draw_strip_axis,
-)
-from pipeline.report.wording import (
+from pipeline.diagnosis.wording import (
     LOWER_IS_BETTER,
     METRICS,
     MODELS,
@@ -28,6 +19,15 @@ from pipeline.report.wording import (
     write_interval,
     write_share,
     write_signed,
+)
+from pipeline.report.charts import draw_categories, draw_classes, draw_histogram, draw_share
+from pipeline.report.network_charts import (
+    choose_axis,
+    draw_calibration,
+    draw_confusion,
+    draw_curves,
+    draw_strip,
+    draw_strip_axis,
 )
 
 if TYPE_CHECKING:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pipeline.diagnosis.summary import Summary, count_failures, summarise
+from pipeline.diagnosis.finding import Summary
+from pipeline.diagnosis.summary import count_failures
+from pipeline.diagnosis.wording import METRICS, MODELS, cut, reveal, write_count, write_interval
 from pipeline.report.checks import Suite, pair_suites
 from pipeline.report.rows import count_used
-from pipeline.report.wording import METRICS, MODELS, cut, reveal, write_count, write_interval
 
 if TYPE_CHECKING:
     from pipeline.diagnosis.record import RunRecord
@@ -31,7 +32,7 @@ def render_markdown(record: RunRecord) -> str:
 
     All text of the data is escaped, so that it is neither markup nor a table's border.
     """
-    summary = summarise(record)
+    summary = record.verdict
     version = f" {escape(record.version, 80)}" if record.version else ""
     lines = [
         f"# {escape(record.dataset, 80)}",
@@ -107,7 +108,7 @@ def _write_figures(record: RunRecord) -> list[str]:
     if record.repaired:
         checks += f", {count_failures(record.repaired)} after repair"
     lines = ["| | |", "|---|---|", f"| Rows | {rows} |", f"| Checks | {checks} |"]
-    if record.features is not None and record.ingest.images is None:
+    if record.features:
         lines.append(f"| Features | {len(record.features)} |")
     for score in record.training.scores if record.training else []:
         interval = score.metrics.get("balanced_accuracy")

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.report.wording import (
+from pipeline.diagnosis.wording import (
     DASH,
     LOWER_IS_BETTER,
     METHODS,
@@ -117,7 +117,7 @@ def _write_plain(value: float | None) -> str:
 def _gather(record: RunRecord) -> dict[str, Any]:
     """Gather all that the template shows."""
     from pipeline.diagnosis.repair_findings import explain_unrepaired
-    from pipeline.diagnosis.summary import count_failures, summarise
+    from pipeline.diagnosis.summary import count_failures
     from pipeline.report import checks, figures, rows
     from pipeline.report.charts import draw_seconds
 
@@ -125,10 +125,11 @@ def _gather(record: RunRecord) -> dict[str, Any]:
     chart, steps = figures.draw_class_steps(counts)
     gaps = figures.list_gaps(record)
     fates = rows.follow_rows(record)
-    context = {
+    context: dict[str, Any] = {
         "record": record,
+        "pictures": record.ingest.images,
         "methods": METHODS,
-        "summary": summarise(record),
+        "summary": record.verdict,
         "suites": checks.pair_suites(record),
         "ranks": checks.RANK,
         "stops": [f.verdict for f in (record.raw, record.repaired) if f and not f.verdict.passed],
@@ -150,12 +151,12 @@ def _gather(record: RunRecord) -> dict[str, Any]:
     }
     context |= _gather_repairs(record) | _gather_assets()
     if record.race is not None:
-        from pipeline.diagnosis.race_findings import tabulate_race
+        from pipeline.report.race_table import tabulate_race
 
         context["race"] = tabulate_race(record.race)
     if record.drift is not None:
         from pipeline.config.models import DriftConfig
-        from pipeline.diagnosis.drift_findings import draw_drift, list_drift
+        from pipeline.report.drift_table import draw_drift, list_drift
 
         chance = record.config.get("drift", {}).get("significance")
         context |= {"drift_rows": list_drift(record), "drift_portraits": draw_drift(record)}

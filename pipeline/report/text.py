@@ -6,9 +6,10 @@ import textwrap
 from statistics import mean, stdev
 from typing import TYPE_CHECKING
 
-from pipeline.diagnosis.summary import Summary, count_failures, summarise
+from pipeline.diagnosis.finding import Summary
+from pipeline.diagnosis.summary import count_failures
+from pipeline.diagnosis.wording import MODELS, cut, reveal, write_count, write_interval
 from pipeline.report.rows import count_used
-from pipeline.report.wording import MODELS, cut, reveal, write_count, write_interval
 
 if TYPE_CHECKING:
     from pipeline.diagnosis.record import RunRecord
@@ -26,7 +27,7 @@ def render_text(record: RunRecord) -> str:
     str
         At most 25 lines of at most 96 characters, with control characters escaped.
     """
-    summary = summarise(record)
+    summary = record.verdict
     lines = [*_wrap(summary.headline), ""]
     lines += _write_figures(record)
     room = MOST_LINES - len(lines) - 2

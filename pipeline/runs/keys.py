@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pipeline.config.models import DatasetConfig
 from pipeline.runs.code import hash_code, keep_mentions
@@ -13,6 +13,11 @@ PACKAGES = (
     "keras", "great-expectations", "pillow", "opencv-python-headless", "albumentations", "scipy",
     "numba", "rapidfuzz", "charset-normalizer",
 )  # fmt: skip
+
+
+def hash_stages(stages: Iterable[str], modality: str) -> dict[str, str]:
+    """Hash the code of each stage, see ``runs.code``."""
+    return {stage: hash_code(f"pipeline.steps.{stage}", modality) for stage in stages}
 
 
 def plan_keys(

@@ -54,19 +54,21 @@ def split_rows(
     *,
     seed: int,
     kin: np.ndarray | None = None,
-    identity: Sequence[str] = (),
+    content: np.ndarray | None = None,
 ) -> Assignment:
     """Assign each row to train, validation or test.
 
     Parameters
     ----------
     frame
-        Canonical rows: ``row_id``, the schema's columns.
+        Canonical rows: ``row_id``, the target, the column that the split is by, and the features
+        unless ``content`` is given.
     kin
         Shape ``(n,)``: rows with the same number are nearly the same, and are not parted. Left
         out, only rows that are the same are kept together.
-    identity
-        The columns that say which rows are the same; left out, all features.
+    content
+        Shape ``(n,)``, uint64: rows with the same number are the same, see ``hash_content``; left
+        out, worked out from the features.
 
     Raises
     ------
@@ -76,7 +78,8 @@ def split_rows(
         If a split comes out empty, or training holds a single class.
     """
     labels = frame[schema.target]
-    content = _hash_content(frame, list(identity) or schema.features)
+    if content is None:
+        content = hash_content(frame, schema.features)
     kin = content if kin is None else kin
     duplicate = pd.DataFrame({"c": content, "l": labels.to_numpy()}).duplicated().to_numpy()
     conflict = (labels.groupby(kin).transform("nunique") > 1).to_numpy()
@@ -178,8 +181,16 @@ def hold_out_fold(
     return result
 
 
-def _hash_content(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
-    """Hash the features of each row; texts that differ in case or blanks only are the same."""
+def hash_content(frame: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
+    """Hash the values of each row, whatever the other rows are, in some columns.
+
+    Texts that differ in case or blanks only are the same.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(n,)``, uint64.
+    """
     total: np.ndarray = np.zeros(len(frame), dtype=np.uint64)
     for position, name in enumerate(columns):
         column = frame[name]

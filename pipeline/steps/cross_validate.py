@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.evaluation.metrics import measure
+from pipeline.evaluation.race_facts import RaceFacts
 from pipeline.evaluation.results import FoldScore
-from pipeline.experiments.race_facts import RaceFacts
 from pipeline.experiments.trials import Variant, load_outcome, run_fold, start_trainers
 from pipeline.features.layout import load_layout
 from pipeline.runs.run import Fold, Run

@@ -30,7 +30,7 @@ def encode_fold(run: Run, rows: Address, assignment: Address) -> Address:
     def make(out: Path) -> None:
         target = rows.facts(IngestFacts).schema.target
         assigned = read_frame(assignment.path / "assignment.parquet")
-        labels = read_all(rows.path)[target]
+        labels = read_all(rows.path, [target])[target]
         if fold.most is not None:
             assigned = thin_out(assigned, labels, fold.most, seed=seed)
         held_out = hold_out_fold(assigned, labels, fold.number, fold.of, seed=seed)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pipeline.cleaning.repairs import CleaningFacts
 from pipeline.diagnosis.record import RunRecord
+from pipeline.diagnosis.summary import summarise
+from pipeline.evaluation.race_facts import RaceFacts
 from pipeline.evaluation.results import TrainingFacts
-from pipeline.experiments.race_facts import RaceFacts
 from pipeline.features.assembly_facts import AssemblyFacts
 from pipeline.imputation import ImputationFacts
 from pipeline.ingest.canonical import IngestFacts
 from pipeline.report.markdown import render_markdown
 from pipeline.report.page import render_html
 from pipeline.resampling import ResamplingFacts
-from pipeline.runs.keys import PACKAGES
+from pipeline.runs.keys import PACKAGES, hash_stages
 from pipeline.runs.run import Run
 from pipeline.splitting.split_facts import SplitFacts
 from pipeline.steps.judge import judge_results, read_drift
@@ -26,14 +27,16 @@ from pipeline.steps.profile import take_profiles
 from pipeline.steps.validation import When
 from pipeline.storage.hashing import hash_file, package_versions
 from pipeline.storage.integrity import MANIFEST, write_checksum
-from pipeline.storage.parts import read_all
-from pipeline.storage.store import STAMP, dump_json
+from pipeline.storage.store import STAMP, dump_json, read_manifest
+from pipeline.upkeep.news import find_news
 from pipeline.validation.accepted import PROFILES, find_lost_suites
 from pipeline.validation.column_profiles import ColumnProfile, profile_columns
 
 MANIFEST_VERSION = 2  # 1 had no checksum of the manifest
 RAW_STAGES = {"ingest", "validate_raw"}
 REPAIRED_STAGES = RAW_STAGES | {"split", "clean", "impute", "validate_repaired"}
+# What a version is made of, in its record and its manifest.
+MADE_OF = ("sources", "suites", "config", "packages", "code")
 MODEL_FILES = (
     "baseline.keras", "decision.json", "history.json", "metrics.json", "predictions.parquet",
 )  # fmt: skip
@@ -61,7 +64,7 @@ def make_record(
     split = facts("split", SplitFacts)
     cleaning = facts("clean", CleaningFacts)
     assembly = facts("encode", AssemblyFacts)
-    return RunRecord(
+    record = RunRecord(
         dataset=run.store.dataset,
         version=version,
         started=started,
@@ -70,6 +73,7 @@ def make_record(
         suites=run.suites,
         packages=package_versions(*PACKAGES),
         config=run.config.model_dump(mode="json"),
+        code=hash_stages(run.keys, run.config.modality),
         ingest=ingest,
         raw=judge_results(run, "raw"),
         drift=read_drift(run),
@@ -91,13 +95,19 @@ def make_record(
             None if split is None else split.near,
         ),
     )
+    before = run.store.current()
+    if before is not None:
+        made_of = {name: getattr(record, name) for name in MADE_OF}
+        news = find_news(made_of, read_manifest(run.store.version(before)))
+        record = replace(record, news=news)
+    return replace(record, summary=summarise(record, run.modality.speak()))
 
 
 def _profile(
     run: Run, ingest: IngestFacts, cleaning: CleaningFacts | None, *, repaired: bool
 ) -> list[ColumnProfile]:
-    raw = read_all(run.address("ingest").path)
-    after = read_all(run.address("impute").path) if repaired else None
+    raw = run.address("ingest").path
+    after = run.address("impute").path if repaired else None
     bounds = {} if cleaning is None else cleaning.fitted.bounds
     spans = {name: (bound.low, bound.high) for name, bound in bounds.items()}
     return profile_columns(raw, after, ingest.schema, spans)
@@ -175,6 +185,7 @@ def _make_manifest(run: Run, record: RunRecord, folder: Path) -> dict[str, Any]:
         "seed": run.config.seed,
         "packages": record.packages,
         "keys": run.keys,
+        "code": record.code,
         "seconds": record.seconds,
         "rows": {
             "source": record.ingest.rows,
@@ -194,6 +205,13 @@ def _make_manifest(run: Run, record: RunRecord, folder: Path) -> dict[str, Any]:
             "raw": asdict(record.raw.verdict),
             "repaired": asdict(record.repaired.verdict) if record.repaired else None,
         },
+        "findings": [
+            {
+                name: getattr(finding, name)
+                for name in ("id", "severity", "cause", "column", "label", "change")
+            }
+            for finding in record.verdict.findings
+        ],
         "metrics": [] if training is None else [asdict(score) for score in training.scores],
         "files": {
             item.relative_to(folder).as_posix(): hash_file(item)

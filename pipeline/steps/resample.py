@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.experiments.race_facts import RaceFacts
+from pipeline.evaluation.race_facts import RaceFacts
 from pipeline.runs.run import Run
 from pipeline.storage.store import Address
 

@@ -42,12 +42,27 @@ def list_parts(folder: Path) -> list[Path]:
     return sorted(folder.glob("part-*.parquet"))
 
 
-def read_parts(folder: Path) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Read partition after partition, with its file's name."""
+def read_parts(
+    folder: Path, columns: list[str] | None = None
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Read partition after partition, or some columns of each, with its file's name."""
     for path in list_parts(folder):
-        yield path.name, read_frame(path)
+        yield path.name, read_frame(path, columns)
 
 
-def read_all(folder: Path) -> pd.DataFrame:
-    """Read all partitions as one frame."""
-    return pd.concat([frame for _, frame in read_parts(folder)], ignore_index=True)
+def read_all(folder: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read the rows of all partitions as one frame: the only way to hold all of them in memory.
+
+    Who calls it, and what bounds the memory, is listed in docs/architecture.md.
+
+    Parameters
+    ----------
+    columns
+        Those that are wanted; left out, all.
+    """
+    return pd.concat([frame for _, frame in read_parts(folder, columns)], ignore_index=True)
+
+
+def name_columns(folder: Path) -> list[str]:
+    """Name the columns of a stage's partitions."""
+    return list(pq.read_schema(list_parts(folder)[0]).names)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from pipeline.dataset import Schema
+from pipeline.storage.parts import name_columns, read_all
 
 BINS = 40
 TOP = 12
@@ -49,18 +51,25 @@ class ColumnProfile:
 
 
 def profile_columns(
-    raw: pd.DataFrame,
-    repaired: pd.DataFrame | None,
+    raw: Path,
+    repaired: Path | None,
     schema: Schema,
     bounds: Mapping[str, tuple[float, float]],
 ) -> list[ColumnProfile]:
-    """Profile each column of the schema over the rows of all splits."""
+    """Profile each column of the schema over the rows of all splits, one column after another.
+
+    Parameters
+    ----------
+    raw, repaired
+        The partitions before and after repair; a column that was dropped is in the first alone.
+    """
+    kept = [] if repaired is None else name_columns(repaired)
     return [
         _profile(
             name,
             role,
-            raw[name],
-            repaired[name] if repaired is not None and name in repaired.columns else None,
+            read_all(raw, [name])[name],
+            read_all(repaired, [name])[name] if repaired is not None and name in kept else None,
             bounds.get(name, (None, None)),
         )
         for name, role in schema.roles.items()

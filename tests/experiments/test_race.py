@@ -15,10 +15,10 @@ from pipeline.config.declaration import parse_config
 from pipeline.config.models import RaceConfig, Resampling, ResamplingConfig
 from pipeline.dataset import ROW_ID, SPLIT, Features, TrainFeatures
 from pipeline.errors import ConfigError, StageError
+from pipeline.evaluation.race_facts import RaceFacts, Racer
 from pipeline.evaluation.results import FoldScore, Interval
 from pipeline.experiments.judging import find_leaders, judge, keep_racing
 from pipeline.experiments.outcomes import Outcome
-from pipeline.experiments.race_facts import RaceFacts, Racer
 from pipeline.experiments.trials import FoldFacts
 from pipeline.features.layout import load_layout
 from pipeline.resampling import resample

@@ -11,9 +11,12 @@ from pipeline.cleaning.outliers import Bound
 from pipeline.cleaning.repairs import Change, CleaningFacts, DroppedColumn, FittedCleaning
 from pipeline.cleaning.spelling import Spelling, Typo
 from pipeline.config.models import Resampling, Role
+from pipeline.diagnosis import summary, terms
+from pipeline.diagnosis.finding import Summary
 from pipeline.diagnosis.record import RunRecord
 from pipeline.evaluation.decisions import Decision
 from pipeline.evaluation.metrics import METRICS
+from pipeline.evaluation.race_facts import RaceFacts, Racer, Standing
 from pipeline.evaluation.results import (
     CalibrationBin,
     Difference,
@@ -22,11 +25,11 @@ from pipeline.evaluation.results import (
     Score,
     TrainingFacts,
 )
-from pipeline.experiments.race_facts import RaceFacts, Racer, Standing
 from pipeline.imputation import Fill, ImputationFacts
 from pipeline.imputation.rehearsal import Rehearsal, Trial
 from pipeline.ingest.canonical import ColumnFacts, IngestFacts
 from pipeline.ingest.roles import Suspicion
+from pipeline.report import markdown, page, text
 from pipeline.resampling import ResamplingFacts
 from pipeline.splitting.split_facts import SplitFacts
 from pipeline.validation.column_profiles import ColumnProfile
@@ -847,3 +850,23 @@ def make_hostile(columns: int = 200, classes: int = 50) -> RunRecord:
             ],
         ),
     )
+
+
+def summarise(record: RunRecord) -> Summary:
+    """Judge a record of a table."""
+    return summary.summarise(record, terms.ROWS)
+
+
+def render_html(record: RunRecord) -> str:
+    """Render a record that is judged first, as a run does."""
+    return page.render_html(replace(record, summary=summarise(record)))
+
+
+def render_markdown(record: RunRecord) -> str:
+    """Render a record that is judged first, as a run does."""
+    return markdown.render_markdown(replace(record, summary=summarise(record)))
+
+
+def render_text(record: RunRecord) -> str:
+    """Render a record that is judged first, as a run does."""
+    return text.render_text(replace(record, summary=summarise(record)))

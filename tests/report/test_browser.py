@@ -6,9 +6,14 @@ from typing import Any
 
 import pytest
 
-from pipeline.report.page import render_html
 from tests.report.conftest import clear_logs, list_requests, open_page
-from tests.report.example import make_hostile, make_multiclass, make_published, make_stopped
+from tests.report.example import (
+    make_hostile,
+    make_multiclass,
+    make_published,
+    make_stopped,
+    render_html,
+)
 
 PAGES = {
     "published": make_published,

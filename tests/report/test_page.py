@@ -15,10 +15,7 @@ from markupsafe import Markup
 
 from pipeline.diagnosis.record import RunRecord
 from pipeline.report.charts import draw_histogram
-from pipeline.report.markdown import render_markdown
-from pipeline.report.page import render_html
 from pipeline.report.svg import tag
-from pipeline.report.text import render_text
 from tests.report.example import (
     HOSTILE,
     make_drift,
@@ -26,6 +23,9 @@ from tests.report.example import (
     make_multiclass,
     make_published,
     make_stopped,
+    render_html,
+    render_markdown,
+    render_text,
 )
 
 LATER = ("cleaning", "imputation", "repaired", "features", "leftover", "resampling", "training")

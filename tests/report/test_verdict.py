@@ -12,14 +12,11 @@ from hypothesis import strategies as st
 from pipeline.cleaning.leaks import Leak
 from pipeline.diagnosis import network_findings, repair_findings
 from pipeline.diagnosis.drift_findings import find_drift
-from pipeline.diagnosis.finding import ORDER
+from pipeline.diagnosis.finding import ORDER, Summary
 from pipeline.diagnosis.network_findings import find_recall_interval
 from pipeline.diagnosis.record import RunRecord
-from pipeline.diagnosis.summary import Summary, summarise
-from pipeline.evaluation.results import Difference, Interval
-from pipeline.report.page import render_html
-from pipeline.report.rows import count_columns, follow_rows
-from pipeline.report.wording import (
+from pipeline.diagnosis.terms import ROWS
+from pipeline.diagnosis.wording import (
     count_decimals,
     cut,
     read_difference,
@@ -27,6 +24,8 @@ from pipeline.report.wording import (
     write_share,
     write_signed,
 )
+from pipeline.evaluation.results import Difference, Interval
+from pipeline.report.rows import count_columns, follow_rows
 from pipeline.validation.validation_facts import Check
 from tests.report.example import (
     make_drift,
@@ -34,6 +33,8 @@ from tests.report.example import (
     make_multiclass,
     make_published,
     make_stopped,
+    render_html,
+    summarise,
 )
 
 FINITE = st.floats(-1, 1, allow_nan=False)
@@ -111,9 +112,9 @@ def test_repair_that_hurts_is_critical() -> None:
 @pytest.mark.parametrize(
     ("decisions", "loss", "ending", "told"),
     [
-        ((0.02, -0.01, 0.05), (0.04, 0.02, 0.06), "be told, and {} worse for it.", ["warning"]),
+        ((0.02, -0.01, 0.05), (0.04, 0.02, 0.06), "rows, and {} worse for it.", ["warning"]),
         ((0.03, 0.01, 0.05), (0.004, 0.002, 0.006), "helped it, and {} worse for it.", ["info"]),
-        ((0.02, -0.01, 0.05), (-0.04, -0.06, -0.02), "be told, and {} better for it.", []),
+        ((0.02, -0.01, 0.05), (-0.04, -0.06, -0.02), "rows, and {} better for it.", []),
         ((0.0, 0.0, 0.0), (0.04, 0.02, 0.06), "its decisions, and {} worse for it.", ["warning"]),
         ((0.03, 0.01, 0.05), (-0.04, -0.06, -0.02), "resampling helped it.", []),
         ((0.03, 0.01, 0.05), (0.01, -0.02, 0.06), "resampling helped it.", []),
@@ -216,7 +217,7 @@ def test_a_repair_that_costs_little_is_a_note() -> None:
         "balanced_accuracy", "network", "network_unrepaired", Interval(-0.006, -0.01, -0.003), 416
     )
     training = replace(record.training, differences=[slight])
-    (finding,) = repair_findings.compare_repair(replace(record, training=training))
+    (finding,) = repair_findings.compare_repair(replace(record, training=training), ROWS)
     assert finding.severity == "info"
     assert "resampling.method" not in finding.action  # a race chose it
 
@@ -227,10 +228,10 @@ def test_false_alarms_of_a_class_that_is_decided_for_early_are_told() -> None:
     assert record.training
     score = replace(record.training.scores[0], confusion=[[7, 3], [239, 656]])
     training = replace(record.training, scores=[score, *record.training.scores[1:]])
-    (finding,) = network_findings.find_false_alarms(replace(record, training=training))
+    (finding,) = network_findings.find_false_alarms(replace(record, training=training), ROWS)
     assert finding.title == "Of the 246 test rows taken for 'hypothyroid', 7 are"
     plain = replace(training, decision=replace(training.decision, multipliers=[1.0, 1.0]))
-    assert not list(network_findings.find_false_alarms(replace(record, training=plain)))
+    assert not list(network_findings.find_false_alarms(replace(record, training=plain), ROWS))
 
 
 def test_a_network_that_learned_nothing_is_critical() -> None:
@@ -419,7 +420,7 @@ def test_drift_is_told_the_label_and_units_first() -> None:
     names = ["steady", "drifted", "also steady", "length", "still", "weight", "calm", "class"]
     record = replace(make_published(), drift=make_drift(names, "v1"))
     assert record.drift is not None
-    found = list(find_drift(record))
+    found = list(find_drift(record, ROWS))
     assert found[0].severity == "critical"
     assert found[0].title == "'length' is 1.609 times what it was since version v1"
     assert found[1].title.startswith("'class' has drifted")
@@ -428,10 +429,12 @@ def test_drift_is_told_the_label_and_units_first() -> None:
     mild = replace(record.drift, columns=[
         replace(column, severity="info", unit_severity="info") for column in record.drift.columns
     ])  # fmt: skip
-    assert {finding.severity for finding in find_drift(replace(record, drift=mild))} == {"info"}
+    assert {finding.severity for finding in find_drift(replace(record, drift=mild), ROWS)} == {
+        "info"
+    }
     steady = replace(record, drift=make_drift(["steady"], "v1"))
-    assert list(find_drift(steady)) == []
-    assert list(find_drift(replace(record, drift=None))) == []
+    assert list(find_drift(steady, ROWS)) == []
+    assert list(find_drift(replace(record, drift=None), ROWS)) == []
 
 
 def test_a_unit_that_stopped_the_run_is_told_once() -> None:
@@ -458,13 +461,13 @@ def test_new_columns_and_drift_that_stopped_the_run_are_told_once() -> None:
     """A new column by name; a column whose drift is a reason of the gate not again."""
     record = make_published()
     drift = replace(make_drift(["a", "drifted"], "v1"), new=["extra"])
-    found = [finding.title for finding in find_drift(replace(record, drift=drift))]
+    found = [finding.title for finding in find_drift(replace(record, drift=drift), ROWS)]
     assert found[0] == "1 new column: 'extra'"
     assert len(found) == 2
     reason = "drifted: distributed as in the last accepted refresh; found Wasserstein 9"
     verdict = replace(record.raw.verdict, passed=False, reasons=[reason])
     stopped = replace(record, drift=drift, raw=replace(record.raw, verdict=verdict))
-    assert [finding.title for finding in find_drift(stopped)] == found[:1]
+    assert [finding.title for finding in find_drift(stopped, ROWS)] == found[:1]
 
 
 def test_a_suite_that_is_gone_is_told() -> None:

@@ -200,7 +200,7 @@ def test_what_runs_in_a_stage_is_in_its_code(
         return build(self, stage, key, make_watched)
 
     monkeypatch.setattr(Store, "build", watch)
-    settings = ["training.epochs=1", "training.folds=2"]
+    settings = ["training.epochs=1", "training.folds=2", "training.compare_unrepaired=true"]
     if modality == "table":
         name = "small"
         write_small_table(home / "small.csv")
