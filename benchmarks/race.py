@@ -21,15 +21,15 @@ from pipeline import steps
 from pipeline.config.models import Resampling
 from pipeline.diagnosis.wording import write_interval, write_signed
 from pipeline.errors import StageError
-from pipeline.evaluation.decisions import Decision, decide, decide_evenly, undo_correction
-from pipeline.evaluation.metrics import bin_calibration
-from pipeline.evaluation.metrics import measure as measure_metrics
 from pipeline.experiments.judging import Outcome, RaceFacts, judge, name_fit
 from pipeline.experiments.race import Course, hire, list_methods, race
 from pipeline.features.layout import load_layout
 from pipeline.features.splits import load_split
 from pipeline.runs.run import Run, prepare
 from pipeline.storage.store import Address, load_facts
+from pipeline.targets.class_metrics import bin_calibration
+from pipeline.targets.class_metrics import measure as measure_metrics
+from pipeline.targets.decisions import Decision, decide, decide_evenly, undo_correction
 from pipeline.training.client import Trainer
 from pipeline.training.jobs import DECISION, PROBABILITIES, Job
 

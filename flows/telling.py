@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.diagnosis.wording import write_count
 from pipeline.features.layout import load_layout
 from pipeline.runs.run import Run
+from pipeline.targets.metric_names import MAIN, TITLES
 
 if TYPE_CHECKING:
     from pipeline.ingest.picture_facts import ImageFacts
@@ -145,14 +146,14 @@ def describe_version(path: Path, before: Path | None = None) -> str:
         The version that was published before it.
     """
     from pipeline.diagnosis.wording import write_interval
-    from pipeline.evaluation.results import Interval
+    from pipeline.evaluation.bootstrap import Interval
     from pipeline.storage.store import read_manifest
     from pipeline.upkeep.news import find_news
 
     manifest = read_manifest(path)
     scores = {score["name"]: score["metrics"] for score in manifest["metrics"]}
-    score = Interval(**scores["network"]["balanced_accuracy"])
-    said = f"{manifest['rows']['labelled']:,} rows, balanced accuracy {write_interval(score)}"
+    score = Interval(**scores["network"][MAIN])
+    said = f"{manifest['rows']['labelled']:,} rows, {TITLES[MAIN].lower()} {write_interval(score)}"
     if before is None:
         return said
     return f"{said}; new: {', '.join(find_news(manifest, read_manifest(before)))}"

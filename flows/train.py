@@ -11,9 +11,10 @@ from pipeline.errors import ConfigError
 from pipeline.modality import find_modality
 from pipeline.runs.run import declare
 from pipeline.storage.store import STAMP, Store, find_home
+from pipeline.targets.metric_names import MAIN, TITLES
 
 if TYPE_CHECKING:
-    from pipeline.evaluation.results import TrainingFacts
+    from pipeline.targets.results import TrainingFacts
 
 
 def train(
@@ -67,6 +68,6 @@ def train(
     from pipeline.diagnosis.wording import write_interval
 
     for score in facts[0].scores:
-        shown = write_interval(score.metrics["balanced_accuracy"])
-        progress.say(f"    {score.title:<36} balanced accuracy {shown}")
+        shown = write_interval(score.metrics[MAIN])
+        progress.say(f"    {score.title:<36} {TITLES[MAIN].lower()} {shown}")
     return out

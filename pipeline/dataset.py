@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pipeline.config.models import Role
 
@@ -24,7 +24,36 @@ REASON = "reason"
 SPLITS = ("train", "validation", "test")
 # The split of rows that belong to none: left out by configuration, or by a fold.
 UNUSED = "unused"
-FEATURE_ROLES: frozenset[Role] = frozenset({"numeric", "categorical", "boolean", "datetime"})
+Values = Literal["numbers", "categories", "dates", "texts", "labels", "nothing"]
+
+
+@dataclass(frozen=True, slots=True)
+class RoleTraits:
+    """What follows from the role of a column; everybody asks here.
+
+    Attributes
+    ----------
+    values
+        What it holds once it is read.
+    learned
+        Whether a network learns from it.
+    """
+
+    values: Values
+    learned: bool
+
+
+ROLES: Mapping[Role, RoleTraits] = {
+    "numeric": RoleTraits("numbers", learned=True),
+    "categorical": RoleTraits("categories", learned=True),
+    "boolean": RoleTraits("categories", learned=True),
+    "datetime": RoleTraits("dates", learned=True),
+    "text": RoleTraits("texts", learned=False),
+    "identifier": RoleTraits("texts", learned=False),
+    "constant": RoleTraits("nothing", learned=False),
+    "target": RoleTraits("labels", learned=False),
+}
+FEATURE_ROLES: frozenset[Role] = frozenset(role for role in ROLES if ROLES[role].learned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +71,9 @@ class Schema:
     target: str
     roles: Mapping[str, Role]
 
-    def select(self, *roles: Role) -> list[str]:
-        """Name the columns that have one of the roles, in the source's order."""
-        return [name for name, role in self.roles.items() if role in roles]
+    def select(self, *values: Values) -> list[str]:
+        """Name the columns that hold one kind of values or another, in the source's order."""
+        return [name for name, role in self.roles.items() if ROLES[role].values in values]
 
     @property
     def features(self) -> list[str]:

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from pipeline.config.models import DatasetConfig, Resampling, TrainingConfig
     from pipeline.diagnosis.sheet import Sheet
     from pipeline.diagnosis.terms import Terms
-    from pipeline.evaluation.peers import BaselineFit
     from pipeline.features.layout import Layout
     from pipeline.features.splits import Split
     from pipeline.splitting.split_facts import NearFacts
+    from pipeline.targets.peers import BaselineFit
 
 OnProgress = Callable[[int, int], None]
 
@@ -169,7 +169,7 @@ def _choose_table_threads(config: TrainingConfig) -> int:
 def _fit_boosting(
     train: Split, validation: Split, test: Split, layout: Layout, config: TrainingConfig, seed: int
 ) -> BaselineFit:
-    from pipeline.evaluation.peers import fit_boosting
+    from pipeline.targets.peers import fit_boosting
 
     return fit_boosting(
         train, validation, test, len(layout.classes), config, seed=seed, blocks=layout.blocks
@@ -262,7 +262,7 @@ def _read_thumbnails(path: Path, layout: Layout) -> np.ndarray:
 def _fit_logistic(
     train: Split, validation: Split, test: Split, layout: Layout, config: TrainingConfig, seed: int
 ) -> BaselineFit:
-    from pipeline.evaluation.peers import fit_logistic
+    from pipeline.targets.peers import fit_logistic
 
     return fit_logistic(train, validation, test, len(layout.classes), config, seed=seed)
 

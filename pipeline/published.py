@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     import numpy as np
     import PIL.Image
 
-    from pipeline.evaluation.decisions import Decision
     from pipeline.images.picture_preprocessor import PicturePreprocessor
     from pipeline.preprocessing.preprocessor import Preprocessor
+    from pipeline.targets.decisions import Decision
 
 
 NewRows: TypeAlias = (
@@ -64,7 +64,7 @@ class PublishedVersion:
         probabilities = self.predict_proba(rows)
         chosen = probabilities.to_numpy().argmax(axis=1)
         if self.decision is not None:
-            from pipeline.evaluation.decisions import decide
+            from pipeline.targets.decisions import decide
 
             chosen = decide(probabilities.to_numpy(), self.decision)
         return pd.Series(probabilities.columns.to_numpy()[chosen], dtype="str", name="class")
@@ -93,7 +93,7 @@ class PublishedVersion:
             return pd.DataFrame(columns=self.preprocessor.classes, dtype="float32")
         probabilities = self.model.predict(features, verbose=0)
         if self.decision is not None:
-            from pipeline.evaluation.decisions import calibrate
+            from pipeline.targets.decisions import calibrate
 
             probabilities = calibrate(probabilities, self.decision)
         return pd.DataFrame(probabilities, columns=self.preprocessor.classes)
@@ -140,7 +140,7 @@ def open_version(path: str | Path, *, verify: bool = False) -> PublishedVersion:
 
 def _load_decision(folder: Path) -> Decision | None:
     """Load how the outputs are read; versions from before that have none."""
-    from pipeline.evaluation.decisions import Decision
+    from pipeline.targets.decisions import Decision
 
     path = folder / "decision.json"
     return load_facts(path, Decision) if path.is_file() else None

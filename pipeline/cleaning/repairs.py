@@ -18,7 +18,7 @@ from pipeline.cleaning.leaks import Leak, find_leaks
 from pipeline.cleaning.outliers import Bound, learn_bound
 from pipeline.cleaning.spelling import Spelling, Typo, fold_text, learn_spelling
 from pipeline.config.models import CleaningConfig, ColumnConfig
-from pipeline.dataset import FLAGS, REASON, ROW_ID, SPLIT, Schema, TrainSet
+from pipeline.dataset import FLAGS, REASON, ROLES, ROW_ID, SPLIT, Schema, TrainSet
 from pipeline.errors import DataContractError, StageError, name_examples
 from pipeline.storage.store import FACTS, load_facts
 
@@ -128,11 +128,11 @@ def fit_cleaning(
     gone = {column.name for column in dropped}
     spelling = {
         name: learn_spelling(name, frame[name], config.spelling)
-        for name in schema.select("categorical", "boolean", "target")
+        for name in schema.select("categories", "labels")
         if name not in gone
     }
     bounds = {}
-    for name in schema.select("numeric"):
+    for name in schema.select("numbers"):
         if name in gone:
             continue
         bound = learn_bound(
@@ -249,7 +249,7 @@ def _find_useless(
             continue
         if name in config.drop_columns:
             dropped.append(DroppedColumn(name, "declared in cleaning.drop_columns"))
-        elif role in ("identifier", "text"):
+        elif ROLES[role].values == "texts":
             dropped.append(DroppedColumn(name, f"{role}: not learned from"))
         elif share == 1.0:
             dropped.append(DroppedColumn(name, "empty"))

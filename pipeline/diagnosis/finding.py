@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pipeline.diagnosis.causes import Cause
-from pipeline.evaluation.results import Difference
+from pipeline.targets.results import Difference
 
 Severity = Literal["critical", "warning", "info"]
 State = Literal["published", "stopped", "validated"]

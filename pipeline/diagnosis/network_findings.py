@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from pipeline.diagnosis.finding import Finding, Severity
 from pipeline.diagnosis.wording import (
-    METRICS,
     NBSP,
     cut,
     quote,
@@ -18,13 +17,14 @@ from pipeline.diagnosis.wording import (
     write_share,
     write_signed,
 )
+from pipeline.targets.metric_names import MAIN
+from pipeline.targets.metric_names import TITLES as METRICS
 
 if TYPE_CHECKING:
     from pipeline.diagnosis.record import RunRecord
     from pipeline.diagnosis.terms import Terms
-    from pipeline.evaluation.results import Difference, Score, TrainingFacts
+    from pipeline.targets.results import Difference, Score, TrainingFacts
 
-MAIN = "balanced_accuracy"
 SMALL = 0.01  # a difference of balanced accuracy that may be another seed's
 RARELY_RIGHT = 0.25  # share of those taken for a class below which that is told
 FOUND = 0.9  # share of a class from which it is found well

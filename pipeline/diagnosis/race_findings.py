@@ -12,7 +12,7 @@ from pipeline.diagnosis.wording import METHODS, join_words
 if TYPE_CHECKING:
     from pipeline.diagnosis.record import RunRecord
     from pipeline.diagnosis.terms import Terms
-    from pipeline.evaluation.race_facts import RaceFacts
+    from pipeline.targets.race_facts import RaceFacts
 
 
 def find_race(record: RunRecord, terms: Terms) -> Iterator[Finding]:

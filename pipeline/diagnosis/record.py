@@ -8,12 +8,12 @@ from typing import Any
 from pipeline.cleaning.repairs import CleaningFacts
 from pipeline.diagnosis.finding import Summary
 from pipeline.diagnosis.sheet import Sheet
-from pipeline.evaluation.race_facts import RaceFacts
-from pipeline.evaluation.results import TrainingFacts
 from pipeline.imputation import ImputationFacts
 from pipeline.ingest.canonical import IngestFacts
 from pipeline.resampling import ResamplingFacts
 from pipeline.splitting.split_facts import SplitFacts
+from pipeline.targets.race_facts import RaceFacts
+from pipeline.targets.results import TrainingFacts
 from pipeline.validation.column_profiles import ColumnProfile
 from pipeline.validation.drift_results import DriftFacts
 from pipeline.validation.validation_facts import ValidationFacts

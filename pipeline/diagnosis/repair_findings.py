@@ -18,7 +18,7 @@ from pipeline.diagnosis.wording import join_words, read_difference
 if TYPE_CHECKING:
     from pipeline.diagnosis.record import RunRecord
     from pipeline.diagnosis.terms import Terms
-    from pipeline.evaluation.results import Difference, TrainingFacts
+    from pipeline.targets.results import Difference, TrainingFacts
 
 UNREPAIRED = "network_unrepaired"
 

@@ -11,11 +11,12 @@ from pipeline.diagnosis import race_findings as race
 from pipeline.diagnosis import repair_findings as repair
 from pipeline.diagnosis.finding import ORDER, State, Summary
 from pipeline.diagnosis.wording import cut, quote, read_difference, write_count, write_interval
+from pipeline.targets.metric_names import MAIN, TITLES
 
 if TYPE_CHECKING:
     from pipeline.diagnosis.record import RunRecord
     from pipeline.diagnosis.terms import Rule, Terms
-    from pipeline.evaluation.results import TrainingFacts
+    from pipeline.targets.results import TrainingFacts
     from pipeline.validation.validation_facts import ValidationFacts
 
 
@@ -119,11 +120,12 @@ def _explain_stop(record: RunRecord) -> str:
 
 def _describe_network(training: TrainingFacts, preparation: str) -> str:
     score = network.find_score(training, "network")
-    interval = score.metrics.get(network.MAIN) if score else None
+    interval = score.metrics.get(MAIN) if score else None
+    metric = TITLES[MAIN].lower()
     if interval is None or interval.value is None:
-        return f"The network's balanced accuracy is not defined on {training.test_rows} test rows."
+        return f"The network's {metric} is not defined on {training.test_rows} test rows."
     text = (
-        f"The network reaches a balanced accuracy of {write_interval(interval)} on "
+        f"The network reaches a {metric} of {write_interval(interval)} on "
         f"{write_count(training.test_rows, 'test row')}"
     )
     difference = network.find_peer(training)

@@ -7,21 +7,12 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 from pipeline.errors import write_count as write_count
+from pipeline.targets.metric_names import LOWER_IS_BETTER
 
 if TYPE_CHECKING:
-    from pipeline.evaluation.results import Difference, Interval
+    from pipeline.evaluation.bootstrap import Interval
+    from pipeline.targets.results import Difference
 
-METRICS = {
-    "balanced_accuracy": "Balanced accuracy",
-    "accuracy": "Accuracy",
-    "macro_f1": "Macro F1",
-    "auc": "AUC",
-    "average_precision": "Average precision",
-    "log_loss": "Log loss",
-    "brier": "Brier score",
-    "ece": "Calibration error",
-}
-LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece"})
 MODELS = {
     "network": "Network",
     "network_unrepaired": "Network without repair",

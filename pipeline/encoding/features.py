@@ -123,12 +123,12 @@ def fit_encoding(train: TrainSet, config: EncodingConfig, classes: list[str]) ->
     return FittedEncoding(
         schema.target,
         classes,
-        [_learn_number(frame[name], name, config) for name in [*schema.select("numeric"), *extra]],
+        [_learn_number(frame[name], name, config) for name in [*schema.select("numbers"), *extra]],
         [
             _learn_category(frame[name], name, config, binary=schema.roles[name] == "boolean")
-            for name in schema.select("categorical", "boolean")
+            for name in schema.select("categories")
         ],
-        [_learn_date(frame[name], name) for name in schema.select("datetime")],
+        [_learn_date(frame[name], name) for name in schema.select("dates")],
     )
 
 

@@ -16,34 +16,20 @@ from types import MappingProxyType
 import numpy as np
 
 from pipeline.config.models import RaceConfig, RaceScore, Resampling
-from pipeline.evaluation.decisions import SMALLEST
-from pipeline.evaluation.metrics import (
-    METRICS,
-    draw_counts,
-    prepare_balance,
-    prepare_metrics,
-    summarize,
-)
-from pipeline.evaluation.race_facts import Standing
-from pipeline.evaluation.results import Interval
+from pipeline.evaluation.bootstrap import Interval, draw_counts, summarize
 from pipeline.experiments.outcomes import Outcome
+from pipeline.targets.class_metrics import prepare_balance, prepare_metrics
+from pipeline.targets.decisions import SMALLEST
+from pipeline.targets.metric_names import METRICS
+from pipeline.targets.race_facts import Standing
+from pipeline.targets.resamplings import sort_simplest_first
 
 STAGE = "resampling"
 RESAMPLES = 1000
 CHUNK = 4_000_000  # weights held at once
 SAME = 1e-12
 LESS_IS_BETTER = ("log_loss", "brier", "ece")
-# Simplest first: of methods that can't be told apart, the first one wins.
-SIMPLEST_FIRST: tuple[Resampling, ...] = (
-    "none", "threshold", "class_weight", "random_under", "tomek", "enn", "random_over", "augment",
-    "smote", "smotenc", "smote_tomek", "smote_enn",
-)  # fmt: skip
 Measure = Callable[[np.ndarray], dict[str, np.ndarray]]
-
-
-def sort_simplest_first(methods: Sequence[Resampling]) -> list[Resampling]:
-    """Order methods by how much they change."""
-    return sorted(methods, key=SIMPLEST_FIRST.index)
 
 
 def judge(

@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pipeline.errors import DataContractError, StageError
-from pipeline.evaluation.race_facts import End, RaceFacts, Racer, Standing
-from pipeline.experiments.judging import find_leaders, judge, keep_racing, sort_simplest_first
+from pipeline.experiments.judging import find_leaders, judge, keep_racing
 from pipeline.experiments.outcomes import Outcome
 from pipeline.experiments.trials import FoldFacts, Variant, Work, load_outcome, run_fold
 from pipeline.runs.run import Fold, Run
+from pipeline.targets.race_facts import End, RaceFacts, Racer, Standing
+from pipeline.targets.resamplings import sort_simplest_first
 
 if TYPE_CHECKING:
     from pipeline.config.models import Resampling

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.errors import StageError
-from pipeline.evaluation.decisions import Decision, decide, decide_evenly
 from pipeline.experiments.outcomes import Outcome
 from pipeline.features.layout import load_layout
 from pipeline.features.splits import load_split
 from pipeline.runs.run import Fold, Run
 from pipeline.storage.hashing import hash_file, hash_key
 from pipeline.storage.store import FACTS, Address, dump_json, load_facts
+from pipeline.targets.decisions import Decision, decide, decide_evenly
 from pipeline.training.jobs import DECISION, PROBABILITIES, Job
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    from pipeline.config.models import TrainingConfig
 
 STAGE = "training"
 # Rows that are read together.
@@ -137,29 +136,6 @@ def _read(path: Path, features: tuple[str, ...]) -> tuple[pa.Table, np.ndarray]:
             start += len(batch)
         fields = pa.schema([schema.field(name) for name in others])
         return pa.Table.from_batches(parts, fields), values
-
-
-def balance_classes(split: Split, classes: int) -> np.ndarray:
-    """Multiply the sample weights so that each class present weighs the same.
-
-    Returns
-    -------
-    weights
-        Shape ``(n,)``, float32, with the sum of the sample weights.
-    """
-    import numpy as np
-
-    totals = np.bincount(split.labels, weights=split.weights, minlength=classes)
-    factors = np.divide(
-        totals.sum(), totals * np.count_nonzero(totals), out=np.zeros(classes), where=totals > 0
-    )
-    weights: np.ndarray = (split.weights * factors[split.labels]).astype(np.float32)
-    return weights
-
-
-def weigh_rows(split: Split, config: TrainingConfig, classes: int) -> np.ndarray:
-    """Give each row its weight in the loss: its own, times its class's where they are balanced."""
-    return balance_classes(split, classes) if config.class_weight == "balanced" else split.weights
 
 
 def _refuse_gaps(values: np.ndarray, layout: Layout, name: str) -> None:

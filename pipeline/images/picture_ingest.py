@@ -17,11 +17,12 @@ from pipeline.images.listing import PictureList
 from pipeline.images.picture_sources import list_pictures
 from pipeline.images.picture_store import PictureWriter
 from pipeline.images.preparing import Prepared, Seen, prepare_pictures
-from pipeline.ingest.canonical import Canonical, ColumnFacts, IngestFacts, _check_classes
+from pipeline.ingest.canonical import Canonical, ColumnFacts, IngestFacts
 from pipeline.ingest.columns import ColumnRules
 from pipeline.ingest.picture_facts import ImageFacts
 from pipeline.storage.parts import write_frame, write_parts
 from pipeline.storage.store import FACTS, dump_json
+from pipeline.targets.checks import check_labels
 
 FILE, MODE, PERCEPTUAL_HASH = "file", "mode", "perceptual_hash"
 NUMBERS = (
@@ -86,7 +87,7 @@ def read_pictures(
     unlabelled = _make_frame(ledger.aside, config.target)
     _check_readable(ledger)
     classes = frame[config.target].value_counts()
-    _check_classes(config.target, classes, len(frame))
+    check_labels(config.target, classes, len(frame))
     rules = ColumnRules(config.target, ".", {})
     return Canonical(frame, unlabelled, rules, _tell(frame, ledger, listed, config))
 

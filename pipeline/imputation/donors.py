@@ -91,7 +91,7 @@ def choose_donors(train: TrainSet, config: ImputationConfig, seed: int) -> Donor
     So neither the choice nor a tie among neighbours hangs on the order of the source's rows.
     """
     schema, frame = train.schema, train.frame
-    columns = schema.select("numeric", "categorical", "boolean")
+    columns = schema.select("numbers", "categories")
     draws = pd.Series(draw_uniform(frame[ROW_ID], "donors", seed))
     classes = draws.groupby(frame[schema.target].to_numpy())
     # The place of a row in its class: the rows below any mark are a share of each class alike.
@@ -100,7 +100,7 @@ def choose_donors(train: TrainSet, config: ImputationConfig, seed: int) -> Donor
     chosen = np.lexsort((draws, places))[:wanted]
     chosen = chosen[np.argsort(draws.to_numpy()[chosen], kind="stable")]
     known = frame[columns].iloc[chosen]
-    return _learn_donors(known, schema.select("numeric"), schema.select("categorical", "boolean"))
+    return _learn_donors(known, schema.select("numbers"), schema.select("categories"))
 
 
 def _learn_donors(frame: pd.DataFrame, numbers: list[str], categories: list[str]) -> Donors:

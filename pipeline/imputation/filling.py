@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from pipeline.config.models import ImputationConfig
-from pipeline.dataset import Schema, TrainSet
+from pipeline.config.models import ImputationConfig, Role
+from pipeline.dataset import ROLES, Schema, TrainSet
 from pipeline.errors import StageError, name_examples
 from pipeline.imputation.donors import (
     Donors,
@@ -42,7 +42,7 @@ class Fill:
     """
 
     column: str
-    role: str
+    role: Role
     method: str
     value: float | str
     training_missing: int
@@ -142,7 +142,7 @@ def impute(frame: pd.DataFrame, fitted: FittedImputation) -> Imputed:
         filled[fill.column] = int(gaps.sum())
         if fill.column in neighbours:
             values = values.where(~gaps, neighbours[fill.column])
-        value = pd.Timestamp(fill.value) if fill.role == "datetime" else fill.value
+        value = pd.Timestamp(fill.value) if ROLES[fill.role].values == "dates" else fill.value
         result[fill.column] = values.fillna(value)
     return Imputed(result, filled)
 
@@ -150,12 +150,13 @@ def impute(frame: pd.DataFrame, fitted: FittedImputation) -> Imputed:
 def _find_method(values: pd.Series, name: str, schema: Schema, config: ImputationConfig) -> str:
     """Look up how a column is to be filled; refuse what its role does not allow."""
     role = schema.roles[name]
-    by_role = {"numeric": config.numeric, "datetime": config.datetime}
-    method = config.columns.get(name, by_role.get(role, config.categorical))
+    kind = ROLES[role].values
+    by_kind = {"numbers": config.numeric, "dates": config.datetime}
+    method = config.columns.get(name, by_kind.get(kind, config.categorical))
     allowed = ["most_frequent", "constant", "knn", "auto"]
-    if role == "datetime":
+    if kind == "dates":
         allowed = ["median", "most_frequent"]
-    if role != "numeric" and method not in allowed:
+    if kind != "numbers" and method not in allowed:
         raise StageError(
             "imputation", f"column '{name}' is {role} with {values.nunique()} values; "
             f"'{method}' needs {'numbers or categories' if method == 'knn' else 'numbers'}",
@@ -165,9 +166,9 @@ def _find_method(values: pd.Series, name: str, schema: Schema, config: Imputatio
 
 
 def _find_value(
-    values: pd.Series, role: str, method: str, name: str, config: ImputationConfig
+    values: pd.Series, role: Role, method: str, name: str, config: ImputationConfig
 ) -> float | str:
-    present = values.dropna()
+    present, kind = values.dropna(), ROLES[role].values
     if method == "constant":
         return _find_constant(role, name, config)
     if present.empty:
@@ -175,17 +176,17 @@ def _find_value(
             "imputation", f"column '{name}' has 0 values in {len(values)} training rows",
             "Add it to cleaning.drop_columns, or set its bounds wider",
         )  # fmt: skip
-    if method == "most_frequent" or role in ("categorical", "boolean"):
+    if method == "most_frequent" or kind == "categories":
         mode = present.mode().iloc[0]  # of equally frequent values the smallest
-        return float(mode) if role == "numeric" else str(mode)
-    if role == "datetime":
+        return float(mode) if kind == "numbers" else str(mode)
+    if kind == "dates":
         return str(present.quantile(0.5, interpolation="lower"))
     # Summed exactly, so that the order of the rows changes no digit.
     return math.fsum(present) / len(present) if method == "mean" else float(present.median())
 
 
-def _find_constant(role: str, name: str, config: ImputationConfig) -> float | str:
-    if role != "numeric":
+def _find_constant(role: Role, name: str, config: ImputationConfig) -> float | str:
+    if ROLES[role].values != "numbers":
         return MISSING_CATEGORY if config.constant is None else str(config.constant)
     if isinstance(config.constant, str):
         raise StageError(

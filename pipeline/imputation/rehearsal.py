@@ -84,7 +84,7 @@ def rehearse(
         Chooses the rows, and the gaps that they are given.
     """
     frame, schema = train.frame, train.schema
-    names = schema.select("numeric", "categorical", "boolean")
+    names = schema.select("numbers", "categories")
     gaps = frame[names].isna().to_numpy()
     gappy = np.flatnonzero(gaps.any(axis=1))
     if not len(gappy) or len(frame) < 3 * FEWEST_CELLS:

@@ -33,8 +33,7 @@ from pipeline.ingest.roles import (
 )
 from pipeline.ingest.row_ids import hash_rows
 from pipeline.sources.reading import SourceTable, TextColumn
-
-MAX_CLASSES = 100
+from pipeline.targets.checks import check_labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +138,7 @@ def canonicalise(table: SourceTable, config: DatasetConfig) -> Canonical:
     has_label = frame[config.target].notna()
     labelled = frame[has_label].reset_index(drop=True)
     classes = labelled[config.target].value_counts()
-    _check_classes(config.target, classes, len(labelled))
+    check_labels(config.target, classes, len(labelled))
     _check_features(facts)
     return Canonical(
         labelled,
@@ -269,26 +268,4 @@ def _check_features(facts: list[ColumnFacts]) -> None:
             f"none of the {len(others)} columns beside the target can be learned from"
             + (f": {name_examples(others)}" if others else ""),
             "Give columns with features, or declare their roles under `columns`",
-        )
-
-
-def _check_classes(target: str, classes: pd.Series, rows: int) -> None:
-    name = name_examples([target])
-    if rows == 0:
-        raise DataContractError(
-            "ingest", f"the target {name} is missing in every row", "Give rows with a label"
-        )
-    if len(classes) == 1:
-        raise DataContractError(
-            "ingest",
-            f"the target {name} has a single class, {name_examples(classes.index)}, in "
-            f"{write_count(rows, 'row')}",
-            "Give rows of at least two classes, or name another target",
-        )  # fmt: skip
-    if len(classes) > max(2, min(MAX_CLASSES, rows // 2)):
-        raise DataContractError(
-            "ingest",
-            f"the target {name} has {len(classes)} different values in {rows} rows "
-            f"({name_examples(classes.index[:3])}): these are no classes",
-            "Name a target with classes, or bin this one; regression is not supported",
         )

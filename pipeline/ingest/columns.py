@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config.models import Role
-from pipeline.dataset import FEATURE_ROLES
+from pipeline.dataset import FEATURE_ROLES, ROLES
 from pipeline.errors import name_examples
 from pipeline.ingest.roles import MissingRule, is_missing, parse_dates, parse_numbers
 from pipeline.sources.reading import TextColumn
@@ -57,7 +57,7 @@ def read_rows(frame: pd.DataFrame, rules: ColumnRules) -> pd.DataFrame:
     for name, rule in rules.columns.items():
         if rule.role not in FEATURE_ROLES:
             continue
-        decimal = rules.decimal if rule.role == "numeric" else "."
+        decimal = rules.decimal if ROLES[rule.role].values == "numbers" else "."
         given = frame[name] if name in frame.columns else [None] * len(frame)
         texts = [_write_text(value, decimal, rule.format) for value in given]
         codes, values = pd.factorize(np.array(texts, dtype=object))
@@ -100,11 +100,12 @@ def type_values(
     """Give the distinct values of a column their type; what can't be read becomes missing."""
     values = column.values.copy()
     values[missing] = None
-    if rule.role == "numeric":
+    kind = ROLES[rule.role].values
+    if kind == "numbers":
         return pd.Series(np.where(missing, np.nan, parse_numbers(column.values, decimal)))
-    if rule.role == "datetime" and rule.format is not None:
+    if kind == "dates" and rule.format is not None:
         return parse_dates(values, rule.format)
-    if rule.role == "target":
+    if kind == "labels":
         return pd.Series(_normalise_labels(values), dtype="str")
     return pd.Series(values, dtype="str")
 

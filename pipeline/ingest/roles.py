@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config.models import ColumnConfig, IngestConfig, Role
+from pipeline.dataset import ROLES
 from pipeline.errors import StageError, name_examples
 from pipeline.sources.reading import TextColumn
 
@@ -260,13 +261,14 @@ def find_suspicions(
     """Find values that may stand for missing ones: words, -999-likes, impossible zeros."""
     values, counts = column.values[~missing], column.counts[~missing]
     found: list[Suspicion] = []
-    if role in ("categorical", "boolean", "target"):
+    kind = ROLES[role].values
+    if kind in ("categories", "labels"):
         for text, count in zip(values, counts, strict=True):
             if text.casefold() in WORDS_FOR_MISSING and text not in declared.keep:
                 place = f"columns.{column.name}.missing"
                 advice = f"kept as a category; if it means missing, add it to {place}"
                 found.append(Suspicion(column.name, text, int(count), "word", advice))
-    if role == "numeric":
+    if kind == "numbers":
         numbers = parse_numbers(values, decimal)
         found += [
             Suspicion(

@@ -70,12 +70,12 @@ def encode_unrepaired(
 def fill_plainly(frame: pd.DataFrame, train: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """Put gaps at the raw training mean, missing categories in the bucket of unknown ones."""
     result = frame[[ROW_ID, *schema.features, schema.target]].copy()
-    for name in schema.select("numeric"):
+    for name in schema.select("numbers"):
         mean = float(train[name].mean())
         result[name] = result[name].fillna(0.0 if np.isnan(mean) else mean)
-    for name in schema.select("datetime"):
+    for name in schema.select("dates"):
         middle = train[name].mean()
         result[name] = result[name].fillna(pd.Timestamp(0) if pd.isna(middle) else middle)
-    for name in schema.select("categorical", "boolean"):
+    for name in schema.select("categories"):
         result[name] = result[name].fillna("")
     return result

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from pipeline.diagnosis.network_findings import MAIN, find_score
+from pipeline.diagnosis.network_findings import find_score
 from pipeline.diagnosis.wording import (
-    LOWER_IS_BETTER,
-    METRICS,
     MODELS,
     cut,
     read_difference,
@@ -29,10 +27,12 @@ from pipeline.report.network_charts import (
     draw_strip,
     draw_strip_axis,
 )
+from pipeline.targets.metric_names import LOWER_IS_BETTER, MAIN
+from pipeline.targets.metric_names import TITLES as TITLES
 
 if TYPE_CHECKING:
     from pipeline.diagnosis.record import RunRecord
-    from pipeline.evaluation.results import Difference, TrainingFacts
+    from pipeline.targets.results import Difference, TrainingFacts
     from pipeline.validation.column_profiles import ColumnProfile
 
 MOST_SHOWN = 24  # small multiples before the rest is folded away
@@ -189,15 +189,15 @@ def compare_learners(training: TrainingFacts) -> Strips:
         strip = draw_strip(
             interval.value, interval.low, interval.high, axis, title=f"{name}: {text}", kind=kind
         )
-        rows.append(Row(name, METRICS[MAIN], strip, text))
-    return Strips(rows, draw_strip_axis(axis, title="Balanced accuracy"))
+        rows.append(Row(name, TITLES[MAIN], strip, text))
+    return Strips(rows, draw_strip_axis(axis, title=TITLES[MAIN]))
 
 
 def draw_forest(training: TrainingFacts) -> Strips:
     """Lay the paired differences over one axis, right of zero where the network is better."""
     turned = any(d.metric in LOWER_IS_BETTER for d in training.differences)
     order = [name for name in MODELS if name != "network"]
-    metrics = list(METRICS)
+    metrics = list(TITLES)
     differences = sorted(
         training.differences,
         key=lambda d: (
@@ -225,7 +225,7 @@ def _draw_difference(difference: Difference, axis: tuple[float, float]) -> Row:
     mark, kind = marks.get(reading, ("○", ""))
     name = MODELS.get(difference.against, difference.against)
     text = write_signed(difference.interval)
-    metric = METRICS.get(difference.metric, difference.metric)
+    metric = TITLES.get(difference.metric, difference.metric)
     strip = draw_strip(
         *_turn(difference),
         axis,

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from pipeline.diagnosis.finding import Summary
 from pipeline.diagnosis.summary import count_failures
-from pipeline.diagnosis.wording import METRICS, MODELS, cut, reveal, write_count, write_interval
+from pipeline.diagnosis.wording import MODELS, cut, reveal, write_count, write_interval
 from pipeline.report.checks import Suite, pair_suites
 from pipeline.report.rows import count_used
+from pipeline.targets.metric_names import MAIN, TITLES
 
 if TYPE_CHECKING:
     from pipeline.diagnosis.record import RunRecord
@@ -84,7 +85,7 @@ def list_metrics(record: RunRecord) -> list[dict[str, str]]:
         {"learner": MODELS.get(score.name, score.title)}
         | {
             title: write_interval(score.metrics[name]) if name in score.metrics else ""
-            for name, title in METRICS.items()
+            for name, title in TITLES.items()
         }
         for score in (record.training.scores if record.training else [])
     ]
@@ -111,10 +112,10 @@ def _write_figures(record: RunRecord) -> list[str]:
     if record.features:
         lines.append(f"| Features | {len(record.features)} |")
     for score in record.training.scores if record.training else []:
-        interval = score.metrics.get("balanced_accuracy")
+        interval = score.metrics.get(MAIN)
         if interval:
             name = MODELS.get(score.name, score.title)
-            lines.append(f"| Balanced accuracy, {escape(name, 40)} | {write_interval(interval)} |")
+            lines.append(f"| {TITLES[MAIN]}, {escape(name, 40)} | {write_interval(interval)} |")
     return lines
 
 

@@ -16,9 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.diagnosis.wording import (
     DASH,
-    LOWER_IS_BETTER,
     METHODS,
-    METRICS,
     MODELS,
     cut,
     reveal,
@@ -29,13 +27,15 @@ from pipeline.diagnosis.wording import (
     write_seconds,
     write_share,
 )
+from pipeline.targets.metric_names import LOWER_IS_BETTER
+from pipeline.targets.metric_names import TITLES as METRICS
 
 if TYPE_CHECKING:
     import jinja2
     from markupsafe import Markup
 
     from pipeline.diagnosis.record import RunRecord
-    from pipeline.evaluation.results import TrainingFacts
+    from pipeline.targets.results import TrainingFacts
 
 SECTIONS = "columns|ingest|split|validation|cleaning|imputation|encoding|resampling|training"
 KEY = re.compile(rf"(\b(?:(?:{SECTIONS})\.|expectations/)\S*[\w>/](?::\s(?:true|\w+\b))?)")

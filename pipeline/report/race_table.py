@@ -10,7 +10,6 @@ from markupsafe import Markup
 from pipeline.diagnosis.race_findings import explain_race
 from pipeline.diagnosis.wording import (
     METHODS,
-    METRICS,
     NBSP,
     write_count,
     write_interval,
@@ -18,11 +17,12 @@ from pipeline.diagnosis.wording import (
     write_share,
     write_signed,
 )
-from pipeline.evaluation.results import Interval
+from pipeline.evaluation.bootstrap import Interval
 from pipeline.report.network_charts import choose_axis, draw_strip, draw_strip_axis
+from pipeline.targets.metric_names import TITLES as METRICS
 
 if TYPE_CHECKING:
-    from pipeline.evaluation.race_facts import RaceFacts, Racer
+    from pipeline.targets.race_facts import RaceFacts, Racer
 
 UNKNOWN = Interval(None, None, None)
 SHOWN = ("balanced_accuracy", "log_loss", "macro_f1", "auc", "average_precision", "brier")

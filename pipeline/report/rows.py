@@ -9,7 +9,7 @@ from pipeline.diagnosis.network_findings import find_recall_interval, find_score
 
 if TYPE_CHECKING:
     from pipeline.diagnosis.record import RunRecord
-    from pipeline.evaluation.results import TrainingFacts
+    from pipeline.targets.results import TrainingFacts
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pipeline.diagnosis.finding import Summary
 from pipeline.diagnosis.summary import count_failures
 from pipeline.diagnosis.wording import MODELS, cut, reveal, write_count, write_interval
 from pipeline.report.rows import count_used
+from pipeline.targets.metric_names import MAIN, TITLES
 
 if TYPE_CHECKING:
     from pipeline.diagnosis.record import RunRecord
@@ -45,16 +46,17 @@ def _write_figures(record: RunRecord) -> list[str]:
     used = count_used(record)
     if used is not None:
         lines[0] += f", {write_count(used)} used"
+    metric = TITLES[MAIN].lower()
     for score in record.training.scores if record.training else []:
-        interval = score.metrics.get("balanced_accuracy")
+        interval = score.metrics.get(MAIN)
         if interval:
             name = MODELS.get(score.name, score.title).lower()
-            lines.append(f"  balanced accuracy   {write_interval(interval):<20} {cut(name, 40)}")
+            lines.append(f"  {metric}   {write_interval(interval):<20} {cut(name, 40)}")
     folds = record.training.folds if record.training else []
-    values = [fold.metrics["balanced_accuracy"] for fold in folds if fold.metrics]
+    values = [fold.metrics[MAIN] for fold in folds if fold.metrics]
     if len(values) > 1:
         spread = f"{mean(values):.3f} ± {stdev(values):.3f}"
-        lines.append(f"  balanced accuracy   {spread:<20} {len(values)} folds, mean and deviation")
+        lines.append(f"  {metric}   {spread:<20} {len(values)} folds, mean and deviation")
     return lines
 
 

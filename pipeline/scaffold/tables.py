@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline.config.declaration import parse_config
 from pipeline.config.models import CleaningConfig, DatasetConfig
+from pipeline.dataset import FEATURE_ROLES
 from pipeline.errors import ConfigError, name_near_misses, write_count
 from pipeline.ingest.canonical import Canonical, ColumnFacts, IngestFacts, canonicalise
 from pipeline.runs.run import find_source
@@ -86,8 +87,7 @@ def _choose(draft: DatasetConfig, canonical: Canonical) -> DatasetConfig:
     dropped = [
         column.name
         for column in facts.columns
-        if column.role in ("numeric", "categorical", "boolean", "datetime")
-        and limit * facts.rows < column.missing < facts.rows
+        if column.role in FEATURE_ROLES and limit * facts.rows < column.missing < facts.rows
     ]
     columns = {
         c.name: {"role": c.role} | ({"format": c.format} if c.format else {}) for c in facts.columns

@@ -24,6 +24,7 @@ from pipeline.errors import (
     write_count,
 )
 from pipeline.splitting.split_facts import SplitFacts
+from pipeline.targets.strata import find_strata
 
 # Shares within 5 % of the configured ones are left where the hash put them.
 FEW_CLASS_ROWS = 100
@@ -163,7 +164,7 @@ def hold_out_fold(
         If there are fewer units than folds.
     """
     train = assignment[SPLIT] == "train"
-    units = pd.DataFrame({"unit": assignment["unit"], "label": labels})[train]
+    units = pd.DataFrame({"unit": assignment["unit"], "label": find_strata(labels)})[train]
     units = units.drop_duplicates("unit")
     if len(units) < folds:
         raise StageError(
@@ -229,17 +230,18 @@ def _find_groups(frame: pd.DataFrame, config: SplitConfig, unit: pd.Series) -> p
 def _split_by_hash(
     unit: pd.Series, labels: pd.Series, config: SplitConfig, seed: int
 ) -> np.ndarray:
-    """Cut each class by the units' draws; a unit goes by its commonest label."""
+    """Cut each stratum by the units' draws; a unit goes by its commonest one."""
     names = pd.Series(unit.unique())
     position = pd.Series(np.arange(len(names)), index=names.to_numpy())
     code = position.loc[unit.to_numpy()].to_numpy()
-    classes, label_codes = np.unique(labels.to_numpy(dtype=object), return_inverse=True)
-    votes = np.zeros((len(names), len(classes)), dtype=np.int64)
-    np.add.at(votes, (code, label_codes), 1)
+    strata = find_strata(labels)
+    count = int(strata.max()) + 1
+    votes = np.zeros((len(names), count), dtype=np.int64)
+    np.add.at(votes, (code, strata), 1)
     draws = draw_uniform(names, "split", seed)
     split = np.zeros(len(names), dtype=np.int8)
     own = votes.argmax(axis=1)
-    for index in range(len(classes)):
+    for index in range(count):
         members = np.flatnonzero(own == index)
         weights = votes[members].sum(axis=1)
         split[members] = _cut(draws[members], weights, config.test, config.validation)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.evaluation.metrics import measure
-from pipeline.evaluation.race_facts import RaceFacts
-from pipeline.evaluation.results import FoldScore
 from pipeline.experiments.trials import Variant, load_outcome, run_fold, start_trainers
 from pipeline.features.layout import load_layout
 from pipeline.runs.run import Fold, Run
 from pipeline.steps.trial import plan_work
 from pipeline.storage.store import FACTS, Address, dump_json
+from pipeline.targets.class_metrics import measure
+from pipeline.targets.race_facts import RaceFacts
+from pipeline.targets.results import FoldScore
 
 if TYPE_CHECKING:
     from pipeline.training.client import OnEpoch, Trainer

@@ -11,8 +11,6 @@ from typing import Any
 from pipeline.cleaning.repairs import CleaningFacts
 from pipeline.diagnosis.record import RunRecord
 from pipeline.diagnosis.summary import summarise
-from pipeline.evaluation.race_facts import RaceFacts
-from pipeline.evaluation.results import TrainingFacts
 from pipeline.features.assembly_facts import AssemblyFacts
 from pipeline.imputation import ImputationFacts
 from pipeline.ingest.canonical import IngestFacts
@@ -28,6 +26,8 @@ from pipeline.steps.validation import When
 from pipeline.storage.hashing import hash_file, package_versions
 from pipeline.storage.integrity import MANIFEST, write_checksum
 from pipeline.storage.store import STAMP, dump_json, read_manifest
+from pipeline.targets.race_facts import RaceFacts
+from pipeline.targets.results import TrainingFacts
 from pipeline.upkeep.news import find_news
 from pipeline.validation.accepted import PROFILES, find_lost_suites
 from pipeline.validation.column_profiles import ColumnProfile, profile_columns

@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.experiments.judging import sort_simplest_first
 from pipeline.experiments.race import Course, OnProgress
 from pipeline.experiments.trials import start_trainers
 from pipeline.features.layout import load_layout
@@ -17,15 +16,11 @@ from pipeline.runs.run import Run
 from pipeline.splitting.split_facts import SplitFacts
 from pipeline.steps.trial import plan_work
 from pipeline.storage.store import FACTS, Address, dump_json
+from pipeline.targets.resamplings import list_raced
 
 if TYPE_CHECKING:
     from pipeline.config.models import Resampling
     from pipeline.training.client import Trainer
-
-# Those that fit any modality; a modality adds its own.
-METHODS: tuple[Resampling, ...] = (
-    "none", "threshold", "class_weight", "random_under", "random_over",
-)  # fmt: skip
 
 
 def race(
@@ -79,11 +74,5 @@ def start_course(
 
 def list_methods(run: Run, features: Address) -> list[Resampling]:
     """List the methods that are to be raced, simplest first."""
-    config = run.config
-    if config.resampling.race.methods:
-        return sort_simplest_first(config.resampling.race.methods)
-    methods = [*METHODS, *run.modality.resamplings(features.path)]
-    if config.training.class_weight == "balanced":
-        # They would be none by other names.
-        return [method for method in methods if method not in ("threshold", "class_weight")]
-    return methods
+    own = run.modality.resamplings(features.path)
+    return list_raced(run.config.resampling, run.config.training, own)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.evaluation.race_facts import RaceFacts
 from pipeline.runs.run import Run
 from pipeline.storage.store import Address
+from pipeline.targets.race_facts import RaceFacts
 
 
 def resample(run: Run, features: Address, race: Address | None = None) -> Address:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.evaluation.results import FoldScore
 from pipeline.runs.run import Run
 from pipeline.storage.store import FACTS, Address, dump_json, load_facts
+from pipeline.targets.results import FoldScore
 
 if TYPE_CHECKING:
     from pipeline.training.client import Trainer

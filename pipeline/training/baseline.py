@@ -16,18 +16,14 @@ from pipeline.config.image import AugmentationConfig
 from pipeline.config.models import TrainingConfig
 from pipeline.dataset import SPLITS
 from pipeline.errors import StageError, name_examples
-from pipeline.evaluation.decisions import Decision, correct, decide, make_decision
-from pipeline.evaluation.metrics import (
-    Resampled,
-    bin_calibration,
-    count_confusion,
-    resample,
-)
-from pipeline.evaluation.peers import predict_majority
-from pipeline.evaluation.results import Difference, FoldScore, Score, TrainingFacts
 from pipeline.features.layout import Layout, load_layout
 from pipeline.features.splits import STAGE, Split, load_split
 from pipeline.storage.store import dump_json, load_facts
+from pipeline.targets.class_metrics import Resampled, bin_calibration, count_confusion, resample
+from pipeline.targets.decisions import Decision, correct, decide, make_decision
+from pipeline.targets.metric_names import COMPARED
+from pipeline.targets.peers import predict_majority
+from pipeline.targets.results import Difference, FoldScore, Score, TrainingFacts
 from pipeline.training.client import OnEpoch, Trainer
 from pipeline.training.jobs import DECISION, HISTORY, MODEL, PREDICTIONS, PROBABILITIES, Job
 from pipeline.training.learning import Learning
@@ -40,9 +36,6 @@ TITLES = {
     "logistic_regression": "Logistic regression on thumbnails",
     "majority": "Majority class",
 }
-DIFFERENCES = (
-    "balanced_accuracy", "macro_f1", "auc", "average_precision", "accuracy", "log_loss", "brier",
-)  # fmt: skip
 FEW_ROWS = 10
 
 OnProgress = Callable[[str, int, int], None]
@@ -302,7 +295,7 @@ def _score(
         Difference(metric, network.name, other.name, intervals[metric], len(labels))
         for other in others
         for intervals in [resampled[network.name].minus(resampled[other.name])]
-        for metric in DIFFERENCES
+        for metric in COMPARED
     ]
     return scores, differences
 

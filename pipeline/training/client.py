@@ -21,8 +21,8 @@ from typing import IO, Any
 from pipeline import errors
 from pipeline.config.models import TrainingConfig
 from pipeline.errors import MachineError, StageError
-from pipeline.evaluation.results import FitSummary
 from pipeline.storage.disk import TEMPORARY, explaining
+from pipeline.targets.results import FitSummary
 from pipeline.training.jobs import Job
 
 STAGE = "training"

@@ -11,9 +11,9 @@ from typing import Any
 from pipeline.config.image import AugmentationConfig
 from pipeline.config.models import TrainingConfig
 from pipeline.dataset import SPLITS
-from pipeline.evaluation.results import FitSummary
 from pipeline.features.layout import Layout, load_layout
 from pipeline.features.splits import Split, load_split
+from pipeline.targets.results import FitSummary
 
 MODEL = "baseline.keras"
 HISTORY = "history.json"
@@ -91,8 +91,8 @@ def run_job(job: Job, on_epoch: Callable[[int, int, dict[str, float]], None]) ->
     import keras
     import numpy as np
 
-    from pipeline.evaluation.decisions import calibrate, fit_calibration, make_decision
     from pipeline.storage.store import dump_json
+    from pipeline.targets.decisions import calibrate, fit_calibration, make_decision
     from pipeline.training.fit import adjust_outputs, fit_network, predict
     from pipeline.training.models import build_network
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeline.config.models import TrainingConfig
-    from pipeline.evaluation.peers import BaselineFit
     from pipeline.features.layout import Layout
     from pipeline.features.splits import Split
+    from pipeline.targets.peers import BaselineFit
 
 Fit = Callable[["Split", "Split", "Split", "Layout", "TrainingConfig", int], "BaselineFit"]
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
+from pipeline.targets.outputs import choose_output
+
 if TYPE_CHECKING:
     from pipeline.config.models import TrainingConfig
     from pipeline.features.layout import Layout
@@ -58,17 +60,18 @@ def build_network(
             x = keras.layers.Dropout(
                 config.dropout, seed=spread(seed, -number), name=f"dropout_{number}"
             )(x)
+    output = choose_output(layout)
     outputs = keras.layers.Dense(
-        len(layout.classes),
-        activation="softmax",
+        output.units,
+        activation=output.activation,
         kernel_initializer=keras.initializers.GlorotUniform(seed=spread(seed, 0)),
-        name="probabilities",
+        name=output.name,
     )(x)
     network = keras.Model(inputs, outputs, name="baseline")
     network.compile(
         optimizer=build_optimizer(config, config.learning_rate),
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
+        loss=output.loss,
+        metrics=[output.metric],
     )
     # Saved without its variables, an optimizer makes Keras warn whoever loads the model.
     network.optimizer.build(network.trainable_variables)

@@ -15,7 +15,8 @@ from pipeline.augmentation.draws import key_rows
 from pipeline.augmentation.feeding import Feeder
 from pipeline.augmentation.transform_plan import plan_augmentation
 from pipeline.features.picture_files import Pictures, read_shape
-from pipeline.features.splits import Split, weigh_rows
+from pipeline.features.splits import Split
+from pipeline.targets.weights import weigh_rows
 from pipeline.training.feeds import steady
 from pipeline.training.models import INITIALIZERS, penalise, spread
 

@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.features.splits import Split, weigh_rows
+from pipeline.features.splits import Split
+from pipeline.targets.weights import weigh_rows
 from pipeline.training.feeds import BLOCK_STEPS, steady
 
 if TYPE_CHECKING:

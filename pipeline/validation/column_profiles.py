@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.dataset import Schema
+from pipeline.config.models import Role
+from pipeline.dataset import ROLES, Schema
 from pipeline.storage.parts import name_columns, read_all
 
 BINS = 40
@@ -78,7 +79,7 @@ def profile_columns(
 
 def _profile(
     name: str,
-    role: str,
+    role: Role,
     raw: pd.Series,
     repaired: pd.Series | None,
     bound: tuple[float | None, float | None],
@@ -88,14 +89,15 @@ def _profile(
     before: list[int] = []
     after: list[int] = []
     log_scale = False
-    if role in ("numeric", "datetime"):
+    kind = ROLES[role].values
+    if kind in ("numbers", "dates"):
         numbers = _to_numbers(raw)
         fixed = None if repaired is None else _to_numbers(repaired)
         edges, log_scale = _find_edges(numbers)
         if edges:
             before = np.histogram(numbers, edges)[0].tolist()
             after = [] if fixed is None else np.histogram(fixed, edges)[0].tolist()
-    elif role in ("categorical", "boolean", "target"):
+    elif kind in ("categories", "labels"):
         counts = raw.value_counts()
         fixed_counts = None if repaired is None else repaired.value_counts()
         labels = [str(label) for label in counts.index[:TOP]]

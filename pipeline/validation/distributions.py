@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from pipeline.config.models import Role
+from pipeline.dataset import ROLES
 from pipeline.storage.store import dump_json, load_facts
 from pipeline.validation.sketches import Sketch, choose_ranks, merge_sketches
 
@@ -116,7 +118,7 @@ class Profile:
     """
 
     rows: int
-    roles: dict[str, str]
+    roles: dict[str, Role]
     columns: dict[str, Distribution]
 
 
@@ -161,7 +163,7 @@ def of_series(values: pd.Series[Any]) -> Distribution:
     return of_categories({str(name): int(n) for name, n in counts.items()}, len(values))
 
 
-def take_profile(table: Table, roles: Mapping[str, str]) -> Profile:
+def take_profile(table: Table, roles: Mapping[str, Role]) -> Profile:
     """Profile the columns of a table that can be compared, in one pass.
 
     Parameters
@@ -176,7 +178,7 @@ def take_profile(table: Table, roles: Mapping[str, str]) -> Profile:
     named = {name: role for name, role in roles.items() if name in table.columns}
     plans, columns = {}, {}
     for name, role in named.items():
-        if role in ("identifier", "text"):
+        if ROLES[role].values == "texts":
             continue
         made = plan_distribution(table.columns[name], None, {}, scan)
         if made is None:

@@ -134,9 +134,9 @@ def _suggest_schema(train: TrainSet, config: DatasetConfig, past: Past) -> list[
             column=name,
             type_="float64",
         )
-        for name in schema.select("numeric")
+        for name in schema.select("numbers")
     ]
-    for name in schema.select("categorical", "boolean"):
+    for name in schema.select("categories"):
         seen = past.of(name)
         values = {str(text) for text in frame[name].dropna().unique()}
         values |= {text for item in seen for text in item.counts}
@@ -195,7 +195,7 @@ def _suggest_outliers(train: TrainSet, config: DatasetConfig, past: Past) -> lis
     # the median lies beyond the quartiles that were learned, the source has become another one.
     pictures = config.modality == "image"
     severity = "warning" if pictures else "critical"
-    for name in train.schema.select("numeric"):
+    for name in train.schema.select("numbers"):
         values = train.frame[name].dropna()
         declared = config.columns.get(name, ColumnConfig())
         bound = learn_bound(values, config.cleaning.outliers, name, declared)

@@ -15,8 +15,7 @@ from pipeline.config.declaration import parse_config
 from pipeline.config.models import RaceConfig, Resampling, ResamplingConfig
 from pipeline.dataset import ROW_ID, SPLIT, Features, TrainFeatures
 from pipeline.errors import ConfigError, StageError
-from pipeline.evaluation.race_facts import RaceFacts, Racer
-from pipeline.evaluation.results import FoldScore, Interval
+from pipeline.evaluation.bootstrap import Interval
 from pipeline.experiments.judging import find_leaders, judge, keep_racing
 from pipeline.experiments.outcomes import Outcome
 from pipeline.experiments.trials import FoldFacts
@@ -36,6 +35,8 @@ from pipeline.steps.resample import resample as resample_step
 from pipeline.steps.split import split
 from pipeline.storage.parts import list_parts, read_frame, write_frame
 from pipeline.storage.store import FACTS, Address, load_facts
+from pipeline.targets.race_facts import RaceFacts, Racer
+from pipeline.targets.results import FoldScore
 from tests.conftest import copy_sample
 from tests.shapes import declare, make_shapes, prepare_shapes
 

@@ -14,17 +14,6 @@ from pipeline.config.models import Resampling, Role
 from pipeline.diagnosis import summary, terms
 from pipeline.diagnosis.finding import Summary
 from pipeline.diagnosis.record import RunRecord
-from pipeline.evaluation.decisions import Decision
-from pipeline.evaluation.metrics import METRICS
-from pipeline.evaluation.race_facts import RaceFacts, Racer, Standing
-from pipeline.evaluation.results import (
-    CalibrationBin,
-    Difference,
-    FoldScore,
-    Interval,
-    Score,
-    TrainingFacts,
-)
 from pipeline.imputation import Fill, ImputationFacts
 from pipeline.imputation.rehearsal import Rehearsal, Trial
 from pipeline.ingest.canonical import ColumnFacts, IngestFacts
@@ -32,6 +21,17 @@ from pipeline.ingest.roles import Suspicion
 from pipeline.report import markdown, page, text
 from pipeline.resampling import ResamplingFacts
 from pipeline.splitting.split_facts import SplitFacts
+from pipeline.targets.decisions import Decision
+from pipeline.targets.metric_names import METRICS
+from pipeline.targets.race_facts import RaceFacts, Racer, Standing
+from pipeline.targets.results import (
+    CalibrationBin,
+    Difference,
+    FoldScore,
+    Interval,
+    Score,
+    TrainingFacts,
+)
 from pipeline.validation.column_profiles import ColumnProfile
 from pipeline.validation.distributions import Distribution
 from pipeline.validation.drift_results import ColumnDrift, DriftFacts

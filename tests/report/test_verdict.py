@@ -24,8 +24,9 @@ from pipeline.diagnosis.wording import (
     write_share,
     write_signed,
 )
-from pipeline.evaluation.results import Difference, Interval
+from pipeline.evaluation.bootstrap import Interval
 from pipeline.report.rows import count_columns, follow_rows
+from pipeline.targets.results import Difference
 from pipeline.validation.validation_facts import Check
 from tests.report.example import (
     make_drift,

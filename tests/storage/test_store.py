@@ -24,7 +24,6 @@ from pipeline.config.declaration import load_config
 from pipeline.dataset import Schema
 from pipeline.encoding.features import FittedEncoding
 from pipeline.errors import ConfigError, MachineError, StageError
-from pipeline.evaluation.results import TrainingFacts
 from pipeline.imputation import ImputationFacts
 from pipeline.ingest.canonical import IngestFacts
 from pipeline.ingest.columns import ColumnRules
@@ -34,6 +33,7 @@ from pipeline.splitting.split_facts import SplitFacts
 from pipeline.storage.hashing import hash_key, hash_tree
 from pipeline.storage.locking import StillBusy
 from pipeline.storage.store import FACTS, Store, dump_json, find_home, load_facts
+from pipeline.targets.results import TrainingFacts
 from pipeline.upkeep.history import KEPT_RUNS, begin, end, note, read_runs
 
 ROOT = Path(__file__).parents[1]

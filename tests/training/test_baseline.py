@@ -12,11 +12,11 @@ from pydantic import TypeAdapter
 
 from pipeline.config.models import TrainingConfig
 from pipeline.errors import StageError
-from pipeline.evaluation.peers import fit_boosting, predict_majority
-from pipeline.evaluation.results import FoldScore, TrainingFacts
 from pipeline.features.layout import load_layout
 from pipeline.features.splits import Split, load_split
 from pipeline.modality import find_modality
+from pipeline.targets.peers import fit_boosting, predict_majority
+from pipeline.targets.results import FoldScore, TrainingFacts
 from pipeline.training.baseline import train_baseline
 from pipeline.training.client import Trainer
 

@@ -13,7 +13,8 @@ from pipeline.config.image import AugmentationConfig
 from pipeline.config.models import TrainingConfig
 from pipeline.errors import StageError
 from pipeline.features.layout import Layout
-from pipeline.features.splits import Split, balance_classes
+from pipeline.features.splits import Split
+from pipeline.targets.weights import balance_classes
 from pipeline.training.fit import Fitted, fit_network, predict
 from pipeline.training.models import build_network
 from pipeline.training.rows import build_inputs, feed

@@ -15,13 +15,13 @@ from pipeline.augmentation.transform_plan import plan_augmentation
 from pipeline.config.image import AugmentationConfig
 from pipeline.config.models import TrainingConfig
 from pipeline.errors import StageError
-from pipeline.evaluation.peers import fit_logistic
 from pipeline.features import picture_files as pictures_module
 from pipeline.features.layout import Form, Layout
 from pipeline.features.picture_files import Pictures, Shape, SplitWriter, iter_pictures
 from pipeline.features.splits import Split
 from pipeline.features.thumbnails import read_thumbnails
 from pipeline.images.picture_features import make_columns
+from pipeline.targets.peers import fit_logistic
 from pipeline.training.feeds import count_inference_rows
 from pipeline.training.fit import Fitted, fit_network, predict
 from pipeline.training.models import build_network

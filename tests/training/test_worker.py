@@ -43,8 +43,8 @@ def wait_for_end(pid: int, seconds: float) -> bool:
 def test_the_parent_loads_nothing_heavy() -> None:
     """The parent's modules import neither TensorFlow nor Keras nor scikit-learn."""
     code = (
-        "import sys, pipeline.evaluation.results, pipeline.evaluation.metrics, "
-        "pipeline.evaluation.peers, pipeline.training.client, pipeline.training.baseline\n"
+        "import sys, pipeline.targets.results, pipeline.targets.class_metrics, "
+        "pipeline.targets.peers, pipeline.training.client, pipeline.training.baseline\n"
         "print(sorted({'tensorflow', 'keras', 'sklearn', 'pandas'} & set(sys.modules)))"
     )
     found = subprocess.run(

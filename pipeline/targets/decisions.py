@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from pipeline.features.layout import Layout
-from pipeline.features.splits import Split, weigh_rows
+from pipeline.features.splits import Split
+from pipeline.targets.weights import weigh_rows
 
 if TYPE_CHECKING:
     from pipeline.config.models import TrainingConfig

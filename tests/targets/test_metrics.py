@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from pipeline.evaluation.metrics import (
-    METRICS,
+from pipeline.targets.class_metrics import (
     bin_calibration,
     compare,
     count_confusion,
@@ -20,6 +19,7 @@ from pipeline.evaluation.metrics import (
     prepare_metrics,
     resample,
 )
+from pipeline.targets.metric_names import METRICS
 
 
 def draw(n: int, k: int, seed: int, levels: int = 0) -> tuple[np.ndarray, np.ndarray]:

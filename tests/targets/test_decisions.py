@@ -13,7 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config.models import TrainingConfig
-from pipeline.evaluation.decisions import (
+from pipeline.features.layout import Layout
+from pipeline.features.splits import Split
+from pipeline.storage.store import load_facts
+from pipeline.targets.class_metrics import measure
+from pipeline.targets.decisions import (
     Decision,
     calibrate,
     correct,
@@ -22,10 +26,6 @@ from pipeline.evaluation.decisions import (
     make_decision,
     undo_correction,
 )
-from pipeline.evaluation.metrics import measure
-from pipeline.features.layout import Layout
-from pipeline.features.splits import Split
-from pipeline.storage.store import load_facts
 from pipeline.training.client import Trainer
 from pipeline.training.jobs import DECISION, MODEL, PROBABILITIES, Job
 from pipeline.training.loading import load_network

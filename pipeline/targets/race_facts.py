@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipeline.config.models import Resampling
-from pipeline.evaluation.results import Interval
+from pipeline.evaluation.bootstrap import Interval
 
 End = Literal["chosen", "as good", "worse", "dropped", "idle", "impossible"]
 

@@ -11,30 +11,25 @@ Bootstrap (1993), chapter 13.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.evaluation.decisions import SMALLEST
-from pipeline.evaluation.results import CalibrationBin, Interval
+from pipeline.evaluation.bootstrap import Interval, draw_weights, summarize
+from pipeline.targets.decisions import SMALLEST
+from pipeline.targets.metric_names import METRICS
+from pipeline.targets.results import CalibrationBin
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Numbers = NDArray[np.float64]
 
-METRICS = (
-    "accuracy", "balanced_accuracy", "macro_f1", "auc", "average_precision", "log_loss", "brier",
-    "ece",
-)  # fmt: skip
 BINS = 10
-PERCENTILES = (2.5, 97.5)
 # A share of all weights that is a rounding of sums.
 NOTHING = 1e-9
-# Weights held at once: 16 MB, so that a few temporaries of that size stay out of the way.
-CHUNK = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +148,7 @@ def resample(
     weigh = prepare_metrics(labels, probabilities, predicted)
     draws: dict[str, np.ndarray] = {name: np.empty(resamples) for name in METRICS}
     start = 0
-    for weights in _draw_weights(len(labels), resamples, seed):
+    for weights in draw_weights(len(labels), resamples, seed):
         for name, values in weigh(weights).items():
             draws[name][start : start + len(weights)] = values
         start += len(weights)
@@ -338,34 +333,3 @@ def _assign_bins(top: Numbers) -> NDArray[np.int64]:
     """Bins are open on the left, as in Guo et al.: 0.1 belongs to the first."""
     bins: NDArray[np.int64] = np.clip(np.ceil(top * BINS).astype(np.int64) - 1, 0, BINS - 1)
     return bins
-
-
-def _draw_weights(n: int, resamples: int, seed: int) -> Iterator[Numbers]:
-    """Yield how often each row is drawn, shape ``(some, n)``, until all resamples are through."""
-    generator = np.random.default_rng(seed)
-    size = max(1, min(resamples, CHUNK // n))
-    for start in range(0, resamples, size):
-        count = min(size, resamples - start)
-        yield draw_counts(generator, count, n)
-
-
-def draw_counts(generator: np.random.Generator, count: int, n: int) -> Numbers:
-    """Draw n of n rows with replacement, ``count`` times; return how often each was drawn.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape ``(count, n)``, float64.
-    """
-    drawn = generator.integers(0, n, size=(count, n))
-    drawn += np.arange(count)[:, None] * n
-    return np.bincount(drawn.ravel(), minlength=count * n).reshape(count, n).astype(np.float64)
-
-
-def summarize(value: float, draws: np.ndarray) -> Interval:
-    """Summarize a value by its draws; those in which it is undefined are left out."""
-    defined = draws[~np.isnan(draws)]
-    if np.isnan(value) or not len(defined):
-        return Interval(None if np.isnan(value) else float(value), None, None)
-    low, high = np.percentile(defined, PERCENTILES)
-    return Interval(float(value), float(low), float(high))

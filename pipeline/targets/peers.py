@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.features.splits import Split, weigh_rows
+from pipeline.features.splits import Split
+from pipeline.targets.weights import weigh_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

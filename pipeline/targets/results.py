@@ -4,24 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.evaluation.decisions import Decision
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """An estimate and its 95 % percentile-bootstrap interval.
-
-    Attributes
-    ----------
-    value
-        On the rows as they are; None where the metric is undefined on them.
-    low, high
-        The 2.5 and 97.5 percentiles over the resamples; None where undefined in all of them.
-    """
-
-    value: float | None
-    low: float | None
-    high: float | None
+from pipeline.evaluation.bootstrap import Interval
+from pipeline.targets.decisions import Decision
 
 
 @dataclass(frozen=True, slots=True)
