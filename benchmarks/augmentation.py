@@ -9,12 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import steps
 from pipeline.config.image import AugmentationConfig
 from pipeline.features.layout import load_layout
 from pipeline.features.splits import load_split
 from pipeline.runs.run import prepare
+from pipeline.steps.clean import clean
+from pipeline.steps.encode import encode
+from pipeline.steps.impute import impute
+from pipeline.steps.ingest import ingest
+from pipeline.steps.resample import resample
+from pipeline.steps.split import split
 from pipeline.training.client import Trainer
+from pipeline.training.jobs import Job
 
 ROOT = Path(__file__).parents[1]
 SEEDS = range(5)
@@ -56,19 +62,23 @@ def measure(rounds: int) -> None:
 def _compare(home: Path, dataset: str) -> None:
     hits: dict[str, np.ndarray] = {}
     labels = np.empty(0)
-    with Trainer(home / "log.txt", None, "image") as trainer:
+    with Trainer(home / "log.txt") as trainer:
         for arm in ARMS:
             overrides = [f"resampling.method={arm.resampling}", f"augmentation.preset={arm.preset}"]
             run = prepare(home, dataset, overrides)
-            rows = steps.ingest(run)
-            assignment = steps.split(run, rows)
-            imputed = steps.impute(run, steps.clean(run, rows, assignment))
-            features = steps.resample(run, steps.encode(run, imputed)).path
+            rows = ingest(run)
+            assignment = split(run, rows)
+            imputed = impute(run, clean(run, rows, assignment))
+            features = resample(run, encode(run, imputed)).path
             labels = load_split(features, "test", load_layout(features)).labels
             change = AugmentationConfig.model_validate({"preset": arm.preset})
             found = []
             for seed in SEEDS:
-                trainer.fit(features, home / "fit", run.config.training, seed, None, False, change)
+                job = Job(
+                    features, home / "fit", run.config.training, seed,
+                    run.modality.learning.module, False, change,
+                )  # fmt: skip
+                trainer.submit(job).result()
                 with np.load(home / "fit" / "probabilities.npz") as stored:
                     found.append(stored["test"].argmax(axis=1) == labels)
             hits[arm.name] = np.array(found)

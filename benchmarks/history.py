@@ -1,7 +1,7 @@
 """Five accepted refreshes of the flights of 2013, month by month; then June, whole and with faults.
 
 Target: arrival more than 15 minutes late. The suites are suggested from January; they judge the
-months to May, which are published, and are then suggested anew from all five. June is validated as
+months to May, which are published, and are then suggested again from all five. June is validated as
 it is, and with each fault: by the suites, and by its drift from May.
 """
 

@@ -127,7 +127,7 @@ def _plant(whole: Files, draw: np.random.Generator) -> Planted:
 
 
 def _add_copies(planted: Planted, kind: str, copies: Files, draw: np.random.Generator) -> None:
-    """Add copies of pictures, each under another class; the kind is about the copies."""
+    """Add copies of pictures, each under another class; the kind covers the copies."""
     classes = sorted({name.split("/")[0] for name in planted.files})
     planted.names[kind] = []
     for original, content in copies.items():

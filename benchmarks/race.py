@@ -17,19 +17,28 @@ import pandas as pd
 
 from benchmarks.flights import derive_label
 from benchmarks.measuring import run
-from pipeline import steps
-from pipeline.config.models import Resampling
+from pipeline.config.settings import Resampling
 from pipeline.diagnosis.wording import write_interval, write_signed
 from pipeline.errors import StageError
-from pipeline.experiments.judging import Outcome, RaceFacts, judge, name_fit
-from pipeline.experiments.race import Course, hire, list_methods, race
+from pipeline.experiments.judging import judge
+from pipeline.experiments.outcomes import Outcome
+from pipeline.experiments.race_course import Course
+from pipeline.experiments.trials import start_trainers
 from pipeline.features.layout import load_layout
 from pipeline.features.splits import load_split
 from pipeline.runs.run import Run, prepare
+from pipeline.steps.clean import clean
+from pipeline.steps.encode import encode
+from pipeline.steps.impute import impute
+from pipeline.steps.ingest import ingest
+from pipeline.steps.race import race, start_course
+from pipeline.steps.resample import fill_resampled
+from pipeline.steps.split import split
 from pipeline.storage.store import Address, load_facts
 from pipeline.targets.class_metrics import bin_calibration
 from pipeline.targets.class_metrics import measure as measure_metrics
 from pipeline.targets.decisions import Decision, decide, decide_evenly, undo_correction
+from pipeline.targets.race_facts import RaceFacts
 from pipeline.training.client import Trainer
 from pipeline.training.jobs import DECISION, PROBABILITIES, Job
 
@@ -68,18 +77,17 @@ def _write_flights(home: Path) -> None:
 
 
 def _measure_one(made: Run) -> None:
-    rows = steps.ingest(made)
-    assignment = steps.split(made, rows)
-    features = steps.encode(made, steps.impute(made, steps.clean(made, rows, assignment)))
+    rows = ingest(made)
+    assignment = split(made, rows)
+    features = encode(made, impute(made, clean(made, rows, assignment)))
     log = made.store.runs / "training.log"
-    with Trainer(log, made.config.training) as trainer, hire(made, trainer) as trainers:
+    threads = made.modality.learning.choose_threads(made.config.training)
+    with Trainer(log, threads) as trainer, start_trainers(made, trainer) as trainers:
         facts = race(made, rows, assignment, features, trainer).facts(RaceFacts)
         _tell_race(facts)
-        methods = list_methods(made, features)
-        classes = load_layout(features.path).classes
-        course = Course(made, rows, assignment, methods, classes, trainers, None)
-        for number in range(made.config.resampling.race.folds):
-            course.run_fold(course.prepare(number))
+        course = start_course(made, rows, assignment, features, trainers)
+        for _ in range(made.config.resampling.race.folds):
+            course.run_fold()
         _tell_cost(facts, course)
         _tell_test(made, features, course.alive, trainer, facts)
 
@@ -107,8 +115,9 @@ def _tell_race(facts: RaceFacts) -> None:
 
 def _tell_cost(facts: RaceFacts, course: Course) -> None:
     """Compare with all in full, in seconds of resampling and fits."""
-    took = {name_fit(racer.method): racer.seconds for racer in facts.racers}
-    whole = {name_fit(method): course.seconds[method] for method in course.alive}
+    # A network that several methods share is counted with the first of them.
+    took = {racer.method: racer.seconds for racer in facts.racers}
+    whole = {method: course.seconds[method] for method in course.alive}
     print(
         f"    cost: {facts.fits} of {facts.all_fits} fits, "
         f"{facts.rows_trained / facts.all_rows:.0%} of the training rows, "
@@ -134,7 +143,7 @@ def _tell_test(
     outcomes: dict[Resampling, list[Outcome]] = {method: [] for method in methods}
     table: dict[str, list[dict[str, float]]] = {}
     for seed in SEEDS:
-        for method in dict.fromkeys(name_fit(method) for method in methods):
+        for method in [method for method in methods if method != "threshold"]:
             with tempfile.TemporaryDirectory(dir=made.store.runs) as folder:
                 try:
                     given, decision = _fit(made, features, Path(folder), method, seed, trainer)
@@ -187,8 +196,11 @@ def _fit(
     made: Run, features: Address, folder: Path, method: Resampling, seed: int, trainer: Trainer
 ) -> tuple[np.ndarray, Decision]:
     """Train on the whole training split; return probabilities of the test rows."""
-    steps.fill_resampled(made.with_resampling(method, seed), features, folder)
-    trainer.submit(Job(folder, folder / "fit", made.config.training, seed, False)).result()
+    fill_resampled(made.vary({"resampling.method": method}, seed=seed), features, folder)
+    learning = made.modality.learning.module
+    trainer.submit(
+        Job(folder, folder / "fit", made.config.training, seed, learning, False)
+    ).result()
     decision = load_facts(folder / "fit" / DECISION, Decision)
     with np.load(folder / "fit" / PROBABILITIES) as stored:
         return stored["test"], decision

@@ -19,7 +19,7 @@ import pandas as pd
 
 from benchmarks.measuring import run
 from pipeline.cleaning.repairs import CleaningFacts
-from pipeline.config.models import ImputationConfig
+from pipeline.config.settings import ImputationConfig
 from pipeline.dataset import TrainSet
 from pipeline.imputation import fit_imputation, impute
 from pipeline.ingest.canonical import IngestFacts
@@ -27,8 +27,8 @@ from pipeline.preprocessing.preprocessor import narrow_schema
 from pipeline.runs.run import prepare
 from pipeline.steps.clean import clean
 from pipeline.steps.ingest import ingest
-from pipeline.steps.rows import take_train
 from pipeline.steps.split import split
+from pipeline.steps.training_rows import take_train
 from pipeline.storage.parts import read_parts
 
 ROOT = Path(__file__).parents[1]

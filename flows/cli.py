@@ -114,7 +114,7 @@ def make_parser() -> argparse.ArgumentParser:
     init.add_argument("--force", action="store_true", help="write over an earlier declaration")
     init.set_defaults(run=commands.init)
 
-    suggest = added.add_parser("suggest", help="suggest the suites anew, after an edit")
+    suggest = added.add_parser("suggest", help="suggest the suites again, after an edit")
     suggest.add_argument("name", help="the data set")
     suggest.set_defaults(run=commands.suggest)
 

@@ -54,7 +54,7 @@ def init(options: argparse.Namespace) -> int:
 
 
 def suggest(options: argparse.Namespace) -> int:
-    """Suggest the suites anew."""
+    """Suggest the suites again."""
     print(f"assay suggest {options.name}", flush=True)
     store = find_store(options.name)
     from pipeline.scaffold.initialise import suggest_again
@@ -78,7 +78,7 @@ def suggest(options: argparse.Namespace) -> int:
 
 def _differs_from_current(store: Store) -> bool:
     """Tell whether the source has changed since the current version, where that is easily seen."""
-    from pipeline.config.declaration import load_config
+    from pipeline.config.dataset_yaml import load_config
     from pipeline.sources.fetching import is_elsewhere
     from pipeline.storage.hashing import hash_tree
     from pipeline.validation.accepted import follow_versions
@@ -92,7 +92,7 @@ def _differs_from_current(store: Store) -> bool:
 
 def settings(options: argparse.Namespace) -> int:
     """List the settings."""
-    from flows.settings import list_settings
+    from flows.list_settings import list_settings
 
     print(list_settings(options.section))
     return 0
@@ -132,7 +132,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _name_source(store: Store) -> str:
-    from pipeline.config.declaration import load_config
+    from pipeline.config.dataset_yaml import load_config
     from pipeline.sources.fetching import is_elsewhere
 
     source = load_config(store.config_path).source
@@ -145,7 +145,7 @@ def train(options: argparse.Namespace) -> int:
     """Train on a published version."""
     print(f"assay train {options.name}", flush=True)
     find_store(options.name)
-    from flows.train import train
+    from flows.train_version import train
 
     out = train(options.name, options.version, options.overrides)
     print(f"\nModel and metrics: {show_path(out)}")
@@ -230,7 +230,7 @@ def verify(options: argparse.Namespace) -> int:
             print(f"      and {more} more")
     if wrong:
         print(f"Make another version current (assay rollback {options.name} VERSION), or publish "
-              f"anew (assay run {options.name} with a changed setting).")  # fmt: skip
+              f"again (assay run {options.name} with a changed setting).")  # fmt: skip
     return 1 if wrong else 0
 
 

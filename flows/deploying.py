@@ -14,7 +14,7 @@ from uuid import UUID
 from flows.artifacts import REPORTS_URL
 from flows.prefect_blocks import find_secret
 from flows.prefect_server import find_api, reach_server
-from pipeline.config.models import DatasetConfig
+from pipeline.config.settings import DatasetConfig
 from pipeline.errors import AssayError, ConfigError, MachineError
 from pipeline.runs.run import declare
 from pipeline.secrets import NAME as SECRET

@@ -10,13 +10,13 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 from pydantic import Field
 
-from flows import train as train_module
+from flows import train_version as train_module
 from flows.prefect_blocks import find_secret
 from flows.prefect_schedule import find_later_run
 from flows.prefect_server import reach_server
 from flows.progress import Progress, telling
 from flows.refresh import refresh as refresh_recipe
-from pipeline.config.models import CategoricalImputation, NumericImputation, ResamplingMethod
+from pipeline.config.settings import CategoricalImputation, NumericImputation, ResamplingMethod
 from pipeline.errors import AssayError
 from pipeline.secrets import hide, looking_up
 from pipeline.storage.locking import Busy
@@ -43,7 +43,7 @@ class _RunLog:
         return len(text)
 
     def flush(self) -> None:
-        """Do nothing: each line is sent at once."""
+        """Do nothing: each line is sent immediately."""
 
     def isatty(self) -> bool:
         """Say that nobody watches."""

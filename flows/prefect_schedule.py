@@ -1,4 +1,4 @@
-"""Schedules that were missed: of several runs that are due at once, the last one does the work."""
+"""Schedules that were missed: of several runs that are due together, the last one does the work."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ALIVE = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CO
 def find_later_run() -> str | None:
     """Say why the scheduled run at work is not needed: a later one of its deployment is due too.
 
-    After a downtime all runs that were missed start at once. Each of them would read the same
+    After a downtime all runs that were missed start together. Each of them would read the same
     source, so all but the last one skip themselves. Runs that a person started never do.
     """
     context = FlowRunContext.get()

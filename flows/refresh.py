@@ -8,8 +8,8 @@ from pathlib import Path
 
 from flows import tasks
 from flows.progress import Progress, in_flow_run, telling
-from flows.watching import Outcome, Watch, watched
-from pipeline.config.models import DatasetConfig
+from flows.watching import RunOutcome, Watch, watched
+from pipeline.config.settings import DatasetConfig
 from pipeline.errors import ConfigError
 from pipeline.runs.run import Run, declare, make_run
 from pipeline.sources.fetching import is_elsewhere
@@ -25,7 +25,7 @@ def refresh(
     overrides: list[str] | None = None,
     home: Path | None = None,
     superseded: Callable[[], str | None] = lambda: None,
-) -> Outcome:
+) -> RunOutcome:
     """Validate, repair, re-check, resample, train and publish a data set.
 
     Parameters
@@ -44,7 +44,7 @@ def refresh(
     AssayError
         If the data or the configuration is at fault, or the machine fails;
         ``watching.GateStopped`` if a gate stops the run, ``locking.Busy`` if another run is at
-        work and not to be waited for, ``locking.StillBusy`` if it was waited for in vain.
+        work and not to be waited for, ``locking.StillBusy`` if it was waited for, and did not end.
     """
     store = Store(home or find_home(), dataset)
     with telling() as progress, watched(store) as watch, explaining("run", store.runs):
@@ -54,7 +54,7 @@ def refresh(
             if reason is None:
                 watch.outcome = _read_and_refresh(store, config, watch, progress)
             else:
-                watch.outcome = Outcome("skipped", reason=reason)
+                watch.outcome = RunOutcome("skipped", reason=reason)
             return watch.outcome
 
 
@@ -71,8 +71,8 @@ def _declare(store: Store, overrides: list[str] | None, watch: Watch) -> Dataset
 
 def _read_and_refresh(
     store: Store, config: DatasetConfig, watch: Watch, progress: Progress
-) -> Outcome:
-    """Refresh; begin anew if the source changes while it is read."""
+) -> RunOutcome:
+    """Refresh; start again if the source changes while it is read."""
     for reading in range(1, READINGS + 1):
         try:
             run = _plan(store, config, progress)
@@ -81,16 +81,16 @@ def _read_and_refresh(
             if version is not None:
                 if watch.was_cut_off(version):  # killed between its rename and its log line
                     store.make_current(version)
-                    return Outcome("published", version, store.version(version))
-                return Outcome("unchanged", version, store.version(version))
+                    return RunOutcome("published", version, store.version(version))
+                return RunOutcome("unchanged", version, store.version(version))
             current = store.current()
             path = _run_stages(run, watch, progress)
             _retire(store, config.retention.keep, current, progress)
-            return Outcome("published", path.name, path)
+            return RunOutcome("published", path.name, path)
         except SourceChanged as error:
             if reading == READINGS:
                 raise
-            progress.say(f"  … beginning anew. {error}")
+            progress.say(f"  … starting again. {error}")
     raise AssertionError("the last reading returns or raises")
 
 

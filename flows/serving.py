@@ -207,7 +207,7 @@ def _wait_until_up(api: str, server: subprocess.Popen[bytes], log: Path) -> None
 def _wait(
     children: dict[str, subprocess.Popen[bytes]], logs: Path, home: Path, reports_url: str
 ) -> int:
-    """Wait for Ctrl-C; deploy anew what is declared otherwise meanwhile."""
+    """Wait for Ctrl-C; deploy again what is declared otherwise by then."""
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())

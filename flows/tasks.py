@@ -18,7 +18,7 @@ from flows.artifacts import follow_training, show_result, show_validation
 from flows.progress import current_progress, in_flow_run
 from flows.telling import describe_stage
 from flows.watching import GateStopped
-from pipeline.config.models import DatasetConfig
+from pipeline.config.settings import DatasetConfig
 from pipeline.errors import AssayError
 from pipeline.runs.run import Run
 from pipeline.secrets import hide

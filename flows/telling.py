@@ -15,7 +15,7 @@ from pipeline.targets.metric_names import MAIN, TITLES
 
 if TYPE_CHECKING:
     from pipeline.ingest.picture_facts import ImageFacts
-    from pipeline.scaffold.declaration import Initialised
+    from pipeline.scaffold.initialised import Initialised
     from pipeline.splitting.split_facts import NearFacts
     from pipeline.steps.validation import When
 
@@ -26,14 +26,14 @@ def tell_initialised(done: Initialised, home: Path) -> None:
     """Print what was inferred, what looks wrong, and what to do next."""
     facts, config = done.facts, done.config
     roles = Counter(column.role for column in facts.columns)
-    dress = [facts.dress[k] for k in ("format", "encoding") if k in facts.dress]
+    dialect = [facts.dialect[k] for k in ("format", "encoding") if k in facts.dialect]
     if facts.images is None:
-        print(f"\n{facts.rows:,} rows × {len(facts.columns)} columns ({', '.join(dress)})")
+        print(f"\n{facts.rows:,} rows × {len(facts.columns)} columns ({', '.join(dialect)})")
         print("columns   " + ", ".join(f"{count} {role}" for role, count in roles.most_common()))
     else:
         seen = facts.images
         colour = "grey" if seen.channels == 1 else "RGB"
-        print(f"\n{facts.rows:,} pictures ({', '.join(dress)})")
+        print(f"\n{facts.rows:,} pictures ({', '.join(dialect)})")
         print(f"taken as  {seen.width} × {seen.height} pixels, {colour}")
     classes = sorted(facts.classes.items(), key=lambda item: -item[1])
     shares = [f"{name} {count:,} ({count / facts.labelled:.1%})" for name, count in classes[:6]]

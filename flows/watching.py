@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from flows.progress import current_progress, in_flow_run
-from pipeline.config.declaration import load_notifications
+from pipeline.config.dataset_yaml import load_notifications
 from pipeline.config.upkeep import Event, NotificationsConfig
 from pipeline.errors import AssayError, DataContractError
 from pipeline.runs.run import Run
@@ -23,7 +23,7 @@ from pipeline.upkeep.notifications import Notice, notify
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RunOutcome:
     """How a refresh ended.
 
     Attributes
@@ -67,7 +67,7 @@ class Watch:
     store: Store
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     run: Run | None = None
-    outcome: Outcome | None = None
+    outcome: RunOutcome | None = None
     quiet: bool = False
     _held: datetime = datetime.min
     _died: str | None = None

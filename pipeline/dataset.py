@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from pipeline.config.models import Role
+from pipeline.config.settings import Role
 
 if TYPE_CHECKING:
     import numpy as np

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pipeline.cleaning.outliers import Bound
-    from pipeline.config.models import DatasetConfig, Resampling, TrainingConfig
+    from pipeline.config.settings import DatasetConfig, Resampling, TrainingConfig
     from pipeline.diagnosis.sheet import Sheet
     from pipeline.diagnosis.terms import Terms
     from pipeline.features.layout import Layout
@@ -121,7 +121,7 @@ def _recognise_table(source: Path) -> bool:
 def _ingest_table(
     source: Path, config: DatasetConfig, out: Path, on_progress: OnProgress | None
 ) -> None:
-    from pipeline.ingest.table import ingest_table
+    from pipeline.ingest.table_ingest import ingest_table
 
     del on_progress  # a table is read as a whole
     ingest_table(source, config, out)
@@ -149,7 +149,7 @@ def _resample_table(features: Path, out: Path, config: DatasetConfig) -> None:
 def _encode_raw_table(
     rows: Path, assignment: Path, features: Path, out: Path, config: DatasetConfig
 ) -> None:
-    from pipeline.preprocessing.unrepaired import encode_unrepaired
+    from pipeline.preprocessing.raw_features import encode_unrepaired
 
     encode_unrepaired(rows, assignment, features, out, config)
 
@@ -295,7 +295,7 @@ MODALITIES: Mapping[str, Modality] = {
         name="image",
         noun="picture",
         recognise=_recognise_pictures,
-        scaffold="pipeline.scaffold.pictures",
+        scaffold="pipeline.scaffold.initialise_pictures",
         identity=("pixel_hash",),
         facts_only=True,
         ingest=_ingest_pictures,
@@ -305,7 +305,7 @@ MODALITIES: Mapping[str, Modality] = {
         encode_unrepaired=_encode_raw_pictures,
         resamplings=_list_picture_resamplings,
         learning=Learning(
-            module="pipeline.training.pictures",
+            module="pipeline.training.picture_networks",
             choose_threads=_take_all_cores,
             at_once=1,
             read_plain=_read_thumbnails,
@@ -321,7 +321,7 @@ MODALITIES: Mapping[str, Modality] = {
         name="table",
         noun="row",
         recognise=_recognise_table,
-        scaffold="pipeline.scaffold.tables",
+        scaffold="pipeline.scaffold.initialise_tables",
         identity=(),
         facts_only=False,
         ingest=_ingest_table,
@@ -331,7 +331,7 @@ MODALITIES: Mapping[str, Modality] = {
         encode_unrepaired=_encode_raw_table,
         resamplings=_list_table_resamplings,
         learning=Learning(
-            module="pipeline.training.rows",
+            module="pipeline.training.row_networks",
             choose_threads=_choose_table_threads,
             at_once=2,
             read_plain=None,

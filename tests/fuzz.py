@@ -33,9 +33,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as set_seed
 from hypothesis import strategies as st
 
-from pipeline.config.declaration import load_config, parse_config
-from pipeline.config.models import ColumnConfig, DatasetConfig, IngestConfig
+from pipeline.config.dataset_yaml import load_config, parse_config
 from pipeline.config.sections import Section
+from pipeline.config.settings import ColumnConfig, DatasetConfig, IngestConfig
 from pipeline.errors import AssayError
 from pipeline.ingest.canonical import canonicalise
 from pipeline.sources.reading import read_source

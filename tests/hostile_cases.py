@@ -380,7 +380,7 @@ def holds_strange_names(home: Path) -> None:
 
 
 def holds_rows(home: Path, rows: int = 120) -> None:
-    """Check that the version is about all rows."""
+    """Check that the version covers all rows."""
     manifest = json.loads((home / "data/published/t/current/manifest.json").read_text())
     assert manifest["rows"]["labelled"] == rows
 
@@ -393,7 +393,7 @@ def holds_classes(home: Path, classes: set[str]) -> None:
 
 def declares_all(home: Path) -> None:
     """Check that the declaration which was written can be read, and names each column."""
-    from pipeline.config.declaration import load_config
+    from pipeline.config.dataset_yaml import load_config
 
     config = load_config(home / "data/mine/dataset.yaml")
     named = {name or "unnamed_13" for name in STRANGE_NAMES | CONTROL_NAMES}
@@ -657,7 +657,7 @@ SOUND = [
          command=("validate", "t")),
     Case("names and values that are markup, formulas, control characters",
          source(make_csv(extra=STRANGE_NAMES)), 0, check=holds_strange_names),
-    Case("numbers that are infinite, huge, tiny, mixed, dressed; a column without any",
+    Case("numbers that are infinite, huge, tiny, mixed, written; a column without any",
          source(make_csv(extra=STRANGE_NUMBERS)), 0, check=holds_rows),
     Case("5,000 columns × 50 rows", make_wide(5_000, 50), 0, large=True,
          command=("validate", "t")),

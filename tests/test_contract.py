@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.cleaning.repairs import clean_values, fit_cleaning
-from pipeline.config.models import CleaningConfig, EncodingConfig, ImputationConfig
+from pipeline.config.settings import CleaningConfig, EncodingConfig, ImputationConfig
 from pipeline.dataset import ROW_ID, Schema, TrainSet
 from pipeline.encoding.features import encode, fit_encoding
 from pipeline.imputation import fit_imputation, impute

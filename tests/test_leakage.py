@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline import imputation, resampling
 from pipeline.cleaning import repairs as cleaning
-from pipeline.config.models import (
+from pipeline.config.settings import (
     CleaningConfig,
     EncodingConfig,
     ImputationConfig,

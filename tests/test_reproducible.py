@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.config.models import ImputationConfig, Resampling, ResamplingConfig
+from pipeline.config.settings import ImputationConfig, Resampling, ResamplingConfig
 from pipeline.dataset import ROW_ID, Features, Schema, TrainFeatures, TrainSet
 from pipeline.imputation import fit_imputation, impute
 from pipeline.resampling import resample

@@ -6,15 +6,15 @@ import numpy as np
 
 from pipeline.augmentation import geometry, tones
 from pipeline.augmentation.draws import Draws, key_rows
-from pipeline.augmentation.transform_plan import Plan, describe_plan, plan_augmentation
+from pipeline.augmentation.transform_plan import TransformPlan, describe_plan, plan_augmentation
 
-__all__ = ["Plan", "augment", "describe_plan", "key_rows", "plan_augmentation"]
+__all__ = ["TransformPlan", "augment", "describe_plan", "key_rows", "plan_augmentation"]
 
 
 def augment(
     pictures: np.ndarray,
     keys: np.ndarray,
-    plan: Plan,
+    plan: TransformPlan,
     *,
     seed: int,
     epoch: int,
@@ -77,7 +77,7 @@ def augment(
     return result
 
 
-def _check(pictures: np.ndarray, keys: np.ndarray, plan: Plan) -> None:
+def _check(pictures: np.ndarray, keys: np.ndarray, plan: TransformPlan) -> None:
     shape = (len(keys), plan.height, plan.width, plan.channels)
     if pictures.shape != shape or pictures.dtype != np.uint8:
         msg = f"pictures are {pictures.dtype} {pictures.shape}, the plan and keys say uint8 {shape}"

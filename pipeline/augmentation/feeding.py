@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.augmentation.augment import augment
 from pipeline.augmentation.mixing import mix_batch
-from pipeline.augmentation.transform_plan import Plan
+from pipeline.augmentation.transform_plan import TransformPlan
 
 Block = tuple[np.ndarray, np.ndarray, np.ndarray]
 AHEAD_BYTES = 64 << 20
@@ -85,7 +85,7 @@ class Feeder:
         batch: int,
         batches: int | None = None,
         classes: int | None = None,
-        plan: Plan | None = None,
+        plan: TransformPlan | None = None,
         seed: int = 0,
         workers: int = 2,
         ahead_bytes: int = AHEAD_BYTES,

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from pipeline.augmentation.draws import Draws
-from pipeline.augmentation.transform_plan import Plan
+from pipeline.augmentation.transform_plan import TransformPlan
 
 # OpenCV would take all cores for itself, beside the training and Assay's own workers.
 cv2.setNumThreads(0)
@@ -55,7 +55,7 @@ class Moves:
     crop_y: np.ndarray
 
 
-def draw_flips(plan: Plan, draws: Draws) -> tuple[np.ndarray, np.ndarray]:
+def draw_flips(plan: TransformPlan, draws: Draws) -> tuple[np.ndarray, np.ndarray]:
     """Draw which pictures are mirrored left to right, and which upside down."""
     never = np.zeros(len(draws.keys), dtype=bool)
     mirrored = draws.coins("horizontal_flip") if plan.horizontal_flip else never
@@ -63,7 +63,7 @@ def draw_flips(plan: Plan, draws: Draws) -> tuple[np.ndarray, np.ndarray]:
     return mirrored, upended
 
 
-def draw_moves(plan: Plan, draws: Draws) -> Moves:
+def draw_moves(plan: TransformPlan, draws: Draws) -> Moves:
     """Draw the moves of each picture, evenly within the plan's bounds."""
     turn, slant = np.deg2rad(plan.rotation), np.deg2rad(plan.shear)
     # An area drawn evenly, as in random resized crops (Szegedy et al. 2015), with the aspect kept.

@@ -6,14 +6,14 @@ import cv2
 import numpy as np
 
 from pipeline.augmentation.draws import Draws
-from pipeline.augmentation.transform_plan import Plan
+from pipeline.augmentation.transform_plan import TransformPlan
 
 
 def mix_batch(
     pictures: np.ndarray,
     targets: np.ndarray,
     keys: np.ndarray,
-    plan: Plan,
+    plan: TransformPlan,
     *,
     seed: int,
     epoch: int,
@@ -76,7 +76,7 @@ def _pair(draws: Draws) -> np.ndarray:
     return partners
 
 
-def _choose_cuts(plan: Plan, draws: Draws) -> np.ndarray:
+def _choose_cuts(plan: TransformPlan, draws: Draws) -> np.ndarray:
     """Decide which rows are cut instead of blended."""
     if plan.mixup > 0 and plan.cutmix > 0:
         return draws.coins("mix")
@@ -92,7 +92,7 @@ def _draw_beta(draws: Draws, alpha: float) -> np.ndarray:
     return np.asarray(betaincinv(alpha, alpha, draws.uniform("share")))
 
 
-def _draw_boxes(own: np.ndarray, plan: Plan, draws: Draws) -> np.ndarray:
+def _draw_boxes(own: np.ndarray, plan: TransformPlan, draws: Draws) -> np.ndarray:
     """Draw rectangles of the picture's aspect and of the area 1 - own, cut at the picture's edge.
 
     Returns

@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 
 from pipeline.augmentation.draws import Draws
-from pipeline.augmentation.transform_plan import NEVER, Plan
+from pipeline.augmentation.transform_plan import NEVER, TransformPlan
 
 POOL = 1 << 20
 
 
-def map_tones(pictures: np.ndarray, plan: Plan, draws: Draws) -> None:
+def map_tones(pictures: np.ndarray, plan: TransformPlan, draws: Draws) -> None:
     """Apply brightness, contrast and channel shift at once, by a table of 256 levels per picture.
 
     Contrast c keeps the picture's mean m: ``m + c * (v - m)``; then the factor of brightness, then
@@ -35,17 +35,17 @@ def map_tones(pictures: np.ndarray, plan: Plan, draws: Draws) -> None:
         cv2.LUT(picture, table, picture)
 
 
-def blur(pictures: np.ndarray, plan: Plan, draws: Draws) -> None:
+def blur(pictures: np.ndarray, plan: TransformPlan, draws: Draws) -> None:
     """Blur by a Gaussian whose sigma is drawn evenly from 0 to the plan's."""
     for picture, sigma in zip(pictures, draws.uniform("blur", 0.0, plan.blur), strict=True):
         cv2.GaussianBlur(picture, (0, 0), float(sigma), picture)
 
 
-def add_noise(pictures: np.ndarray, plan: Plan, draws: Draws) -> None:
+def add_noise(pictures: np.ndarray, plan: TransformPlan, draws: Draws) -> None:
     """Add Gaussian noise, clipped to 0..255.
 
     Each picture takes a stretch, which its key chooses, of one long pool: drawing normal numbers
-    anew costs three times as much as resampling the picture.
+    again costs three times as much as resampling the picture.
     """
     size = plan.height * plan.width * plan.channels
     pool = _pool_noise(plan.noise, max(POOL, 2 * size))
@@ -62,7 +62,7 @@ def _pool_noise(deviation: float, size: int) -> np.ndarray:
     return np.asarray(np.rint(noise), dtype=np.int16)
 
 
-def cut_out(pictures: np.ndarray, plan: Plan, draws: Draws) -> None:
+def cut_out(pictures: np.ndarray, plan: TransformPlan, draws: Draws) -> None:
     """Cover a square about an even point of the picture (DeVries and Taylor 2017).
 
     As there, a square near the edge is covered in part only, so that some pictures stay whole.

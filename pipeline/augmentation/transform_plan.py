@@ -57,7 +57,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TransformPlan:
     """All that `augment` and `mix_batch` need to know.
 
     Attributes
@@ -139,7 +139,9 @@ class Plan:
         return self.flips or self.warps or self.tones or self.mixes or spoils
 
 
-def plan_augmentation(config: AugmentationConfig, height: int, width: int, channels: int) -> Plan:
+def plan_augmentation(
+    config: AugmentationConfig, height: int, width: int, channels: int
+) -> TransformPlan:
     """Resolve the preset and check the configuration against the pictures' shape.
 
     Only where ``transforms`` are declared is albumentations imported, and each of them tried.
@@ -168,7 +170,7 @@ def plan_augmentation(config: AugmentationConfig, height: int, width: int, chann
     values = {**OFF, **PRESETS[config.preset], **own}
     values = {name.removesuffix("_range"): value for name, value in values.items()}
     same = ("horizontal_flip", "vertical_flip", "fill_mode", "cval", "mixup", "cutmix")
-    plan = Plan(
+    plan = TransformPlan(
         height,
         width,
         channels,
@@ -184,7 +186,7 @@ def plan_augmentation(config: AugmentationConfig, height: int, width: int, chann
     return plan
 
 
-def _check(plan: Plan) -> None:
+def _check(plan: TransformPlan) -> None:
     """Refuse what would leave nothing to see."""
     for name, shift, side in (
         ("width", plan.width_shift, plan.width),
@@ -204,7 +206,7 @@ def _check(plan: Plan) -> None:
         )
 
 
-def describe_plan(plan: Plan) -> dict[str, str]:
+def describe_plan(plan: TransformPlan) -> dict[str, str]:
     """List what is applied, with its values, for people.
 
     Examples
@@ -236,7 +238,7 @@ def describe_plan(plan: Plan) -> dict[str, str]:
     return facts
 
 
-def _describe_geometry(plan: Plan) -> dict[str, str]:
+def _describe_geometry(plan: TransformPlan) -> dict[str, str]:
     facts = {}
     if plan.rotation:
         facts["rotation"] = f"up to {plan.rotation:g}° either way"

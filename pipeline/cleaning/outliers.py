@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from pipeline.config.models import ColumnConfig, OutlierConfig
+from pipeline.config.settings import ColumnConfig, OutlierConfig
 from pipeline.errors import DataContractError
 
 Action = Literal["clip", "set_missing", "keep", "quarantine"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipeline.config.models import SpellingConfig
+from pipeline.config.settings import SpellingConfig
 
 # More categories than this are names or codes; comparing all pairs would find chance neighbours.
 MAX_CATEGORIES = 500

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MOST = 3  # findings of one kind that are told one by one
 CONFLICTS_CRITICAL, CONFLICTS_WARNING = 0.05, 0.01
 IMBALANCE = 10.0
-FEW_ROWS = 20
+FEW_TRAINING_ROWS = 20
 MUCH_MISSING = 0.3
 MUCH_LOST = 0.02
 MUCH_CLIPPED = 0.01
@@ -210,13 +210,13 @@ def find_imbalance(record: RunRecord, terms: Terms) -> Iterator[Finding]:
                 label=small,
                 figures={"ratio": ratio, "smallest": counts[small], "largest": counts[large]},
             )
-    tiny = [name for name, count in counts.items() if count < FEW_ROWS]
+    tiny = [name for name, count in counts.items() if count < FEW_TRAINING_ROWS]
     if tiny:
         yield Finding(
             "few_class_rows",
             "warning",
-            f"{write_count(len(tiny), 'class has', 'classes have')} fewer than {FEW_ROWS} training "
-            "rows",
+            f"{write_count(len(tiny), 'class has', 'classes have')} fewer than {FEW_TRAINING_ROWS} "
+            "training rows",
             join_words([f"{quote(n, 24)} has {write_count(counts[n])}" for n in tiny]) + ".",
             "Collect more rows of them, or join them with a related class.",
             cause="too_little_data",
@@ -294,7 +294,7 @@ def find_disguises(record: RunRecord, terms: Terms) -> Iterator[Finding]:
             "disguised_missing",
             "warning",
             f"{quote(suspicion.value, 24)} in {quote(suspicion.column)} may mean missing",
-            f"It stands in {write_count(suspicion.count, 'row')} and was taken as a value.",
+            f"It is in {write_count(suspicion.count, 'row')} and was taken as a value.",
             suspicion.advice[:1].upper() + suspicion.advice[1:].rstrip(".") + ".",
             cause="missing_values",
             column=suspicion.column,

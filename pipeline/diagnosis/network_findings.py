@@ -32,7 +32,7 @@ WIDE = 0.05  # half-width from which an interval is called wide
 RISE = 1.15  # validation loss at the end over its best
 GAP = 1.5  # validation loss over training loss at the best epoch
 ACCURACY_GAP = 0.05
-FEW_CLASS_ROWS = 5
+FEW_CLASS_TEST_ROWS = 5
 FULL_ROWS = 50  # of a class, from which a bootstrap of rows that were all found misleads little
 TOO_GOOD = 0.995  # balanced accuracy that is suspicious
 
@@ -153,7 +153,7 @@ def judge_classes(record: RunRecord, terms: Terms) -> Iterator[Finding]:
         rows = sum(row)
         high = find_recall_interval(row[i], rows)[1]
         missed = average is not None and (high < average or row[i] == 0)
-        if rows >= FEW_CLASS_ROWS and missed and row[i] / rows < FOUND:
+        if rows >= FEW_CLASS_TEST_ROWS and missed and row[i] / rows < FOUND:
             found.append((row[i] / rows, i))
     for recall, i in sorted(found)[:2]:
         row = score.confusion[i]
@@ -183,7 +183,7 @@ def find_false_alarms(record: RunRecord, terms: Terms) -> Iterator[Finding]:
     for i, name in enumerate(training.classes):
         taken = sum(row[i] for row in score.confusion)
         right = score.confusion[i][i]
-        if taken >= FEW_CLASS_ROWS and right / taken < RARELY_RIGHT:
+        if taken >= FEW_CLASS_TEST_ROWS and right / taken < RARELY_RIGHT:
             yield Finding(
                 "false_alarms",
                 "warning",
@@ -233,7 +233,7 @@ def judge_certainty(record: RunRecord, terms: Terms) -> Iterator[Finding]:
         return
     interval = score.metrics[MAIN]
     least = min((sum(row) for row in score.confusion if sum(row)), default=0)
-    if least < FEW_CLASS_ROWS:
+    if least < FEW_CLASS_TEST_ROWS:
         yield Finding(
             "few_test_rows",
             "warning",
@@ -272,7 +272,7 @@ def judge_full_recall(record: RunRecord, terms: Terms) -> Iterator[Finding]:
         zip(record.training.classes, score.confusion, strict=True)
     ):
         rows = sum(row)
-        if row[position] < rows or not FEW_CLASS_ROWS <= rows < FULL_ROWS:
+        if row[position] < rows or not FEW_CLASS_TEST_ROWS <= rows < FULL_ROWS:
             continue
         low, _ = find_recall_interval(rows, rows)
         yield Finding(

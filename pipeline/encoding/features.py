@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipeline.config.models import EncodingConfig
+from pipeline.config.settings import EncodingConfig
 from pipeline.dataset import ORIGIN, ROW_ID, SAMPLE_WEIGHT, TrainSet
 
 OTHER = "(other)"

@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from pipeline.config.models import RaceConfig, RaceScore, Resampling
+from pipeline.config.settings import RaceConfig, RaceScore, Resampling
 from pipeline.evaluation.bootstrap import Interval, draw_counts, summarize
 from pipeline.experiments.outcomes import Outcome
 from pipeline.targets.class_metrics import prepare_balance, prepare_metrics

@@ -38,7 +38,7 @@ def list_archive(path: Path) -> PictureList:
             "ingest",
             f"the {len(infos)} files in {path.name} claim {packed} bytes, but it has {there}: "
             "they overlap",
-            "Zip the folder anew; this one is damaged or a bomb",
+            "Zip the folder again; this one is damaged or a bomb",
         )
     pictures = [i for i in infos if i.filename.lower().endswith(tuple(PICTURES))]
     locked = sum(info.flag_bits & ENCRYPTED for info in pictures)

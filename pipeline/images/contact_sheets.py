@@ -23,7 +23,7 @@ from pipeline.storage.parts import read_all, read_frame
 
 if TYPE_CHECKING:
     from pipeline.cleaning.outliers import Bound
-    from pipeline.config.models import DatasetConfig
+    from pipeline.config.settings import DatasetConfig
     from pipeline.splitting.split_facts import NearFacts, NearPair
 
 LONGEST = 96

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.config.models import DatasetConfig
+from pipeline.config.settings import DatasetConfig
 from pipeline.errors import ConfigError, SourceError, name_examples, name_near_misses
 from pipeline.images.listing import MAX_FILE_BYTES, Picture, PictureList
 from pipeline.ingest.picture_facts import Unreadable

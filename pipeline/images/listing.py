@@ -45,7 +45,7 @@ class PictureList:
     ----------
     pictures
         By name; those of a Parquet source in its order.
-    dress
+    dialect
         How the source comes.
     skipped
         Files that are no pictures, by suffix.
@@ -54,12 +54,12 @@ class PictureList:
     """
 
     pictures: list[Picture]
-    dress: dict[str, str]
+    dialect: dict[str, str]
     skipped: dict[str, int]
     case_clashes: int
 
 
-def arrange(files: Sequence[tuple[str, Read]], dress: dict[str, str]) -> PictureList:
+def arrange(files: Sequence[tuple[str, Read]], dialect: dict[str, str]) -> PictureList:
     """Tell pictures from other files by their suffix, and classes by their folder.
 
     The class is the first folder below the common one: ``pets/`` of ``pets/cat/1.png`` and
@@ -92,7 +92,7 @@ def arrange(files: Sequence[tuple[str, Read]], dress: dict[str, str]) -> Picture
     _refuse_splits(pictures)
     folded = {picture.name.casefold() for picture in pictures}
     clashes = len({picture.name for picture in pictures}) - len(folded)
-    return PictureList(pictures, dress, dict(sorted(skipped.items())), clashes)
+    return PictureList(pictures, dialect, dict(sorted(skipped.items())), clashes)
 
 
 def _clean_name(raw: str) -> str:

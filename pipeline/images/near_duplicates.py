@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.config.image import ImageConfig
-from pipeline.config.models import DatasetConfig
+from pipeline.config.settings import DatasetConfig
 from pipeline.dataset import PIXEL_HASH, ROW_ID
 from pipeline.images.picture_store import PictureStore
 from pipeline.images.shaping import resize

@@ -28,7 +28,7 @@ from pipeline.storage.store import FACTS, dump_json, load_facts
 
 if TYPE_CHECKING:
     from pipeline.config.image import ImageConfig
-    from pipeline.config.models import DatasetConfig
+    from pipeline.config.settings import DatasetConfig
 
 LEAST_STD = 1.0
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.config.models import DatasetConfig, Role
+from pipeline.config.settings import DatasetConfig, Role
 from pipeline.dataset import FLAGS, PIXEL_HASH, REASON, ROW_ID, SPLIT
 from pipeline.errors import ConfigError, DataContractError
 from pipeline.images.listing import PictureList
@@ -22,7 +22,7 @@ from pipeline.ingest.columns import ColumnRules
 from pipeline.ingest.picture_facts import ImageFacts
 from pipeline.storage.parts import write_frame, write_parts
 from pipeline.storage.store import FACTS, dump_json
-from pipeline.targets.checks import check_labels
+from pipeline.targets.label_checks import check_labels
 
 FILE, MODE, PERCEPTUAL_HASH = "file", "mode", "perceptual_hash"
 NUMBERS = (
@@ -211,7 +211,7 @@ def _tell(
     )
     classes = frame[config.target].value_counts()
     return IngestFacts(
-        dress=listed.dress,
+        dialect=listed.dialect,
         rows=ledger.rows,
         labelled=len(frame),
         unlabelled=ledger.reasons[NO_LABEL],

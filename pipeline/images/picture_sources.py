@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from pipeline.config.models import DatasetConfig
+from pipeline.config.settings import DatasetConfig
 from pipeline.errors import SourceError, name_examples
 from pipeline.images.listing import MAX_FILE_BYTES, PICTURES, PictureList, Read, arrange
 from pipeline.ingest.picture_facts import Unreadable

@@ -23,8 +23,8 @@ from pipeline.storage.disk import link_file
 from pipeline.storage.store import FACTS, dump_json
 
 if TYPE_CHECKING:
-    from pipeline.augmentation.transform_plan import Plan
-    from pipeline.config.models import DatasetConfig
+    from pipeline.augmentation.transform_plan import TransformPlan
+    from pipeline.config.settings import DatasetConfig
 
 MOST_DRAWS = 12
 
@@ -95,7 +95,7 @@ def _write_resampled(
             writer.write(columns, pictures)
 
 
-def _change(pictures: np.ndarray, keys: np.ndarray, plan: Plan, seed: int) -> np.ndarray:
+def _change(pictures: np.ndarray, keys: np.ndarray, plan: TransformPlan, seed: int) -> np.ndarray:
     """Augment pictures; one that came out as it was, such as not mirrored, draws again."""
     result = augment(pictures, keys, plan, seed=seed, epoch=0)
     for again in range(1, MOST_DRAWS):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipeline.config.models import ImputationConfig
+from pipeline.config.settings import ImputationConfig
 from pipeline.dataset import ROW_ID, TrainSet, draw_uniform
 from pipeline.neighbours.index import Index, build_index
 from pipeline.neighbours.search import visit_gaps
@@ -88,7 +88,7 @@ class Neighbours:
 def choose_donors(train: TrainSet, config: ImputationConfig, seed: int) -> Donors:
     """Take the training rows with the smallest draws of each class, in the order of the draws.
 
-    So neither the choice nor a tie among neighbours hangs on the order of the source's rows.
+    So neither the choice nor a tie among neighbours depends on the order of the source's rows.
     """
     schema, frame = train.schema, train.frame
     columns = schema.select("numbers", "categories")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from pipeline.config.models import ImputationConfig, Role
+from pipeline.config.settings import ImputationConfig, Role
 from pipeline.dataset import ROLES, Schema, TrainSet
 from pipeline.errors import StageError, name_examples
 from pipeline.imputation.donors import (

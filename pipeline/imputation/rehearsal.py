@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipeline.config.models import ImputationConfig
+from pipeline.config.settings import ImputationConfig
 from pipeline.dataset import ROW_ID, TrainSet, draw_uniform
 from pipeline.imputation.donors import (
     Donors,
@@ -33,7 +33,7 @@ NEIGHBOURS = (5, 15)
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class HiddenTrial:
     """One way to fill a column, and how far it was from the truth.
 
     Attributes
@@ -66,7 +66,7 @@ class Rehearsal:
 
     column: str
     cells: int
-    trials: list[Trial]
+    trials: list[HiddenTrial]
 
 
 def rehearse(
@@ -153,5 +153,5 @@ def _judge(name: str, parts: list[_Losses], numeric: bool) -> Rehearsal:
         error, low, high = mean, max(0.0, mean - half), mean + half
         if numeric:
             error, low, high = error**0.5, low**0.5, high**0.5
-        trials.append(Trial(method, neighbours, error, low, high))
+        trials.append(HiddenTrial(method, neighbours, error, low, high))
     return Rehearsal(name, len(losses), sorted(trials, key=lambda trial: trial.error))

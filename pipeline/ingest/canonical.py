@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipeline.config.models import ColumnConfig, DatasetConfig, Role
+from pipeline.config.settings import ColumnConfig, DatasetConfig, Role
 from pipeline.dataset import FEATURE_ROLES, FLAGS, REASON, ROW_ID, SPLIT, Schema
 from pipeline.errors import (
     ConfigError,
@@ -33,7 +33,7 @@ from pipeline.ingest.roles import (
 )
 from pipeline.ingest.row_ids import hash_rows
 from pipeline.sources.reading import SourceTable, TextColumn
-from pipeline.targets.checks import check_labels
+from pipeline.targets.label_checks import check_labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,9 @@ class ColumnFacts:
 
 @dataclass(frozen=True, slots=True)
 class IngestFacts:
-    """What was read: rows by fate, columns, suspicions."""
+    """What was read: rows by outcome, columns, suspicions."""
 
-    dress: dict[str, str]
+    dialect: dict[str, str]
     rows: int
     labelled: int
     unlabelled: int
@@ -111,7 +111,7 @@ def canonicalise(table: SourceTable, config: DatasetConfig) -> Canonical:
     _refuse_reserved(table, config)
     decimal: str = config.ingest.decimal
     if decimal == "auto":
-        decimal = find_decimal(list(table.columns.values()), table.dress.get("delimiter", ","))
+        decimal = find_decimal(list(table.columns.values()), table.dialect.get("delimiter", ","))
     data: dict[str, pd.Series] = {}
     facts: list[ColumnFacts] = []
     suspicions: list[Suspicion] = []
@@ -145,7 +145,7 @@ def canonicalise(table: SourceTable, config: DatasetConfig) -> Canonical:
         frame[~has_label].reset_index(drop=True),
         ColumnRules(config.target, decimal, rules),
         IngestFacts(
-            dress=table.dress | {"decimal": decimal},
+            dialect=table.dialect | {"decimal": decimal},
             rows=table.rows + len(table.malformed),
             labelled=len(labelled),
             unlabelled=int((~has_label).sum()),

@@ -9,7 +9,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from pipeline.config.models import Role
+from pipeline.config.settings import Role
 from pipeline.dataset import FEATURE_ROLES, ROLES
 from pipeline.errors import name_examples
 from pipeline.ingest.roles import MissingRule, is_missing, parse_dates, parse_numbers

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipeline.config.models import ColumnConfig, IngestConfig, Role
+from pipeline.config.settings import ColumnConfig, IngestConfig, Role
 from pipeline.dataset import ROLES
 from pipeline.errors import StageError, name_examples
 from pipeline.sources.reading import TextColumn
@@ -119,8 +119,8 @@ def parse_numbers(values: np.ndarray, decimal: str = ".") -> np.ndarray:
     Networks and trees take float32: beyond 3.4e38 a number is as infinite to them as ``inf``.
     """
     texts = pd.Series(values, dtype=object)
-    dressed = [_undress_number(text, decimal) for text in texts]
-    parsed = pd.to_numeric(pd.Series(dressed, dtype=object), errors="coerce")
+    written = [_undress_number(text, decimal) for text in texts]
+    parsed = pd.to_numeric(pd.Series(written, dtype=object), errors="coerce")
     numbers = parsed.to_numpy(dtype=np.float64, na_value=np.nan)
     return np.where(np.abs(numbers) <= LARGEST, numbers + 0.0, np.nan)
 

@@ -20,7 +20,7 @@ LAYING_OUT = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class DonorLayout:
     """Donors as the compiled search reads them.
 
     Attributes
@@ -76,10 +76,10 @@ class Index:
     weights: np.ndarray
     weight: float
     scaled: bool
-    _layout: Layout | None = None
+    _layout: DonorLayout | None = None
 
     @property
-    def layout(self) -> Layout:
+    def layout(self) -> DonorLayout:
         """The layout; made for the first that asks, whichever thread it is."""
         with LAYING_OUT:
             if self._layout is None:
@@ -130,7 +130,7 @@ def build_index(
     return Index(donors, costs, weights, float(sum(weights.tolist())), scaled=False)
 
 
-def lay_out(donors: np.ndarray, costs: np.ndarray, weights: np.ndarray) -> Layout:
+def lay_out(donors: np.ndarray, costs: np.ndarray, weights: np.ndarray) -> DonorLayout:
     """Lay out donors; see ``Index`` for them, their costs and weights."""
     from pipeline.neighbours import kernels
 
@@ -144,7 +144,7 @@ def lay_out(donors: np.ndarray, costs: np.ndarray, weights: np.ndarray) -> Layou
     norm, size = kernels.lay_blocks(
         donors, order, center, factors, numeric, weights, lanes, held, low, high
     )
-    return Layout(
+    return DonorLayout(
         order,
         lanes,
         held,

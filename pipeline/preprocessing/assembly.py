@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.cleaning.repairs import FittedCleaning, narrow_schema
-from pipeline.config.models import EncodingConfig
+from pipeline.config.settings import EncodingConfig
 from pipeline.dataset import ROW_ID, SPLIT, SPLITS, Features, TrainSet
 from pipeline.encoding.features import FittedEncoding, encode, find_bucketed, fit_encoding
 from pipeline.errors import DataContractError

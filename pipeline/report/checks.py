@@ -38,7 +38,7 @@ class CheckPair:
 
     @property
     def calm(self) -> bool:
-        """Whether it failed nowhere: it passed, or repair took away what it is about."""
+        """Whether it failed nowhere: it passed, or repair took away what it covers."""
         return all(c is None or c.status in CALM for c in (self.raw, self.repaired))
 
 

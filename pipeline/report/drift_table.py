@@ -46,7 +46,7 @@ class DriftRow:
 
 
 @dataclass(frozen=True, slots=True)
-class DriftPortrait:
+class DriftChart:
     """A chart of a column that drifted: what it was, and what it is."""
 
     name: str
@@ -90,12 +90,12 @@ def _note(column: ColumnDrift) -> str:
     return "; ".join(parts)
 
 
-def draw_drift(record: RunRecord) -> list[DriftPortrait]:
+def draw_drift(record: RunRecord) -> list[DriftChart]:
     """Draw the columns that drifted, the farthest first."""
     columns = [c for c in (record.drift.columns if record.drift else []) if c.fired or c.unit]
     columns.sort(key=lambda column: -measure_reach(column))
     return [
-        DriftPortrait(column.column, chart, _note(column) or compare_column(column))
+        DriftChart(column.column, chart, _note(column) or compare_column(column))
         for column in columns[:24]
         if (chart := _draw(column)) is not None
     ]

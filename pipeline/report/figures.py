@@ -52,7 +52,7 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class Portrait:
+class ColumnChart:
     """A chart with its name and caption."""
 
     name: str
@@ -64,7 +64,7 @@ class Portrait:
 class Gallery:
     """Portraits that are shown, or folded away behind a line that says what they are."""
 
-    items: list[Portrait]
+    items: list[ColumnChart]
     hidden: bool
     what: str
 
@@ -122,10 +122,10 @@ def list_gaps(record: RunRecord) -> list[Gap]:
     return sorted(gaps, key=lambda gap: -gap.raw)
 
 
-def draw_portraits(record: RunRecord) -> list[Gallery]:
+def draw_columns(record: RunRecord) -> list[Gallery]:
     """Draw the columns: those that repair changed first, the others folded away."""
     drawn = [p for p in record.profiles if (p.edges or p.labels) and p.role != "target"]
-    # Rows that were set aside lower all counts; only a mended or filled value changes a column.
+    # Rows that were set aside lower all counts; only a repaired or imputed value changes a column.
     touched = {change.column for change in record.cleaning.changes} if record.cleaning else set()
     touched |= set(record.imputation.filled) if record.imputation else set()
     changed = [p for p in drawn if p.repaired and p.name in touched]
@@ -146,7 +146,7 @@ def draw_portraits(record: RunRecord) -> list[Gallery]:
     return [gallery for gallery in galleries if gallery.items]
 
 
-def _draw_portrait(profile: ColumnProfile) -> Portrait:
+def _draw_portrait(profile: ColumnProfile) -> ColumnChart:
     title = f"{cut(profile.name)}: distribution of {profile.role} values"
     caption = [profile.role]
     if profile.edges:
@@ -167,7 +167,7 @@ def _draw_portrait(profile: ColumnProfile) -> Portrait:
     caption += (
         [f"{write_share(profile.missing_raw, profile.rows)} missing"] if profile.missing_raw else []
     )
-    return Portrait(profile.name, chart, " · ".join(caption))
+    return ColumnChart(profile.name, chart, " · ".join(caption))
 
 
 def draw_class_steps(counts: dict[str, dict[str, int]]) -> tuple[Markup, list[str]]:
@@ -237,7 +237,7 @@ def _draw_difference(difference: Difference, axis: tuple[float, float]) -> Row:
     return Row(name, metric, strip, text, words.get(reading, reading), mark, kind)
 
 
-def draw_history(training: TrainingFacts) -> list[Portrait]:
+def draw_history(training: TrainingFacts) -> list[ColumnChart]:
     """Draw loss and accuracy by epoch; the learning rate too, if it moves."""
     history = training.history
     best = training.best_epoch
@@ -247,11 +247,11 @@ def draw_history(training: TrainingFacts) -> list[Portrait]:
         series = {key: values for key, values in series.items() if values}
         if series:
             chart = draw_curves(series, best, title=f"{title} by epoch; best epoch {best}")
-            curves.append(Portrait(title, chart, ""))
+            curves.append(ColumnChart(title, chart, ""))
     rates = history.get("learning_rate", [])
     if rates and any(not math.isclose(rate, rates[0]) for rate in rates):
         chart = draw_curves({"rate": rates}, best, title="Learning rate by epoch", whole=True)
-        curves.append(Portrait("Learning rate", chart, ""))
+        curves.append(ColumnChart("Learning rate", chart, ""))
     return curves
 
 

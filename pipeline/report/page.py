@@ -118,13 +118,14 @@ def _gather(record: RunRecord) -> dict[str, Any]:
     """Gather all that the template shows."""
     from pipeline.diagnosis.repair_findings import explain_unrepaired
     from pipeline.diagnosis.summary import count_failures
-    from pipeline.report import checks, figures, rows
+    from pipeline.report import checks, figures
+    from pipeline.report import row_counts as rows
     from pipeline.report.charts import draw_seconds
 
     counts = rows.count_classes(record)
     chart, steps = figures.draw_class_steps(counts)
     gaps = figures.list_gaps(record)
-    fates = rows.follow_rows(record)
+    outcomes = rows.follow_rows(record)
     context: dict[str, Any] = {
         "record": record,
         "pictures": record.ingest.images,
@@ -137,10 +138,10 @@ def _gather(record: RunRecord) -> dict[str, Any]:
         "failed_repaired": count_failures(record.repaired) if record.repaired else None,
         "used": rows.count_used(record),
         "columns_used": rows.count_columns(record),
-        "fates": fates,
+        "outcomes": outcomes,
         "gaps": gaps,
         "gapless": len(record.profiles) - len(gaps),
-        "portraits": figures.draw_portraits(record),
+        "column_charts": figures.draw_columns(record),
         "class_chart": chart,
         "class_steps": steps,
         "class_counts": counts,
@@ -155,11 +156,11 @@ def _gather(record: RunRecord) -> dict[str, Any]:
 
         context["race"] = tabulate_race(record.race)
     if record.drift is not None:
-        from pipeline.config.models import DriftConfig
+        from pipeline.config.settings import DriftConfig
         from pipeline.report.drift_table import draw_drift, list_drift
 
         chance = record.config.get("drift", {}).get("significance")
-        context |= {"drift_rows": list_drift(record), "drift_portraits": draw_drift(record)}
+        context |= {"drift_rows": list_drift(record), "drift_charts": draw_drift(record)}
         context["drift_chance"] = DriftConfig().significance if chance is None else chance
     if record.training:
         context["without"] = explain_unrepaired(record)
@@ -177,7 +178,8 @@ def _gather_repairs(record: RunRecord) -> dict[str, Any]:
 
 
 def _gather_training(training: TrainingFacts) -> dict[str, Any]:
-    from pipeline.report import figures, rows
+    from pipeline.report import figures
+    from pipeline.report import row_counts as rows
 
     known = [m for m in METRICS if any(m in score.metrics for score in training.scores)]
     return {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pipeline.diagnosis.finding import Summary
 from pipeline.diagnosis.summary import count_failures
 from pipeline.diagnosis.wording import MODELS, cut, reveal, write_count, write_interval
-from pipeline.report.rows import count_used
+from pipeline.report.row_counts import count_used
 from pipeline.targets.metric_names import MAIN, TITLES
 
 if TYPE_CHECKING:

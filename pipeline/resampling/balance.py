@@ -2,7 +2,7 @@
 
 Rows are resampled in the space of model-ready features, where distances mean something. Synthetic
 rows carry ``origin`` 'synthetic' and an id of their own; no other split is ever touched. All that
-is drawn hangs on the root seed and the rows' ids, so the order of the source's rows changes
+is drawn depends on the root seed and the rows' ids, so the order of the source's rows changes
 nothing.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.config.models import ResamplingConfig
+from pipeline.config.settings import ResamplingConfig
 from pipeline.dataset import Features, TrainFeatures, draw_uniform
 from pipeline.errors import StageError, name_examples, name_near_misses
 

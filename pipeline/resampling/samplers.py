@@ -28,7 +28,7 @@ from pipeline.neighbours.search import map_chunks
 MOST_EXACT = 2**53
 
 
-class Neighbours:
+class NeighbourSearch:
     """Replaces the search that imbalanced-learn makes by an exact one that is fast."""
 
     def _validate_estimator(self) -> None:
@@ -114,19 +114,19 @@ class Interpolation:
         return made
 
 
-class SMOTE(Interpolation, Neighbours, imblearn.over_sampling.SMOTE):  # type: ignore[misc]
+class SMOTE(Interpolation, NeighbourSearch, imblearn.over_sampling.SMOTE):  # type: ignore[misc]
     """Interpolate between neighbours of a class (Chawla et al. 2002)."""
 
 
 class BorderlineSMOTE(
     Interpolation,
-    Neighbours,
+    NeighbourSearch,
     imblearn.over_sampling.BorderlineSMOTE,  # type: ignore[misc]
 ):
     """SMOTE from rows near another class alone (Han, Wang and Mao 2005)."""
 
 
-class ADASYN(Interpolation, Neighbours, imblearn.over_sampling.ADASYN):  # type: ignore[misc]
+class ADASYN(Interpolation, NeighbourSearch, imblearn.over_sampling.ADASYN):  # type: ignore[misc]
     """Interpolate most where neighbours are of another class (He et al. 2008)."""
 
 
@@ -163,7 +163,7 @@ class TomekLinks(imblearn.under_sampling.TomekLinks):  # type: ignore[misc]
 
 
 class EditedNearestNeighbours(
-    Neighbours,
+    NeighbourSearch,
     imblearn.under_sampling.EditedNearestNeighbours,  # type: ignore[misc]
 ):
     """Leave out rows whose neighbours are of another class (Wilson 1972)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.config.models import DatasetConfig
+from pipeline.config.settings import DatasetConfig
 from pipeline.dataset import TrainFeatures
 from pipeline.features.files import read_features, write_features
 from pipeline.features.layout import complete_resampled, load_layout

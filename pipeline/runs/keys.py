@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pipeline.config.models import DatasetConfig
+from pipeline.config.settings import DatasetConfig
 from pipeline.runs.code import hash_code, keep_mentions
 from pipeline.storage.hashing import hash_key, package_versions
 

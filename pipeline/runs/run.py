@@ -8,8 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pipeline.config.declaration import change_settings, load_config
-from pipeline.config.models import DatasetConfig
+from pipeline.config.dataset_yaml import change_settings, load_config
+from pipeline.config.settings import DatasetConfig
 from pipeline.errors import ConfigError
 from pipeline.modality import Modality, find_modality
 from pipeline.runs.keys import plan_keys

@@ -10,11 +10,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.declaration import load_config
+from pipeline.config.dataset_yaml import load_config
 from pipeline.config.upkeep import RunsConfig
 from pipeline.errors import ConfigError
 from pipeline.modality import find_modality, recognise_source
-from pipeline.scaffold.declaration import Initialised, bring_in
+from pipeline.scaffold.initialised import Initialised, bring_in
 from pipeline.sources.locating import settle
 from pipeline.sources.reading import check_source
 from pipeline.steps.ingest import OnProgress

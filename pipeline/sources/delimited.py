@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from pipeline.config.models import IngestConfig
+from pipeline.config.settings import IngestConfig
 from pipeline.errors import SourceError, name_examples
 
 DELIMITERS = (",", ";", "\t", "|")

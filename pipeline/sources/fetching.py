@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pipeline.config.models import DatasetConfig
+from pipeline.config.settings import DatasetConfig
 from pipeline.errors import ConfigError, SourceError
 from pipeline.secrets import NAME, hide, reveal
 from pipeline.sources.locating import locate

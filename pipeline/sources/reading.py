@@ -1,4 +1,4 @@
-"""Sources as they come: CSV in any common dress, Parquet, compressed or not, to columns of text.
+"""Sources as they come: CSV in any common dialect, Parquet, compressed or not, to columns of text.
 
 Every column is read as text and dictionary-encoded: what follows (missing values, roles, hashes,
 numbers) looks at each distinct text once, however many rows there are.
@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.config.models import IngestConfig
+from pipeline.config.settings import IngestConfig
 from pipeline.errors import MachineError, SourceError, name_examples
 from pipeline.sources.delimited import describe_damage, name_columns, read_csv
 
@@ -70,14 +70,14 @@ class SourceTable:
         Number of rows.
     malformed
         Lines with another number of fields than the header, as they stand.
-    dress
+    dialect
         How the source was read: format, encoding, delimiter.
     """
 
     columns: dict[str, TextColumn]
     rows: int
     malformed: list[str]
-    dress: dict[str, str]
+    dialect: dict[str, str]
 
 
 def read_source(path: Path, config: IngestConfig) -> SourceTable:
@@ -128,10 +128,10 @@ def _read_source(path: Path, config: IngestConfig) -> SourceTable:
     check_source(path)
     malformed: list[str] = []
     if path.is_dir():
-        table, dress = _read_folder(path, config, malformed)
+        table, dialect = _read_folder(path, config, malformed)
     else:
         content, name = _unpack(path)
-        table, dress = _read_table(content, name, config, malformed)
+        table, dialect = _read_table(content, name, config, malformed)
     total = table.num_rows + len(malformed)
     if len(malformed) > config.max_malformed * total:
         raise SourceError(
@@ -146,7 +146,7 @@ def _read_source(path: Path, config: IngestConfig) -> SourceTable:
         name: _encode_column(name, column)
         for name, column in zip(table.column_names, table.columns, strict=True)
     }
-    return SourceTable(columns, table.num_rows, malformed, dress)
+    return SourceTable(columns, table.num_rows, malformed, dialect)
 
 
 def _read_folder(
@@ -228,7 +228,7 @@ def _unpack_zip(path: Path) -> tuple[bytes, str]:
             raise SourceError(
                 "ingest",
                 f"{len(unsafe)} names in {path.name} lead out of it: {name_examples(unsafe)}",
-                "Zip the table anew, by its name alone",
+                "Zip the table again, by its name alone",
             )
         tables = [
             info for info in infos

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipeline.config.models import SplitConfig
+from pipeline.config.settings import SplitConfig
 from pipeline.dataset import ROW_ID, SPLIT, SPLITS, UNUSED, Schema, draw_uniform
 from pipeline.errors import (
     DataContractError,
@@ -27,7 +27,7 @@ from pipeline.splitting.split_facts import SplitFacts
 from pipeline.targets.strata import find_strata
 
 # Shares within 5 % of the configured ones are left where the hash put them.
-FEW_CLASS_ROWS = 100
+KEPT_CLASS_ROWS = 100
 TOLERANCE = 0.05
 
 
@@ -54,7 +54,7 @@ def split_rows(
     config: SplitConfig,
     *,
     seed: int,
-    kin: np.ndarray | None = None,
+    near: np.ndarray | None = None,
     content: np.ndarray | None = None,
 ) -> Assignment:
     """Assign each row to train, validation or test.
@@ -64,7 +64,7 @@ def split_rows(
     frame
         Canonical rows: ``row_id``, the target, the column that the split is by, and the features
         unless ``content`` is given.
-    kin
+    near
         Shape ``(n,)``: rows with the same number are nearly the same, and are not parted. Left
         out, only rows that are the same are kept together.
     content
@@ -81,16 +81,16 @@ def split_rows(
     labels = frame[schema.target]
     if content is None:
         content = hash_content(frame, schema.features)
-    kin = content if kin is None else kin
+    near = content if near is None else near
     duplicate = pd.DataFrame({"c": content, "l": labels.to_numpy()}).duplicated().to_numpy()
-    conflict = (labels.groupby(kin).transform("nunique") > 1).to_numpy()
+    conflict = (labels.groupby(near).transform("nunique") > 1).to_numpy()
     majority = labels.copy()
     # Ties go to the first label in the alphabet.
-    settled = labels[conflict].groupby(kin[conflict]).transform(lambda own: own.mode().iloc[0])
+    settled = labels[conflict].groupby(near[conflict]).transform(lambda own: own.mode().iloc[0])
     majority[conflict] = settled
-    unit = frame[ROW_ID].groupby(kin).transform("min")
+    unit = frame[ROW_ID].groupby(near).transform("min")
     if config.by == "time":
-        split = _split_by_time(frame, config, kin)
+        split = _split_by_time(frame, config, near)
     else:
         if config.by == "group":
             unit = _find_groups(frame, config, unit)
@@ -108,7 +108,7 @@ def split_rows(
     )
     counts = _count(split, labels)
     notes = _check(counts, config)
-    sizes = pd.Series(kin).value_counts()
+    sizes = pd.Series(near).value_counts()
     return Assignment(
         result,
         SplitFacts(
@@ -134,7 +134,7 @@ def thin_out(assignment: pd.DataFrame, labels: pd.Series, most: int, *, seed: in
     if share >= 1:
         return assignment
     counts = labels[train].value_counts()
-    shares = (FEW_CLASS_ROWS / counts).clip(lower=share, upper=1.0)
+    shares = (KEPT_CLASS_ROWS / counts).clip(lower=share, upper=1.0)
     # A unit goes by its first label.
     first = labels.groupby(assignment["unit"]).transform("first")
     gone = draw_uniform(assignment["unit"], "thin out", seed) >= first.map(shares).fillna(share)

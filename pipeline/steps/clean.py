@@ -11,7 +11,7 @@ from pipeline.cleaning.repairs import clean as clean_rows
 from pipeline.dataset import ROW_ID, SPLIT, SPLITS, UNUSED
 from pipeline.ingest.canonical import IngestFacts
 from pipeline.runs.run import Run
-from pipeline.steps.rows import read_assigned, take_train
+from pipeline.steps.training_rows import read_assigned, take_train
 from pipeline.storage.parts import hash_parts, read_frame, write_frame
 from pipeline.storage.store import FACTS, Address, dump_json
 

@@ -10,7 +10,7 @@ from pipeline.imputation.filling import impute as impute_rows
 from pipeline.imputation.saving import save_imputation
 from pipeline.ingest.canonical import IngestFacts
 from pipeline.runs.run import Run
-from pipeline.steps.rows import take_train
+from pipeline.steps.training_rows import take_train
 from pipeline.storage.parts import hash_parts, read_parts, write_frame
 from pipeline.storage.store import FACTS, Address, dump_json
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.dataset import ROW_ID, add_unlabelled
 from pipeline.ingest.canonical import IngestFacts
 from pipeline.runs.run import Run
-from pipeline.steps.rows import read_assigned, take_train
+from pipeline.steps.training_rows import read_assigned, take_train
 from pipeline.steps.validation import list_raw
 from pipeline.storage.parts import read_frame
 from pipeline.storage.store import Address

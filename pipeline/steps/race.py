@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.experiments.race import Course, OnProgress
+from pipeline.experiments.race_course import Course, OnProgress
 from pipeline.experiments.trials import start_trainers
 from pipeline.features.layout import load_layout
 from pipeline.resampling.balance import refuse_unknown_counts
@@ -19,7 +19,7 @@ from pipeline.storage.store import FACTS, Address, dump_json
 from pipeline.targets.resamplings import list_raced
 
 if TYPE_CHECKING:
-    from pipeline.config.models import Resampling
+    from pipeline.config.settings import Resampling
     from pipeline.training.client import Trainer
 
 

@@ -32,7 +32,7 @@ def split(run: Run, rows: Address) -> Address:
             schema,
             run.config.split,
             seed=run.config.seed,
-            kin=groups,
+            near=groups,
             content=np.concatenate(parts),
         )
         write_frame(out / "assignment.parquet", result.frame)

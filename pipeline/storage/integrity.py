@@ -15,7 +15,7 @@ CHECKSUM = "manifest.json.sha256"
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class FileDifference:
     """A file of a version that is not as it was published.
 
     Attributes
@@ -35,7 +35,7 @@ class Verification:
     version: Path
     files: int
     size: int
-    differences: list[Difference]
+    differences: list[FileDifference]
 
 
 def write_checksum(folder: Path) -> None:
@@ -65,32 +65,32 @@ def verify(version: Path) -> Verification:
         expected, found = _read_expected(version)
         for file, digest in expected.items():
             if file not in present:
-                found.append(Difference(file, "missing"))
+                found.append(FileDifference(file, "missing"))
             elif present[file].is_symlink() or hash_file(present[file]) != digest:
-                found.append(Difference(file, "changed"))
+                found.append(FileDifference(file, "changed"))
         known = {*expected, MANIFEST, CHECKSUM}
-        found += [Difference(file, "added") for file in present if file not in known]
+        found += [FileDifference(file, "added") for file in present if file not in known]
         size = sum(item.lstat().st_size for item in present.values())
     return Verification(version, len(present), size, found)
 
 
-def _read_expected(version: Path) -> tuple[dict[str, str], list[Difference]]:
+def _read_expected(version: Path) -> tuple[dict[str, str], list[FileDifference]]:
     """Read the hashes that the manifest holds, and what is wrong with the manifest itself."""
     manifest, checksum = version / MANIFEST, version / CHECKSUM
     if not manifest.is_file():
-        return {}, [Difference(MANIFEST, "missing")]
+        return {}, [FileDifference(MANIFEST, "missing")]
     found = []
     if not checksum.is_file():
-        found.append(Difference(CHECKSUM, "missing"))
+        found.append(FileDifference(CHECKSUM, "missing"))
     elif checksum.read_bytes() != _write_line(manifest).encode():
-        found.append(Difference(MANIFEST, f"does not match {CHECKSUM}"))
+        found.append(FileDifference(MANIFEST, f"does not match {CHECKSUM}"))
     try:
         read = json.loads(manifest.read_text(encoding="utf-8"))
         files = {str(name): str(digest) for name, digest in read["files"].items()}
         if int(read["schema_version"]) < 2:  # published before there were checksums
             found = [item for item in found if item.file != CHECKSUM]
     except (ValueError, KeyError, TypeError, AttributeError):
-        return {}, [*found, Difference(MANIFEST, "is no manifest any more")]
+        return {}, [*found, FileDifference(MANIFEST, "is no manifest any more")]
     return files, found
 
 
@@ -108,7 +108,7 @@ def refuse_differences(version: Path) -> None:
             "verify",
             f"{len(faults)} files of version {version.name} differ from what was published: "
             + name_examples(f"{item.file} {item.fault}" for item in faults),
-            "Use another version: assay rollback; or publish anew: assay run",
+            "Use another version: assay rollback; or publish again: assay run",
         )
 
 

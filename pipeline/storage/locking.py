@@ -29,7 +29,7 @@ class Busy(StageError):
 
 
 class StillBusy(StageError):
-    """Another run of the data set was waited for in vain."""
+    """Another run of the data set was waited for, and did not end."""
 
 
 @contextlib.contextmanager

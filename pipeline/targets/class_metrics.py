@@ -33,7 +33,7 @@ NOTHING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Resampled:
+class ResampledMetrics:
     """Metrics of one learner, measured and resampled.
 
     Attributes
@@ -51,7 +51,7 @@ class Resampled:
         """Summarize each metric; resamples in which it is undefined are left out."""
         return {name: summarize(self.values[name], self.draws[name]) for name in METRICS}
 
-    def minus(self, other: Resampled) -> dict[str, Interval]:
+    def minus(self, other: ResampledMetrics) -> dict[str, Interval]:
         """Summarize the paired differences to another learner on the same resamples."""
         return {
             name: summarize(
@@ -128,7 +128,7 @@ def resample(
     *,
     resamples: int,
     seed: int,
-) -> Resampled:
+) -> ResampledMetrics:
     """Compute every metric on the rows and on bootstrap resamples of them.
 
     The resamples depend on the number of rows, of resamples and the seed only: two learners on the
@@ -152,7 +152,7 @@ def resample(
         for name, values in weigh(weights).items():
             draws[name][start : start + len(weights)] = values
         start += len(weights)
-    return Resampled(measure(labels, probabilities, predicted), draws)
+    return ResampledMetrics(measure(labels, probabilities, predicted), draws)
 
 
 def compare(

@@ -25,14 +25,14 @@ from pipeline.features.splits import Split
 from pipeline.targets.weights import weigh_rows
 
 if TYPE_CHECKING:
-    from pipeline.config.models import TrainingConfig
+    from pipeline.config.settings import TrainingConfig
 
 Calibration = Literal["none", "temperature", "isotonic"]
 # Smallest probability that a logarithm is taken of, Keras's own.
 SMALLEST = 1e-7
 LOG_TEMPERATURES = (-3.0, 3.0)
 # Fewer rows calibrate nothing; and how far from 1 a temperature is expected, in logarithms.
-FEW_ROWS, USUAL = 50, 0.5
+CALIBRATION_ROWS, USUAL = 50, 0.5
 # Smallest probability that float32 holds with all its digits.
 TINY = 1.2e-38
 
@@ -192,7 +192,7 @@ def fit_calibration(
     labels
         Shape ``(n,)``: class indices.
     """
-    if how == "none" or len(labels) < FEW_ROWS or len(np.unique(labels)) < 2:
+    if how == "none" or len(labels) < CALIBRATION_ROWS or len(np.unique(labels)) < 2:
         return decision
     if how == "temperature":
         temperature = _find_temperature(probabilities, labels)

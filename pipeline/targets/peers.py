@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pipeline.config.models import TrainingConfig
+    from pipeline.config.settings import TrainingConfig
 
 # A yardstick needs no more rows, and has to be ready when the network is.
 BOOSTED_ROWS = 100_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.config.models import Resampling
+from pipeline.config.settings import Resampling
 from pipeline.evaluation.bootstrap import Interval
 
 End = Literal["chosen", "as good", "worse", "dropped", "idle", "impossible"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipeline.config.models import Resampling, ResamplingConfig, TrainingConfig
+    from pipeline.config.settings import Resampling, ResamplingConfig, TrainingConfig
 
 # Simplest first: of methods that can't be told apart, the first one wins.
 SIMPLEST_FIRST: tuple[Resampling, ...] = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from pipeline.config.models import TrainingConfig
+    from pipeline.config.settings import TrainingConfig
     from pipeline.features.splits import Split
 
 

@@ -13,13 +13,18 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.config.image import AugmentationConfig
-from pipeline.config.models import TrainingConfig
+from pipeline.config.settings import TrainingConfig
 from pipeline.dataset import SPLITS
 from pipeline.errors import StageError, name_examples
 from pipeline.features.layout import Layout, load_layout
 from pipeline.features.splits import STAGE, Split, load_split
 from pipeline.storage.store import dump_json, load_facts
-from pipeline.targets.class_metrics import Resampled, bin_calibration, count_confusion, resample
+from pipeline.targets.class_metrics import (
+    ResampledMetrics,
+    bin_calibration,
+    count_confusion,
+    resample,
+)
 from pipeline.targets.decisions import Decision, correct, decide, make_decision
 from pipeline.targets.metric_names import COMPARED
 from pipeline.targets.peers import predict_majority
@@ -36,7 +41,7 @@ TITLES = {
     "logistic_regression": "Logistic regression on thumbnails",
     "majority": "Majority class",
 }
-FEW_ROWS = 10
+FEW_TEST_ROWS = 10
 
 OnProgress = Callable[[str, int, int], None]
 
@@ -103,7 +108,7 @@ def train_baseline(
     folds
         What a cross-validation on the training split found, if there was one.
     augmentation
-        How the repaired training pictures are changed anew for each epoch.
+        How the repaired training pictures are changed again for each epoch.
     on_progress
         Called in this thread with the learner's title, the epoch from 1, and the most there can be.
 
@@ -262,7 +267,7 @@ def _load_test(job: Job, weights: list[float] | None = None) -> tuple[np.ndarray
 
 def _resample_all(
     labels: np.ndarray, predictions: list[_Prediction], config: TrainingConfig, seed: int
-) -> dict[str, Resampled]:
+) -> dict[str, ResampledMetrics]:
     """Resample every learner with the same draws, so that their differences are paired."""
     return {
         learner.name: resample(
@@ -277,7 +282,7 @@ def _resample_all(
 
 
 def _score(
-    labels: np.ndarray, predictions: list[_Prediction], resampled: dict[str, Resampled]
+    labels: np.ndarray, predictions: list[_Prediction], resampled: dict[str, ResampledMetrics]
 ) -> tuple[list[Score], list[Difference]]:
     scores = [
         Score(
@@ -362,7 +367,7 @@ def _write_notes(
     for index, name in enumerate(data.layout.classes):
         if not counts["training"][index]:
             notes.append(f"Class '{name}' has no training row; no learner can predict it.")
-        if counts["test"][index] < FEW_ROWS:
+        if counts["test"][index] < FEW_TEST_ROWS:
             rows = int(counts["test"][index])
             notes.append(
                 f"Class '{name}' has only {rows} test row{'' if rows == 1 else 's'}; "

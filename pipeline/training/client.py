@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from pipeline import errors
-from pipeline.config.models import TrainingConfig
+from pipeline.config.settings import TrainingConfig
 from pipeline.errors import MachineError, StageError
 from pipeline.storage.disk import TEMPORARY, explaining
 from pipeline.targets.results import FitSummary
@@ -28,7 +28,7 @@ from pipeline.training.jobs import Job
 STAGE = "training"
 # Products of a batch and a layer below this size are slower when two threads share them.
 SMALL_PRODUCT = 64 * 1024
-LOG_BYTES = 1 << 20  # a longer log is begun anew
+LOG_BYTES = 1 << 20  # a longer log is started again
 
 OnEpoch = Callable[[int, int], None]
 
@@ -108,7 +108,7 @@ class Trainer:
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Start the process and return at once; a second call does nothing."""
+        """Start the process and return immediately; a second call does nothing."""
         if self._process is not None:
             return
         # Keras makes temporary folders without a name of ours; what a crash leaves is swept here.
@@ -171,7 +171,7 @@ class Trainer:
             handle.on_epoch(event["epoch"], event["epochs"])
 
     def close(self) -> None:
-        """End the process at once: what it was asked for is on the disk, or not wanted any more."""
+        """End the process: what it was asked for is on the disk, or not wanted any more."""
         process = self._process
         if process is None:
             return

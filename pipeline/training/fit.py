@@ -22,15 +22,15 @@ import tensorflow as tf
 from pipeline.errors import StageError
 from pipeline.features.splits import STAGE, Split
 from pipeline.training.feeds import Blocks, batch_rows, iter_inputs
-from pipeline.training.models import build_learner
+from pipeline.training.networks import build_learner
 from pipeline.training.schedules import build_callbacks, build_schedule
 
 if TYPE_CHECKING:
-    from pipeline.config.models import TrainingConfig
+    from pipeline.config.settings import TrainingConfig
     from pipeline.training.feeds import Stored
 
 # Rows times epochs below which a fit is over before an optimised graph pays.
-FEW_ROWS = 500_000
+FEW_ROW_EPOCHS = 500_000
 HISTORY = ("loss", "val_loss", "accuracy", "val_accuracy", "learning_rate")
 
 OnEpoch = Callable[[int, int, dict[str, float]], None]
@@ -80,7 +80,7 @@ def fit_network(
 ) -> Fitted:
     """Build a network and train it.
 
-    The same seed gives the same weights on the same machine. The rows are shuffled anew for each
+    The same seed gives the same weights on the same machine. The rows are shuffled again for each
     epoch, over the whole split. Sample weights, times class weights if they are ``balanced``, apply
     to training; validation counts each row once.
 
@@ -120,7 +120,7 @@ def fit_network(
         jit_compile=False,
     )
     # For few rows the graph costs more to optimise than it saves: 0.5 s of 2.
-    few = blocks.rows_count * config.epochs < FEW_ROWS and len(model.input_shape) == 2
+    few = blocks.rows_count * config.epochs < FEW_ROW_EPOCHS and len(model.input_shape) == 2
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": few})
     learner(blocks.example())
     # Variables that appear while tracing would have everything traced a second time.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.image import AugmentationConfig
-from pipeline.config.models import TrainingConfig
+from pipeline.config.settings import TrainingConfig
 from pipeline.dataset import SPLITS
 from pipeline.features.layout import Layout, load_layout
 from pipeline.features.splits import Split, load_split
@@ -94,7 +94,7 @@ def run_job(job: Job, on_epoch: Callable[[int, int, dict[str, float]], None]) ->
     from pipeline.storage.store import dump_json
     from pipeline.targets.decisions import calibrate, fit_calibration, make_decision
     from pipeline.training.fit import adjust_outputs, fit_network, predict
-    from pipeline.training.models import build_network
+    from pipeline.training.networks import build_network
 
     layout = load_layout(job.features)
     # Many fits may follow one another in a process; each leaves its graphs in Keras's state.

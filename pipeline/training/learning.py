@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipeline.config.models import TrainingConfig
+    from pipeline.config.settings import TrainingConfig
     from pipeline.features.layout import Layout
     from pipeline.features.splits import Split
     from pipeline.targets.peers import BaselineFit

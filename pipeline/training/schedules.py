@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 if TYPE_CHECKING:
-    from pipeline.config.models import TrainingConfig
+    from pipeline.config.settings import TrainingConfig
 
 # Smith recommends 2 to 10 epochs for half a cycle; baselines are short.
 HALF_CYCLE_EPOCHS = 2

@@ -4,7 +4,7 @@
 
 A job is what ``Job.dump`` makes. Events: ``epoch`` (epoch, epochs, and its history), then one of
 ``done`` (the fields of ``FitSummary``), ``error`` (kind, stage, problem, fix) or ``crash`` (text).
-The worker ends when its input does, after the jobs it was given, and at once when its parent is
+The worker ends when its input does, after the jobs it was given, and immediately when its parent is
 gone.
 """
 
@@ -66,12 +66,12 @@ def _load_tensorflow(threads: int) -> None:
     import tensorflow as tf
 
     from pipeline.config.image import AugmentationConfig
-    from pipeline.config.models import TrainingConfig
+    from pipeline.config.settings import TrainingConfig
     from pipeline.features.layout import Layout
     from pipeline.features.splits import Split
-    from pipeline.training import rows
+    from pipeline.training import row_networks as rows
     from pipeline.training.fit import fit_network, predict
-    from pipeline.training.models import build_network
+    from pipeline.training.networks import build_network
 
     if threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)

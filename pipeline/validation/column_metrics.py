@@ -24,7 +24,7 @@ from pipeline.validation import partials
 from pipeline.validation.cardinality import ERROR, Distinct
 from pipeline.validation.conditions import Where, fits
 from pipeline.validation.distributions import count_categories, of_categories, of_numbers
-from pipeline.validation.planning import NUMBERS, Plan
+from pipeline.validation.planning import NUMBERS, MetricPlan
 from pipeline.validation.questions import EXACT_ROWS, MOST_KEPT, Block
 from pipeline.validation.scan import Scan
 from pipeline.validation.selection import Quantiles
@@ -32,14 +32,14 @@ from pipeline.validation.stock import StockError, compute
 from pipeline.validation.table import Column, to_pandas
 
 Args = Mapping[str, Any]
-Planner = Callable[[Column, Where | None, Args, Scan], Plan | None]
+Planner = Callable[[Column, Where | None, Args, Scan], MetricPlan | None]
 COUNTED = (*NUMBERS, "bool", "text")  # whose distinct values Polars finds as pandas does
 KNOWN = (*COUNTED, "time")
 DISTRIBUTION = "column.distribution"
 
 
-def _of(block: Block, scan: Scan, value: Callable[[Any], Any]) -> Plan:
-    return Plan(lambda: value(scan.found[block.key]), [block])
+def _of(block: Block, scan: Scan, value: Callable[[Any], Any]) -> MetricPlan:
+    return MetricPlan(lambda: value(scan.found[block.key]), [block])
 
 
 def _plan_block(
@@ -49,7 +49,9 @@ def _plan_block(
 ) -> Planner:
     """Make the planner of a metric that is told by one block, for columns of some kinds."""
 
-    def plan_block(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
+    def plan_block(
+        column: Column, where: Where | None, kwargs: Args, scan: Scan
+    ) -> MetricPlan | None:
         return _of(make(column, where), scan, value) if column.kind in kinds else None
 
     return plan_block
@@ -59,7 +61,9 @@ def _or_nan(value: Any) -> Any:
     return math.nan if value is None else value
 
 
-def _plan_median(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
+def _plan_median(
+    column: Column, where: Where | None, kwargs: Args, scan: Scan
+) -> MetricPlan | None:
     if column.kind not in NUMBERS:
         return None
     middle = Quantiles(column, where, scan, [0.5], "midpoint")
@@ -70,10 +74,12 @@ def _plan_median(column: Column, where: Where | None, kwargs: Args, scan: Scan) 
         low, high = float(lower.values()[0]), float(upper.values()[0])
         return low if low == high else (low + high) / 2
 
-    return Plan(value, [middle.first], middle.ask)
+    return MetricPlan(value, [middle.first], middle.ask)
 
 
-def _plan_quantiles(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
+def _plan_quantiles(
+    column: Column, where: Where | None, kwargs: Args, scan: Scan
+) -> MetricPlan | None:
     interpolation = kwargs.get("allow_relative_error") or "nearest"
     if column.kind not in NUMBERS or interpolation not in (
         "linear", "lower", "higher", "midpoint", "nearest",
@@ -82,13 +88,13 @@ def _plan_quantiles(column: Column, where: Where | None, kwargs: Args, scan: Sca
     wanted = Quantiles(column, where, scan, list(kwargs["quantiles"]), interpolation)
     if not all(0 <= share <= 1 for share in wanted.shares):
         return None
-    return Plan(wanted.values, [wanted.first], wanted.ask)
+    return MetricPlan(wanted.values, [wanted.first], wanted.ask)
 
 
 def plan_outlier_statistics(
     column: Column, where: Where | None, kwargs: Args, scan: Scan
-) -> Plan | None:
-    """Plan the references and the spread that outliers are judged by."""
+) -> MetricPlan | None:
+    """MetricPlan the references and the spread that outliers are judged by."""
     if column.kind not in NUMBERS or kwargs.get("method") not in ("iqr", "std"):
         return None
     if kwargs["method"] == "std":
@@ -105,7 +111,7 @@ def plan_outlier_statistics(
             low, high = (_to_float(value) for value in wanted.values())
             return OutlierStatistics(low, high, _spread_between(low, high))
 
-        return Plan(estimate, [wanted.first], wanted.ask)
+        return MetricPlan(estimate, [wanted.first], wanted.ask)
 
     def quartiles(found: pl.Series) -> OutlierStatistics:
         series = to_pandas(found, column)
@@ -115,17 +121,21 @@ def plan_outlier_statistics(
     return _of(partials.gather(column, where), scan, quartiles)
 
 
-def _plan_proportion(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
+def _plan_proportion(
+    column: Column, where: Where | None, kwargs: Args, scan: Scan
+) -> MetricPlan | None:
     if column.kind == "other":
         return None
     rows, there = partials.count_rows(where), partials.count_values(column, where)
     found = scan.found
-    return Plan(lambda: found[there.key] / found[rows.key] if found[rows.key] else 0, [rows, there])
+    return MetricPlan(
+        lambda: found[there.key] / found[rows.key] if found[rows.key] else 0, [rows, there]
+    )
 
 
 def _plan_unique_proportion(
     column: Column, where: Where | None, kwargs: Args, scan: Scan
-) -> Plan | None:
+) -> MetricPlan | None:
     if column.kind in ("other", "time"):
         return None
     there, distinct = (
@@ -138,10 +148,10 @@ def _plan_unique_proportion(
         count = found[there.key]
         return min(1.0, distinct.value() / count) if count else 0
 
-    return Plan(value, [there, *distinct.first])
+    return MetricPlan(value, [there, *distinct.first])
 
 
-def _plan_distinct_count(column: Column, where: Where | None, scan: Scan) -> Plan:
+def _plan_distinct_count(column: Column, where: Where | None, scan: Scan) -> MetricPlan:
     most = None
     if scan.estimates:
         most = MOST_KEPT if scan.states is not None else EXACT_ROWS // len(scan.table.bounds)
@@ -155,7 +165,7 @@ def _plan_distinct_count(column: Column, where: Where | None, scan: Scan) -> Pla
             )
         return found.count
 
-    return Plan(value, [block])
+    return MetricPlan(value, [block])
 
 
 def _plan_of_distinct(name: str) -> Planner:
@@ -163,7 +173,7 @@ def _plan_of_distinct(name: str) -> Planner:
 
     def plan_of_distinct(
         column: Column, where: Where | None, kwargs: Args, scan: Scan
-    ) -> Plan | None:
+    ) -> MetricPlan | None:
         if column.kind in ("other", "time"):
             return None
         block = partials.distinct(column, where)
@@ -183,7 +193,7 @@ def _plan_of_distinct(name: str) -> Planner:
 
 def _plan_distinct_values(
     column: Column, where: Where | None, kwargs: Args, scan: Scan
-) -> Plan | None:
+) -> MetricPlan | None:
     if column.kind in ("other", "time"):
         return None
     rows, there = partials.count_rows(where), partials.count_values(column, where)
@@ -194,12 +204,12 @@ def _plan_distinct_values(
         values = set(to_pandas(found[different.key], column).unique())
         return values | {np.nan} if found[there.key] < found[rows.key] else values
 
-    return Plan(value, [rows, there, different])
+    return MetricPlan(value, [rows, there, different])
 
 
 def _plan_value_counts(
     column: Column, where: Where | None, kwargs: Args, scan: Scan
-) -> Plan | None:
+) -> MetricPlan | None:
     if column.kind in ("other", "time", "bool") or kwargs.get("collate") is not None:
         return None
     if (kwargs.get("sort") or "value") != "value":
@@ -213,7 +223,7 @@ def _plan_value_counts(
     return _of(partials.value_counts(column, where), scan, value)
 
 
-def _plan_mode(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
+def _plan_mode(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> MetricPlan | None:
     if column.kind in ("other", "time", "bool"):
         return None
 
@@ -224,7 +234,9 @@ def _plan_mode(column: Column, where: Where | None, kwargs: Args, scan: Scan) ->
     return _of(partials.value_counts(column, where), scan, value)
 
 
-def _plan_histogram(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
+def _plan_histogram(
+    column: Column, where: Where | None, kwargs: Args, scan: Scan
+) -> MetricPlan | None:
     bins = kwargs.get("bins")
     if column.kind not in NUMBERS or not isinstance(bins, list | tuple) or len(bins) < 2:
         return None
@@ -237,7 +249,7 @@ def _plan_histogram(column: Column, where: Where | None, kwargs: Args, scan: Sca
 
 def _plan_between_count(
     column: Column, where: Where | None, kwargs: Args, scan: Scan
-) -> Plan | None:
+) -> MetricPlan | None:
     low, high = kwargs.get("min_value"), kwargs.get("max_value")
     if (low is None) == (high is None) or column.kind not in NUMBERS:
         return None  # with both, stock compares a series as one truth value, and fails
@@ -248,7 +260,9 @@ def _plan_between_count(
     return _of(block, scan, np.int64)  # it is divided by a count that may be 0
 
 
-def _plan_partition(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
+def _plan_partition(
+    column: Column, where: Where | None, kwargs: Args, scan: Scan
+) -> MetricPlan | None:
     bins: Any = kwargs.get("bins") or "uniform"
     n_bins = kwargs.get("n_bins") or 10
     if column.kind not in NUMBERS or bins not in ("uniform", "auto"):
@@ -266,23 +280,25 @@ def _plan_partition(column: Column, where: Where | None, kwargs: Args, scan: Sca
         return _get_column_partition_using_metrics(bins=bins, n_bins=n_bins, _metrics=found)
 
     if bins == "auto":
-        return Plan(value, [ends, there, wanted.first], wanted.ask)
-    return Plan(value, [ends, there])
+        return MetricPlan(value, [ends, there, wanted.first], wanted.ask)
+    return MetricPlan(value, [ends, there])
 
 
-def plan_distribution(column: Column, where: Where | None, kwargs: Args, scan: Scan) -> Plan | None:
-    """Plan what is kept of a column to be compared with later."""
+def plan_distribution(
+    column: Column, where: Where | None, kwargs: Args, scan: Scan
+) -> MetricPlan | None:
+    """MetricPlan what is kept of a column to be compared with later."""
     rows, found = partials.count_rows(where), scan.found
     if column.kind in NUMBERS:
         values = partials.sketch(column, where, finite=True)
         moments = partials.moments(column, where, finite=True)
-        return Plan(
+        return MetricPlan(
             lambda: of_numbers(found[values.key], found[moments.key], found[rows.key]),
             [rows, values, moments],
         )
     if column.kind in ("text", "bool"):
         counts = partials.value_counts(column, where)
-        return Plan(
+        return MetricPlan(
             lambda: of_categories(count_categories(found[counts.key]), found[rows.key]),
             [rows, counts],
         )

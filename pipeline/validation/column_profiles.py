@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.config.models import Role
+from pipeline.config.settings import Role
 from pipeline.dataset import ROLES, Schema
 from pipeline.storage.parts import name_columns, read_all
 

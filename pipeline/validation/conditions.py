@@ -1,4 +1,4 @@
-"""Which rows an expectation is about: its row condition and its rule for missing values."""
+"""Which rows an expectation covers: its row condition and its rule for missing values."""
 
 from __future__ import annotations
 

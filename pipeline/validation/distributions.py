@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from pipeline.config.models import Role
+from pipeline.config.settings import Role
 from pipeline.dataset import ROLES
 from pipeline.storage.store import dump_json, load_facts
 from pipeline.validation.sketches import Sketch, choose_ranks, merge_sketches

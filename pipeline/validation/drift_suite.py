@@ -12,7 +12,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from pipeline.config.models import DriftConfig
+from pipeline.config.settings import DriftConfig
 from pipeline.validation.distributions import Profile
 from pipeline.validation.drift import MEASURES, measure
 from pipeline.validation.suites import DRIFT, MARK, make_expectation

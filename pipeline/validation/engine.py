@@ -28,7 +28,7 @@ from great_expectations.validator.metric_configuration import MetricConfiguratio
 
 from pipeline.validation import drift_expectations  # noqa: F401  (its metric is registered)
 from pipeline.validation.opening import make_table
-from pipeline.validation.planning import Plan, find_index_columns, read_domain
+from pipeline.validation.planning import MetricPlan, find_index_columns, read_domain
 from pipeline.validation.providers import plan
 from pipeline.validation.scan import Scan
 from pipeline.validation.states import States
@@ -186,7 +186,7 @@ def _part_by_condition(
 
 def _compute_together(scan: Scan, metrics: Mapping[Any, MetricConfiguration]) -> dict[Any, Any]:
     answers: dict[Any, Any] = {}
-    plans: dict[Any, Plan] = {}
+    plans: dict[Any, MetricPlan] = {}
     left: dict[Any, MetricConfiguration] = {}
     for key, metric in metrics.items():
         try:

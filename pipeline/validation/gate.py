@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pipeline.config.models import DatasetConfig
+from pipeline.config.settings import DatasetConfig
 from pipeline.dataset import Schema
 from pipeline.validation.drift_results import (
     AS_BEFORE,

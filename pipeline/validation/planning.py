@@ -1,4 +1,4 @@
-"""What a metric of Great Expectations is about, and how it is computed."""
+"""What a metric of Great Expectations covers, and how it is computed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NUMBERS = ("float", "int")
 
 
 @dataclass(slots=True)
-class Plan:
+class MetricPlan:
     """How a metric is computed.
 
     Attributes
@@ -38,7 +38,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """What a metric is about."""
+    """What a metric covers."""
 
     kwargs: dict[str, Any]
     columns: tuple[Column, ...]
@@ -53,7 +53,7 @@ class Domain:
 
 
 def read_domain(configuration: MetricConfiguration, table: Table) -> Domain:
-    """Find the columns that a metric is about, under the names that they have in the table.
+    """Find the columns that a metric covers, under the names that they have in the table.
 
     Raises
     ------

@@ -9,14 +9,14 @@ from great_expectations.validator.metric_configuration import MetricConfiguratio
 
 from pipeline.validation import partials
 from pipeline.validation.column_metrics import COLUMN
-from pipeline.validation.planning import Domain, Plan, read_domain
+from pipeline.validation.planning import Domain, MetricPlan, read_domain
 from pipeline.validation.row_metrics import ROW_METRICS, plan_rows
 from pipeline.validation.scan import Scan
 from pipeline.validation.table import Table
 
 
-def plan(configuration: MetricConfiguration, scan: Scan) -> Plan | None:
-    """Plan a metric; None if it must be left to pandas with its columns whole."""
+def plan(configuration: MetricConfiguration, scan: Scan) -> MetricPlan | None:
+    """MetricPlan a metric; None if it must be left to pandas with its columns whole."""
     table = scan.table
     name = configuration.metric_name
     if not table.plain:
@@ -25,7 +25,7 @@ def plan(configuration: MetricConfiguration, scan: Scan) -> Plan | None:
     domain = read_domain(configuration, table)
     where = domain.where
     if name in FIXED:
-        return Plan(lambda: FIXED[name](table))
+        return MetricPlan(lambda: FIXED[name](table))
     if where is not None and not where.rowwise:
         return None
     base, _, suffix = name.rpartition(".")
@@ -44,20 +44,20 @@ def plan(configuration: MetricConfiguration, scan: Scan) -> Plan | None:
     return made
 
 
-def _plan_head(domain: Domain, kwargs: dict[str, Any], table: Table) -> Plan | None:
+def _plan_head(domain: Domain, kwargs: dict[str, Any], table: Table) -> MetricPlan | None:
     rows = kwargs.get("n_rows")
     rows = 5 if rows is None else rows
     start, stop = table.bounds[0]
     if domain.where is not None or kwargs.get("fetch_all") or not 0 <= rows <= stop - start:
         return None
-    return Plan(lambda: table.load_pandas(0, list(table.columns)).head(rows))
+    return MetricPlan(lambda: table.load_pandas(0, list(table.columns)).head(rows))
 
 
-def _plan_row_count(domain: Domain, scan: Scan) -> Plan:
+def _plan_row_count(domain: Domain, scan: Scan) -> MetricPlan:
     if domain.where is None:
-        return Plan(lambda: scan.table.rows)
+        return MetricPlan(lambda: scan.table.rows)
     block = partials.count_rows(domain.where)
-    return Plan(lambda: scan.found[block.key], [block])
+    return MetricPlan(lambda: scan.found[block.key], [block])
 
 
 # What does not depend on the rows.

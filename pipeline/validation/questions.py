@@ -68,7 +68,7 @@ class Rows:
     columns
         What it reads.
     domain
-        Which rows it is about; None: all.
+        Which rows it covers; None: all.
     unexpected
         Which of them are unexpected; None: ``by_pandas`` or ``by_chunk`` tells.
     wanted

@@ -11,7 +11,7 @@ from great_expectations.expectations.metrics.util import compute_unexpected_pand
 
 from pipeline.validation import partials, unexpected
 from pipeline.validation.column_metrics import plan_outlier_statistics
-from pipeline.validation.planning import NUMBERS, Domain, Plan, find_index_columns
+from pipeline.validation.planning import NUMBERS, Domain, MetricPlan, find_index_columns
 from pipeline.validation.questions import Block, Rows
 from pipeline.validation.scan import Scan
 from pipeline.validation.stock import ROWWISE, judge_chunk
@@ -28,8 +28,8 @@ ROW_METRICS = (
 
 def plan_rows(
     name: str, suffix: str, domain: Domain, kwargs: dict[str, Any], scan: Scan
-) -> Plan | None:
-    """Plan a metric of unexpected rows; None if it must be left to pandas."""
+) -> MetricPlan | None:
+    """MetricPlan a metric of unexpected rows; None if it must be left to pandas."""
     if len(set(domain.columns)) < len(domain.columns):
         return None  # the same column twice
     form = kwargs.pop("result_format", None) or {}
@@ -37,7 +37,7 @@ def plan_rows(
     if suffix == "unexpected_index_query" and (
         kind != "COMPLETE" and not form.get("return_unexpected_index_query")
     ):
-        return Plan(lambda: None)  # of no use to the result; stock writes all labels out
+        return MetricPlan(lambda: None)  # of no use to the result; stock writes all labels out
     wish = Rows(
         f"{name}|{domain.key}|{json.dumps(kwargs, default=_tell_apart, sort_keys=True)}",
         (*(c.name for c in domain.columns), *(domain.where.columns if domain.where else ())),
@@ -45,14 +45,14 @@ def plan_rows(
     _wish(wish, suffix, form, domain, scan.table)
     if name in ORDERS and _judge_order(wish, name, domain, kwargs):
         rows = scan.ask_rows(wish)
-        return Plan(lambda: _answer(rows, suffix, form, domain, scan.table))
+        return MetricPlan(lambda: _answer(rows, suffix, form, domain, scan.table))
     later = LATER.get(name)
     if later is not None:
         return later(name, suffix, wish, domain, kwargs, form, scan)
     if not _judge_by(wish, name, domain, kwargs):
         return None
     rows = scan.ask_rows(wish)
-    return Plan(lambda: _answer(rows, suffix, form, domain, scan.table))
+    return MetricPlan(lambda: _answer(rows, suffix, form, domain, scan.table))
 
 
 def _wish(rows: Rows, suffix: str, form: Mapping[str, Any], domain: Domain, table: Table) -> None:
@@ -103,7 +103,7 @@ def _judge_by(rows: Rows, name: str, domain: Domain, kwargs: Mapping[str, Any]) 
 
 
 def _select_domain(name: str, domain: Domain) -> pl.Expr | None:
-    """Write which rows a condition is about."""
+    """Write which rows a condition selects."""
     conditions = []
     condition = partials.select(domain.where)
     if condition is not None:
@@ -190,7 +190,7 @@ def _judge_order(rows: Rows, name: str, domain: Domain, kwargs: Mapping[str, Any
 def _plan_unique(
     name: str, suffix: str, wish: Rows, domain: Domain, kwargs: dict[str, Any],
     form: Mapping[str, Any], scan: Scan,
-) -> Plan | None:  # fmt: skip
+) -> MetricPlan | None:  # fmt: skip
     """Find what occurs more than once: at once in a single chunk, by hashes in many.
 
     Two values of one 64-bit hash would be taken for one: among 50 million, once in ten thousand
@@ -203,7 +203,7 @@ def _plan_unique(
     # What is not in question is set apart, so that it repeats nothing that is.
     value = pl.struct(*(pl.col(column.name) for column in domain.columns), inside.alias(INSIDE))
     wish.domain, wish.given = selected, None
-    answer = Plan(lambda: _answer(scan.rows[wish.key], suffix, form, domain, scan.table))
+    answer = MetricPlan(lambda: _answer(scan.rows[wish.key], suffix, form, domain, scan.table))
     if len(scan.table.bounds) == 1:
         wish.unexpected = value.is_duplicated()
         scan.ask_rows(wish)
@@ -230,7 +230,7 @@ def _find_repeated(parts: list[tuple[pl.Series]]) -> pl.Series:
 def _plan_z_score(
     name: str, suffix: str, wish: Rows, domain: Domain, kwargs: dict[str, Any],
     form: Mapping[str, Any], scan: Scan,
-) -> Plan | None:  # fmt: skip
+) -> MetricPlan | None:  # fmt: skip
     column = domain.columns[0]
     if unexpected.judge_z_score(column, kwargs, 0.0, 1.0) is None:
         return None
@@ -244,11 +244,13 @@ def _plan_z_score(
         wish.domain = _select_domain(name, domain)
         scan.ask_rows(wish)
 
-    return Plan(lambda: _answer(scan.rows[wish.key], suffix, form, domain, scan.table), first, then)
+    return MetricPlan(
+        lambda: _answer(scan.rows[wish.key], suffix, form, domain, scan.table), first, then
+    )
 
 
 def _settle_by_tails(rows: Rows, column: Column, domain: Domain, scan: Scan) -> list[Block]:
-    """Where partitions are kept: have far-out rows found in their ends, and say what that needs."""
+    """Find outlying rows in the ends of partitions, where those are kept; say what that needs."""
     if scan.states is None:
         return []
     block = tails(column, domain.where)
@@ -259,7 +261,7 @@ def _settle_by_tails(rows: Rows, column: Column, domain: Domain, scan: Scan) -> 
 def _plan_outliers(
     name: str, suffix: str, wish: Rows, domain: Domain, kwargs: dict[str, Any],
     form: Mapping[str, Any], scan: Scan,
-) -> Plan | None:  # fmt: skip
+) -> MetricPlan | None:  # fmt: skip
     column, method = domain.columns[0], kwargs.get("method") or "iqr"
     multiplier = kwargs.get("multiplier")
     multiplier = 1.5 if multiplier is None else multiplier
@@ -279,7 +281,9 @@ def _plan_outliers(
         wish.domain = _select_domain(name, domain)
         scan.ask_rows(wish)
 
-    return Plan(lambda: _answer(scan.rows[wish.key], suffix, form, domain, scan.table), first, then)
+    return MetricPlan(
+        lambda: _answer(scan.rows[wish.key], suffix, form, domain, scan.table), first, then
+    )
 
 
 LATER = {

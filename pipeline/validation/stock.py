@@ -109,7 +109,7 @@ def judge_chunk(
     domain, kwargs
         The metric's arguments.
     text
-        Whether it is about a column of texts, which are judged once each where they repeat.
+        Whether it covers a column of texts, which are judged once each where they repeat.
     """
     configuration = MetricConfiguration(f"{name}.condition", dict(domain), dict(kwargs))
     column = domain.get("column")

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.cleaning.outliers import learn_bound
-from pipeline.config.models import ColumnConfig, DatasetConfig
+from pipeline.config.settings import ColumnConfig, DatasetConfig
 from pipeline.dataset import PIXEL_HASH, ROW_ID, TrainSet
 from pipeline.storage.hashing import hash_key
 from pipeline.validation.distributions import POINTS, Distribution, Profile
@@ -69,7 +69,7 @@ def suggest_suites(
     From one refresh, a share of gaps that is tolerated is three times what it shows, plus three
     standard errors, rounded up to a whole per cent. From three refreshes and more, it is what the
     next one reaches with a probability of 99 %, see ``tolerances.find_reach``. More than 20 %
-    missing, or 0.5 % far-out numbers, is tolerated only where that much was accepted.
+    missing, or 0.5 % outliers, is tolerated only where that much was accepted.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ MAX_SUITE_BYTES = 50_000_000
 MAX_DIGITS = 300
 MARK = "assay"  # the key of our notes in what Great Expectations calls meta
 SUITES = ("schema", "missing_values", "outliers", "class_distribution")
-DRIFT = "drift"  # the suite that each refresh makes anew; no file may have its name
+DRIFT = "drift"  # the suite that each refresh makes again; no file may have its name
 Expectation = dict[str, Any]
 
 
@@ -50,7 +50,7 @@ def _is_untouched(expectation: Mapping[str, Any]) -> bool:
 
 
 def _name(expectation: Mapping[str, Any]) -> str:
-    """Name what an expectation is about: there is one of a type for each column."""
+    """Name what an expectation covers: there is one of a type for each column."""
     kwargs = expectation["kwargs"]
     about = [kwargs.get(key) for key in ("column", "column_A", "column_B")]
     return " ".join([expectation["type"], *(str(name) for name in about if name is not None)])
@@ -59,7 +59,7 @@ def _name(expectation: Mapping[str, Any]) -> str:
 def merge_suite(
     old: Mapping[str, Any], suggested: Sequence[Expectation]
 ) -> tuple[list[Expectation], int]:
-    """Suggest anew and keep what a person did: what they edited or wrote, and what they deleted.
+    """Suggest again and keep what a person did: what they edited or wrote, and what they deleted.
 
     Parameters
     ----------

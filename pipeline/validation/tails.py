@@ -1,4 +1,4 @@
-"""The least and greatest values of each partition, with their places: what far-out values are.
+"""The least and greatest values of each partition, with their places: what outliers are.
 
 A condition on the distance from the middle of a column is settled by them, without another look at
 the partitions, if the innermost value that was kept is still expected.

@@ -18,7 +18,7 @@ class Check:
     Attributes
     ----------
     type, column
-        Great Expectations' name of the expectation, and the column that it is about.
+        Great Expectations' name of the expectation, and the column that it names.
     rule
         The expectation in plain words.
     observed

@@ -72,7 +72,7 @@ def test_mixup_draws_from_beta(plan: Make) -> None:
 
 @given(st.permutations(range(9)))
 def test_order_in_the_batch_does_not_matter(order: list[int]) -> None:
-    """A row is mixed alike wherever it stands in its batch."""
+    """A row is mixed alike wherever it is in its batch."""
     plan = plan_augmentation(AugmentationConfig(mixup=0.5, cutmix=1), 6, 7, 1)
     pictures = np.random.default_rng(0).integers(0, 256, (9, 6, 7, 1), dtype=np.uint8)
     keys = key_rows(np.arange(9).astype(str))

@@ -15,7 +15,13 @@ from pipeline.cleaning.outliers import Bound, learn_bound
 from pipeline.cleaning.repairs import Cleaned, FittedCleaning, clean, clean_values, fit_cleaning
 from pipeline.cleaning.repairs import merge_changes as merge
 from pipeline.cleaning.spelling import fold_text, learn_spelling
-from pipeline.config.models import CleaningConfig, ColumnConfig, OutlierConfig, Role, SpellingConfig
+from pipeline.config.settings import (
+    CleaningConfig,
+    ColumnConfig,
+    OutlierConfig,
+    Role,
+    SpellingConfig,
+)
 from pipeline.dataset import REASON, ROW_ID, SPLIT, Schema, TrainSet
 from pipeline.errors import DataContractError, StageError
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from pipeline.config.declaration import load_config, parse_config
-from pipeline.config.models import DatasetConfig
+from pipeline.config.dataset_yaml import load_config, parse_config
+from pipeline.config.settings import DatasetConfig
 from pipeline.errors import AssayError, ConfigError, name_examples, name_near_misses
 
 PLAIN = {"dataset": "d", "source": "s.csv", "target": "y"}

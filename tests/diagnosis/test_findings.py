@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.declaration import change_settings, parse_config
+from pipeline.config.dataset_yaml import change_settings, parse_config
 from pipeline.diagnosis.causes import CAUSES
 from pipeline.diagnosis.finding import Finding
 from pipeline.diagnosis.record import RunRecord

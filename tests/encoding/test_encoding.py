@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config.models import EncodingConfig
+from pipeline.config.settings import EncodingConfig
 from pipeline.dataset import ROW_ID, Role, Schema, TrainSet
 from pipeline.encoding.features import FittedEncoding, encode, find_bucketed, fit_encoding
 from pipeline.storage.store import dump_json, load_facts
@@ -85,7 +85,7 @@ def test_names_blocks_and_values_agree(
 
 @given(st.lists(st.integers(0, 59), min_size=1, max_size=60), st.integers(0, 100))
 def test_a_row_is_encoded_alike_alone_or_among_others(rows: list[int], seed: int) -> None:
-    """What is encoded hangs on the row and on what was learned, not on its company."""
+    """What is encoded depends on the row and on what was learned, not on its company."""
     frame = make_frame(seed=seed)
     fitted = fit(frame)
     assert encode(frame.iloc[rows], fitted).tobytes() == encode(frame, fitted)[rows].tobytes()

@@ -1,4 +1,4 @@
-"""Many refreshes of one data set at once, while somebody reads its current version.
+"""Many refreshes of one data set together, while somebody reads its current version.
 
 Never two at a time, none lost, no reader error. A refresh that finds the data set busy waits, or is
 refused and says so, as its declaration asks.
@@ -81,7 +81,7 @@ def gather(
     busy: Busy,
     start: Start | Sequence[Start] = start_command,
 ) -> Gathering:
-    """Start a refresh for each seed at once, and watch.
+    """Start a refresh for each seed, together, and watch.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """A project to be ill-treated: making it, running the command in it, and looking at what it left.
 
 What is looked at is the disk, as any reader of it would; the store's own functions are used only to
-work out which stages a run is about.
+work out which stages a run has.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Project:
         }
 
     def plan(self, seed: int) -> Run:
-        """Work out which stages a run with this seed is about, as it would itself."""
+        """Work out which stages a run with this seed has, as it would itself."""
         return prepare(self.home, self.name, [*FAST, f"seed={seed}"])
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
@@ -293,7 +293,7 @@ def remove(path: Path) -> None:
 
 
 class Log:
-    """A line of JSON for each round, written at once, so that a killed harness loses nothing."""
+    """A line of JSON for each round, written as it ends, so that a killed harness loses nothing."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

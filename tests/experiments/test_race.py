@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 import sklearn.metrics as sk
 
-from pipeline.config.declaration import parse_config
-from pipeline.config.models import RaceConfig, Resampling, ResamplingConfig
+from pipeline.config.dataset_yaml import parse_config
+from pipeline.config.settings import RaceConfig, Resampling, ResamplingConfig
 from pipeline.dataset import ROW_ID, SPLIT, Features, TrainFeatures
 from pipeline.errors import ConfigError, StageError
 from pipeline.evaluation.bootstrap import Interval

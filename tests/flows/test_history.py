@@ -178,7 +178,7 @@ def test_a_change_of_unit_stops_a_refresh_unless_it_is_let_through(
 
 
 def test_a_suite_may_not_take_the_name_of_drift(accepted: Store) -> None:
-    """The comparison with the last accepted refresh is made anew each time."""
+    """The comparison with the last accepted refresh is made again each time."""
     own = accepted.suites / "drift.json"
     own.write_text('{"name": "drift", "expectations": []}', encoding="utf-8")
     try:

@@ -23,7 +23,7 @@ from PIL import Image
 from flows.cli import main
 from pipeline.diagnosis.record import RunRecord
 from pipeline.errors import DataContractError
-from pipeline.report.rows import follow_rows
+from pipeline.report.row_counts import follow_rows
 from pipeline.storage.store import Store, load_facts, read_manifest
 from tests.images.example import Files, encode, write_folder, write_parquet, write_zip
 from tests.shapes import draw_shape, make_shapes
@@ -154,18 +154,18 @@ def test_rows_add_up_to_the_files_of_the_source(shapes: Published) -> None:
     rows = read_manifest(shapes.version)["rows"]
     assert rows["source"] == len(SOURCE)
     assert rows["labelled"] == len(SOURCE) - len(BAD)
-    fates = follow_rows(shapes.record)
-    total = {fate.name: fate.rows for fate in fates if fate.kind == "sum"}
-    lost = sum(fate.rows for fate in fates if fate.kind == "lost")
+    outcomes = follow_rows(shapes.record)
+    total = {outcome.name: outcome.rows for outcome in outcomes if outcome.kind == "sum"}
+    lost = sum(outcome.rows for outcome in outcomes if outcome.kind == "lost")
     assert total["read from the source"] - lost == total["used"]
-    splits = {fate.name: fate.rows for fate in fates if fate.kind == "split"}
+    splits = {outcome.name: outcome.rows for outcome in outcomes if outcome.kind == "split"}
     assert sum(splits.values()) == total["used"]
-    added = sum(fate.rows for fate in fates if fate.kind == "gained")
+    added = sum(outcome.rows for outcome in outcomes if outcome.kind == "gained")
     for name, count in splits.items():
         there = pq.read_metadata(shapes.version / f"{name}.parquet").num_rows
         assert there == count + (added if name == "train" else 0)
-    assert "for another reason" not in {fate.why for fate in fates}
-    assert next(fate.rows for fate in fates if fate.name == "unused") > 0
+    assert "for another reason" not in {outcome.why for outcome in outcomes}
+    assert next(outcome.rows for outcome in outcomes if outcome.name == "unused") > 0
     train = pd.read_parquet(shapes.version / "train.parquet", columns=["label", "origin"])
     own = (train.loc[train["origin"] == "original", "label"] == "bar").sum()
     assert 20 < own <= 25  # those that cleaning sets aside are not made up for

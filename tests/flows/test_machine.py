@@ -51,7 +51,7 @@ def test_a_read_only_project_is_told(home: Path, command: list[str]) -> None:
 def test_a_file_in_the_place_of_a_folder_is_told(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What stands in the way is named; it is not removed."""
+    """What is in the way is named; it is not removed."""
     copy_sample(home, "hypothyroid")
     (home / "data" / "runs").write_text("mine")
     assert main(["run", "hypothyroid"]) == 3

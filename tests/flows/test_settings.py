@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flows.settings import list_settings
-from pipeline.config.models import DatasetConfig
+from flows.list_settings import list_settings
+from pipeline.config.settings import DatasetConfig
 from pipeline.errors import ConfigError
 
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from pipeline.config.declaration import parse_config
-from pipeline.config.models import DatasetConfig
+from pipeline.config.dataset_yaml import parse_config
+from pipeline.config.settings import DatasetConfig
 from pipeline.images.picture_ingest import read_pictures
 from pipeline.ingest.canonical import Canonical
 

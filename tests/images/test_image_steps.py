@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.cleaning.outliers import learn_bound
-from pipeline.config.declaration import parse_config
+from pipeline.config.dataset_yaml import parse_config
 from pipeline.config.image import ImageConfig
-from pipeline.config.models import ColumnConfig
+from pipeline.config.settings import ColumnConfig
 from pipeline.dataset import IMAGE, ORIGIN, PARENT, PIXEL_HASH, ROW_ID, SAMPLE_WEIGHT, SPLIT
 from pipeline.errors import ConfigError, StageError
 from pipeline.images.picture_store import PICTURE, RASTER
@@ -250,7 +250,7 @@ def test_augmenting_by_nothing_is_refused(
 
 @pytest.mark.parametrize("method", ["smote", "smotenc", "tomek", "enn", "smote_tomek", "smote_enn"])
 def test_methods_by_distance_are_refused_for_pictures(method: str) -> None:
-    """SMOTE and its kin are refused with the reason and what to set instead."""
+    """SMOTE and its near are refused with the reason and what to set instead."""
     with pytest.raises(ConfigError, match=rf"'{method}'.*pixels say little.*augment") as caught:
         declare_plain("image", resampling={"method": method})
     assert caught.value.exit_code == 2

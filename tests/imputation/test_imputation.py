@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config.models import ImputationConfig
+from pipeline.config.settings import ImputationConfig
 from pipeline.dataset import ROW_ID, Schema, TrainSet
 from pipeline.errors import StageError
 from pipeline.imputation import FittedImputation, fit_imputation, impute
@@ -238,7 +238,7 @@ def test_knn_gives_the_same_bytes_in_any_batches_and_order(
 
 
 def test_donors_are_chosen_by_their_ids() -> None:
-    """More rows than max_donors: which ones stay hangs on ids and seed, not on their order."""
+    """More rows than max_donors: which ones stay depends on ids and seed, not on their order."""
     frame = make_frame(200, gaps=0.0)
     config = ImputationConfig(numeric="knn", max_donors=50)
     plain, moved = (

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config.declaration import parse_config
-from pipeline.config.models import DatasetConfig, IngestConfig
+from pipeline.config.dataset_yaml import parse_config
+from pipeline.config.settings import DatasetConfig, IngestConfig
 from pipeline.dataset import FLAGS, REASON, ROW_ID
 from pipeline.errors import ConfigError, DataContractError
 from pipeline.ingest.canonical import Canonical, canonicalise
@@ -88,7 +88,7 @@ def test_ids_do_not_hang_on_the_order_of_rows_or_columns(
 
 @given(columns=sources(), data=st.data())
 def test_one_changed_cell_changes_one_id(columns: Columns, data: st.DataObject) -> None:
-    """A row's id hangs on all of its own values and on no other row's."""
+    """A row's id depends on all of its own values and on no other row's."""
     columns["z"] = [f"row {i}" for i in range(len(columns["y"]))]
     name = data.draw(st.sampled_from([n for n in columns if n != "y"]))
     row = data.draw(st.integers(0, len(columns["y"]) - 1))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config.models import ColumnConfig, IngestConfig, Role
+from pipeline.config.settings import ColumnConfig, IngestConfig, Role
 from pipeline.errors import StageError
 from pipeline.ingest.roles import (
     Inferred,
@@ -89,7 +89,7 @@ def test_any_texts_have_a_role(texts: list[str]) -> None:
 
 @given(st.permutations(["1", "2", "x", "", "2020-01-01", "3.5"] * 4))
 def test_the_order_of_rows_does_not_matter(texts: list[str]) -> None:
-    """A role hangs on values and counts, not on where they stand."""
+    """A role depends on values and counts, not on where they are."""
     assert infer(texts) == infer(sorted(texts))
 
 

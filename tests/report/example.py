@@ -10,12 +10,12 @@ from pipeline.cleaning.leaks import Leak
 from pipeline.cleaning.outliers import Bound
 from pipeline.cleaning.repairs import Change, CleaningFacts, DroppedColumn, FittedCleaning
 from pipeline.cleaning.spelling import Spelling, Typo
-from pipeline.config.models import Resampling, Role
+from pipeline.config.settings import Resampling, Role
 from pipeline.diagnosis import summary, terms
 from pipeline.diagnosis.finding import Summary
 from pipeline.diagnosis.record import RunRecord
 from pipeline.imputation import Fill, ImputationFacts
-from pipeline.imputation.rehearsal import Rehearsal, Trial
+from pipeline.imputation.rehearsal import HiddenTrial, Rehearsal
 from pipeline.ingest.canonical import ColumnFacts, IngestFacts
 from pipeline.ingest.roles import Suspicion
 from pipeline.report import markdown, page, text
@@ -155,9 +155,9 @@ def make_profiles(draw: random.Random) -> list[ColumnProfile]:
 
 
 def make_checks(repaired: bool) -> list[Check]:
-    """Build the checks of three suites and the schema; repair mends most failures."""
+    """Build the checks of three suites and the schema; repair removes most failures."""
     ok: Status = "passed"
-    mended: Status = "passed" if repaired else "failed"
+    cured: Status = "passed" if repaired else "failed"
     checks = [
         make_check(
             "schema",
@@ -172,7 +172,7 @@ def make_checks(repaired: bool) -> list[Check]:
     ]
     for name, (_, _, missing) in NUMBERS.items():
         share = 0.0 if repaired else missing / ROWS
-        status = mended if share > 0.05 or (repaired and missing > 140) else ok
+        status = cured if share > 0.05 or (repaired and missing > 140) else ok
         checks.append(
             make_check(
                 "missing_values",
@@ -208,7 +208,7 @@ def make_checks(repaired: bool) -> list[Check]:
                 "expect_column_values_to_be_between",
                 name,
                 "warning",
-                mended if bad else ok,
+                cured if bad else ok,
                 f"values from {low:g} to {high / 2:g}",
                 "0 of 2,800 break it (0 %)"
                 if repaired or not bad
@@ -517,9 +517,9 @@ def make_published() -> RunRecord:
                     "sex",
                     301,
                     [
-                        Trial("most_frequent", 0, 0.319, 0.26, 0.37),
-                        Trial("knn", 15, 0.328, 0.27, 0.38),
-                        Trial("knn", 5, 0.368, 0.31, 0.42),
+                        HiddenTrial("most_frequent", 0, 0.319, 0.26, 0.37),
+                        HiddenTrial("knn", 15, 0.328, 0.27, 0.38),
+                        HiddenTrial("knn", 5, 0.368, 0.31, 0.42),
                     ],
                 )
             ],
@@ -798,7 +798,7 @@ def make_hostile(columns: int = 200, classes: int = 50) -> RunRecord:
         ingest=replace(
             base.ingest,
             classes=counts,
-            dress={HOSTILE: HOSTILE},
+            dialect={HOSTILE: HOSTILE},
             columns=[
                 ColumnFacts(n, "numeric", HOSTILE, 3, 5, {HOSTILE: 5}, 2, [HOSTILE]) for n in names
             ]
@@ -832,7 +832,7 @@ def make_hostile(columns: int = 200, classes: int = 50) -> RunRecord:
             9,
             12,
             dict.fromkeys(names, 5),
-            [Rehearsal(n, 9, [Trial(HOSTILE, 3, 0.1, 0.0, 0.2)] * 2) for n in names],
+            [Rehearsal(n, 9, [HiddenTrial(HOSTILE, 3, 0.1, 0.0, 0.2)] * 2) for n in names],
         ),
         leftover={HOSTILE: 3},
         drift=make_drift(names, HOSTILE),

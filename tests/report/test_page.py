@@ -108,7 +108,7 @@ def test_hostile_page_is_small() -> None:
 
 
 def test_page_names_no_outside_resource() -> None:
-    """No address, source, import or link to another file stands in the page."""
+    """No address, source, import or link to another file is in the page."""
     for make in (make_published, make_multiclass, make_stopped):
         page = render_html(make())
         assert not re.search(
@@ -162,7 +162,7 @@ def test_every_output_counts_the_same_rows() -> None:
 
 
 def test_rows_set_aside_do_not_make_a_column_look_changed() -> None:
-    """Only columns with mended or filled values are shown as changed; the others are folded."""
+    """Only columns with repaired or imputed values are shown as changed; the others are folded."""
     page = render_html(make_published())
     shown = page[page.index("Distributions</h3>") : page.index("repair left as they were")]
     assert "TSH" in shown

@@ -25,7 +25,7 @@ from pipeline.diagnosis.wording import (
     write_signed,
 )
 from pipeline.evaluation.bootstrap import Interval
-from pipeline.report.rows import count_columns, follow_rows
+from pipeline.report.row_counts import count_columns, follow_rows
 from pipeline.targets.results import Difference
 from pipeline.validation.validation_facts import Check
 from tests.report.example import (
@@ -373,11 +373,13 @@ def test_a_class_that_is_never_found_is_critical() -> None:
 @pytest.mark.parametrize("make", [make_published, make_multiclass])
 def test_rows_add_up(make: Any) -> None:
     """What was read, less what was lost, is what was used, and the splits add up to it."""
-    fates = follow_rows(make())
-    end = next(i for i, fate in enumerate(fates) if fate.name == "used")
-    lost = sum(fate.rows for fate in fates[:end] if fate.kind == "lost")
-    assert fates[0].rows - lost == fates[end].rows
-    assert sum(fate.rows for fate in fates if fate.kind == "split") == fates[end].rows
+    outcomes = follow_rows(make())
+    end = next(i for i, outcome in enumerate(outcomes) if outcome.name == "used")
+    lost = sum(outcome.rows for outcome in outcomes[:end] if outcome.kind == "lost")
+    assert outcomes[0].rows - lost == outcomes[end].rows
+    assert (
+        sum(outcome.rows for outcome in outcomes if outcome.kind == "split") == outcomes[end].rows
+    )
 
 
 @given(st.integers(0, 500), st.integers(1, 500))

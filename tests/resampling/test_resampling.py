@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.config.models import Resampling, ResamplingConfig
+from pipeline.config.settings import Resampling, ResamplingConfig
 from pipeline.dataset import Features, TrainFeatures
 from pipeline.errors import StageError
 from pipeline.resampling import Resampled, resample
@@ -96,7 +96,7 @@ def test_the_contract_of_all_resamplings(method: str, seed: int, ratio: float) -
 
 @pytest.mark.parametrize("method", [*OVER, "random_under", "smote_tomek", "smote_enn"])
 def test_another_seed_gives_other_rows(method: str) -> None:
-    """What is drawn hangs on the root seed."""
+    """What is drawn depends on the root seed."""
     train = make_features()
     first, second = run(train, method, 0), run(train, method, 1)
     assert get_bytes(first)[0] != get_bytes(second)[0]

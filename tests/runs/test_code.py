@@ -50,7 +50,7 @@ TOUCH = """
 import json, sys
 from pathlib import Path
 from pipeline.runs import code, keys
-from pipeline.config.declaration import parse_config
+from pipeline.config.dataset_yaml import parse_config
 config = parse_config({
     "dataset": "d", "source": "d", "target": "y", "modality": sys.argv[1],
     "resampling": {"method": "auto"}, "training": {"folds": 2},
@@ -112,7 +112,7 @@ def test_a_touched_module_redoes_what_reaches_it_and_what_is_behind(
         ("pipeline.preprocessing.assembly", "encode"),  # decides which rows are a leak of others
         ("pipeline.steps.validation", "validate_raw"),
         ("pipeline.training.worker", "train"),  # runs in a process of its own
-        ("pipeline.training.rows", "train"),  # is loaded there by its name
+        ("pipeline.training.row_networks", "train"),  # is loaded there by its name
         ("pipeline.report.page", "publish"),
     ],
 )

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from flows.tasks import fetch as fetch_with_retries
-from pipeline.config.models import DatasetConfig
+from pipeline.config.settings import DatasetConfig
 from pipeline.errors import ConfigError, SourceError
 from pipeline.runs.run import prepare
 from pipeline.secrets import hide, looking_up, reveal

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.models import DatasetConfig
+from pipeline.config.settings import DatasetConfig
 from pipeline.config.upkeep import RunsConfig
 from pipeline.errors import ConfigError, SourceError
-from pipeline.scaffold.declaration import bring_in
+from pipeline.scaffold.initialised import bring_in
 from pipeline.sources.locating import SourceChanged, locate, settle, take_stock, unchanging
 from pipeline.storage.store import Store
 

@@ -1,4 +1,4 @@
-"""Reading: a table in any common dress comes back as the same texts, or a message says why."""
+"""Reading: a table in any common dialect comes back as the same texts, or a message says why."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config.models import IngestConfig
+from pipeline.config.settings import IngestConfig
 from pipeline.errors import SourceError
 from pipeline.sources.delimited import DELIMITERS
 from pipeline.sources.reading import SourceTable, read_source
@@ -113,7 +113,7 @@ def test_the_encoding_is_found(tmp_path: Path, codec: str, named: str) -> None:
     path.write_bytes(PLAIN.encode(codec))
     table = read_source(path, IngestConfig())
     assert list_texts(table) == PLAIN_TEXTS
-    assert table.dress["encoding"] == named
+    assert table.dialect["encoding"] == named
 
 
 @pytest.mark.parametrize("codec", ["cp1251", "cp932", "gb18030"])
@@ -235,7 +235,7 @@ def test_parquet_partitions_are_joined(tmp_path: Path) -> None:
     write_parquet(tmp_path / "t/p2.parquet", {"gap": [7], "n": [3.5], "new": ["x"]})
     (tmp_path / "t/_SUCCESS").touch()
     table = read_source(tmp_path / "t", IngestConfig())
-    assert table.dress == {"format": "parquet", "files": "2"}
+    assert table.dialect == {"format": "parquet", "files": "2"}
     got = list_texts(table)
     assert [float(text) for text in got["n"]] == [1, 2, 3.5]
     assert got["gap"] == ["", "", "7"]
@@ -265,7 +265,7 @@ def test_a_folder_of_csv_is_one_table(tmp_path: Path) -> None:
     (tmp_path / ".hidden").write_text("junk")
     table = read_source(tmp_path, IngestConfig())
     assert list_texts(table) == {"a": ["1", "3"], "b": ["2", "4"]}
-    assert table.dress["files"] == "2"
+    assert table.dialect["files"] == "2"
 
 
 @pytest.mark.parametrize(

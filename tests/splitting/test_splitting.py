@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config.models import SplitConfig
+from pipeline.config.settings import SplitConfig
 from pipeline.dataset import ROW_ID, SPLIT, SPLITS, Schema
 from pipeline.errors import DataContractError, StageError
 from pipeline.splitting.assignment import Assignment, hold_out_fold, split_rows
@@ -101,7 +101,7 @@ def test_duplicates_conflicts_and_majority_are_what_their_names_say(
 
 @given(frame=repeating_frames(), order=st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(frame: pd.DataFrame, order: object) -> None:
-    """A row's split hangs on ids and content, not on its place."""
+    """A row's split depends on ids and content, not on its place."""
     positions = list(range(len(frame)))
     order.shuffle(positions)  # type: ignore[attr-defined]
     moved = frame.iloc[positions].reset_index(drop=True)

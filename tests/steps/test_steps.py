@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.config.declaration import load_config
+from pipeline.config.dataset_yaml import load_config
 from pipeline.preprocessing.preprocessor import load_preprocessor
 from pipeline.runs.keys import plan_keys
 from pipeline.runs.run import prepare

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.cleaning.repairs import CleaningFacts, FittedCleaning
-from pipeline.config.declaration import load_config
+from pipeline.config.dataset_yaml import load_config
 from pipeline.dataset import Schema
 from pipeline.encoding.features import FittedEncoding
 from pipeline.errors import ConfigError, MachineError, StageError

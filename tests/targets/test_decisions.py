@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config.models import TrainingConfig
+from pipeline.config.settings import TrainingConfig
 from pipeline.features.layout import Layout
 from pipeline.features.splits import Split
 from pipeline.storage.store import load_facts
@@ -31,7 +31,7 @@ from pipeline.training.jobs import DECISION, MODEL, PROBABILITIES, Job
 from pipeline.training.loading import load_network
 
 LAYOUT = Layout("class", ("a", "b", "c"), ("f",))
-ROWS = "pipeline.training.rows"
+ROWS = "pipeline.training.row_networks"
 
 
 def make_split(counts: tuple[int, ...], weights: tuple[float, ...] | None = None) -> Split:

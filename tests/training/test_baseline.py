@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import TypeAdapter
 
-from pipeline.config.models import TrainingConfig
+from pipeline.config.settings import TrainingConfig
 from pipeline.errors import StageError
 from pipeline.features.layout import load_layout
 from pipeline.features.splits import Split, load_split

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from pipeline.config.image import AugmentationConfig
-from pipeline.config.models import TrainingConfig
+from pipeline.config.settings import TrainingConfig
 from pipeline.errors import StageError
 from pipeline.features.layout import Layout
 from pipeline.features.splits import Split
 from pipeline.targets.weights import balance_classes
 from pipeline.training.fit import Fitted, fit_network, predict
-from pipeline.training.models import build_network
-from pipeline.training.rows import build_inputs, feed
+from pipeline.training.networks import build_network
+from pipeline.training.row_networks import build_inputs, feed
 from pipeline.training.schedules import Triangle, build_schedule
 
 LAYOUT = Layout("class", ("no", "yes"), ("a", "b", "c", "d"))

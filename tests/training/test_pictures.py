@@ -13,7 +13,7 @@ from pipeline.augmentation.draws import key_rows
 from pipeline.augmentation.feeding import Feeder
 from pipeline.augmentation.transform_plan import plan_augmentation
 from pipeline.config.image import AugmentationConfig
-from pipeline.config.models import TrainingConfig
+from pipeline.config.settings import TrainingConfig
 from pipeline.errors import StageError
 from pipeline.features import picture_files as pictures_module
 from pipeline.features.layout import Form, Layout
@@ -24,8 +24,8 @@ from pipeline.images.picture_features import make_columns
 from pipeline.targets.peers import fit_logistic
 from pipeline.training.feeds import count_inference_rows
 from pipeline.training.fit import Fitted, fit_network, predict
-from pipeline.training.models import build_network
-from pipeline.training.pictures import PictureBlocks, build_inputs, choose_filters, feed
+from pipeline.training.networks import build_network
+from pipeline.training.picture_networks import PictureBlocks, build_inputs, choose_filters, feed
 
 # Keras would say it of a data set whose length it is not told, in each user's log.
 pytestmark = pytest.mark.filterwarnings("error:Your input ran out of data:UserWarning")

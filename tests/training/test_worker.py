@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.config.models import TrainingConfig
+from pipeline.config.settings import TrainingConfig
 from pipeline.errors import MachineError, StageError
 from pipeline.training.client import Trainer
 from pipeline.training.jobs import Job
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = TrainingConfig(hidden=(8,), epochs=3)
-ROWS = "pipeline.training.rows"
+ROWS = "pipeline.training.row_networks"
 
 
 def is_alive(pid: int) -> bool:
@@ -91,7 +91,7 @@ def test_an_error_comes_back_as_itself(trainer: Trainer, make_features, tmp_path
 
 
 def test_a_crash_carries_its_traceback(trainer: Trainer, make_features, tmp_path: Path) -> None:
-    """An error of ours is not dressed up as one of the user's."""
+    """An error of ours is not written up as one of the user's."""
     features = make_features()
     (features / "layout.json").write_text("{}", encoding="utf-8")
     with pytest.raises(RuntimeError, match=r"(?s)Traceback.*KeyError: 'target'"):

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from flows.cli import main
-from pipeline.config.declaration import load_config, load_notifications
+from pipeline.config.dataset_yaml import load_config, load_notifications
 from pipeline.config.upkeep import NotificationsConfig
 from pipeline.errors import ConfigError
 from pipeline.upkeep.notifications import Notice, notify

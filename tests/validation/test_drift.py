@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import chi2_contingency, ks_2samp, wasserstein_distance
 
-from pipeline.config.models import DriftConfig
+from pipeline.config.settings import DriftConfig
 from pipeline.validation import validate
 from pipeline.validation.distributions import (
     MOST_CATEGORIES,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config.declaration import parse_config
-from pipeline.config.models import DatasetConfig
+from pipeline.config.dataset_yaml import parse_config
+from pipeline.config.settings import DatasetConfig
 from pipeline.dataset import Schema
 from pipeline.validation.gate import (
     describe_rule,
@@ -103,7 +103,7 @@ def test_the_verdict_follows_from_the_checks(found: list[Check], when: When, sto
     ],
 )
 def test_what_stops_a_run(check: Check, when: When, stop_on: str, passed: bool) -> None:
-    """Critical and beyond repair stops at once; to be repaired stops if it is still there."""
+    """Critical and beyond repair stops immediately; to be repaired stops if it is still there."""
     verdict = judge([check], when, make_config(validation={"stop_on": stop_on}))
     assert verdict.passed == passed
     assert verdict.reasons == ([] if passed else ["n: at most 5 % missing; found 9 of 10 missing"])

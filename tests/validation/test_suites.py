@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config.declaration import load_config, parse_config
-from pipeline.config.models import DatasetConfig
+from pipeline.config.dataset_yaml import load_config, parse_config
+from pipeline.config.settings import DatasetConfig
 from pipeline.dataset import ROW_ID, Schema, TrainSet
 from pipeline.errors import ConfigError
 from pipeline.ingest.canonical import canonicalise
@@ -153,7 +153,7 @@ def test_tolerances_can_be_read(sample: Sample) -> None:
 
 
 def test_suggestions_hold_on_the_rows_they_come_from(sample: Sample) -> None:
-    """Training rows pass, but for gaps and far-out numbers beyond the caps, and imbalance."""
+    """Training rows pass, but for gaps and outliers beyond the caps, and imbalance."""
     for name, result in run_suites(sample.train, sample.suites).items():
         for item in result["results"]:
             config = item["expectation_config"]
@@ -292,7 +292,7 @@ def test_an_expectation_that_is_unknown_or_wrong_is_refused(
 
 
 def test_what_a_person_did_to_a_suite_is_kept(tmp_path: Path) -> None:
-    """Edited, added and deleted expectations stay so; the rest is suggested anew."""
+    """Edited, added and deleted expectations stay so; the rest is suggested again."""
     frame = pd.DataFrame({"n": range(60), "m": range(60), "y": ["p", "q"] * 30})
     config = parse_config({"dataset": "d", "source": "d.csv", "target": "y"})
     schema = Schema("y", {"n": "numeric", "m": "numeric", "y": "target"})

@@ -11,7 +11,7 @@ import tensorflow as tf
 from pipeline.targets.outputs import choose_output
 
 if TYPE_CHECKING:
-    from pipeline.config.models import TrainingConfig
+    from pipeline.config.settings import TrainingConfig
     from pipeline.features.layout import Layout
 
 # He et al. 2015 for rectifiers, Klambauer et al. 2017 for selu, Glorot and Bengio 2010 otherwise.

@@ -14,7 +14,7 @@ from pipeline.training.feeds import BLOCK_STEPS, steady
 
 if TYPE_CHECKING:
     from pipeline.config.image import AugmentationConfig
-    from pipeline.config.models import TrainingConfig
+    from pipeline.config.settings import TrainingConfig
     from pipeline.features.layout import Layout
 
 # The values of a split are its features, which are read with it.

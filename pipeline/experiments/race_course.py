@@ -16,7 +16,7 @@ from pipeline.targets.race_facts import End, RaceFacts, Racer, Standing
 from pipeline.targets.resamplings import sort_simplest_first
 
 if TYPE_CHECKING:
-    from pipeline.config.models import Resampling
+    from pipeline.config.settings import Resampling
     from pipeline.training.client import OnEpoch, Trainer
 
 OnProgress = Callable[[str, int, int], None]

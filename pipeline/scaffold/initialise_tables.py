@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.config.declaration import parse_config
-from pipeline.config.models import CleaningConfig, DatasetConfig
+from pipeline.config.dataset_yaml import parse_config
+from pipeline.config.settings import CleaningConfig, DatasetConfig
 from pipeline.dataset import FEATURE_ROLES
 from pipeline.errors import ConfigError, name_near_misses, write_count
 from pipeline.ingest.canonical import Canonical, ColumnFacts, IngestFacts, canonicalise
 from pipeline.runs.run import find_source
-from pipeline.scaffold.declaration import (
+from pipeline.scaffold.initialised import (
     Initialised,
     comment,
     learn_suites,

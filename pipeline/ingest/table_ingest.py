@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.config.models import DatasetConfig
+from pipeline.config.settings import DatasetConfig
 from pipeline.ingest.canonical import canonicalise
 from pipeline.sources.reading import read_source
 from pipeline.storage.parts import write_frame, write_parts

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.config.models import DatasetConfig
+from pipeline.config.settings import DatasetConfig
 from pipeline.dataset import ROW_ID, SPLIT, SPLITS, Features, Schema, TrainSet
 from pipeline.encoding.features import encode, fit_encoding
 from pipeline.features.files import write_features

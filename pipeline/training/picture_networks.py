@@ -18,11 +18,11 @@ from pipeline.features.picture_files import Pictures, read_shape
 from pipeline.features.splits import Split
 from pipeline.targets.weights import weigh_rows
 from pipeline.training.feeds import steady
-from pipeline.training.models import INITIALIZERS, penalise, spread
+from pipeline.training.networks import INITIALIZERS, penalise, spread
 
 if TYPE_CHECKING:
     from pipeline.config.image import AugmentationConfig
-    from pipeline.config.models import TrainingConfig
+    from pipeline.config.settings import TrainingConfig
     from pipeline.features.layout import Layout
 
 # Keras's 0.99 takes 500 steps to forget its start: on small data, most of a training.
@@ -43,7 +43,7 @@ def feed(
     seed: int,
     augmentation: AugmentationConfig,
 ) -> PictureBlocks:
-    """Feed a fit with pictures, augmented anew for each epoch.
+    """Feed a fit with pictures, augmented again for each epoch.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def feed(
 
 
 class PictureBlocks:
-    """Pictures, read and augmented anew for each epoch by threads beside the network.
+    """Pictures, read and augmented again for each epoch by threads beside the network.
 
     Parameters
     ----------

@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.config.image import AugmentationConfig, ImageConfig
-from pipeline.config.models import ColumnConfig, DatasetConfig
 from pipeline.config.sections import Section
+from pipeline.config.settings import ColumnConfig, DatasetConfig
 from pipeline.config.upkeep import NotificationsConfig
 from pipeline.errors import ConfigError, find_near_misses, name_near_misses
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.declaration import parse_config
+from pipeline.config.dataset_yaml import parse_config
 from pipeline.config.image import ImageConfig
-from pipeline.config.models import DatasetConfig
+from pipeline.config.settings import DatasetConfig
 from pipeline.images.choosing import choose_image_config
 from pipeline.images.picture_sources import list_pictures
 from pipeline.images.recognising import is_parquet
 from pipeline.ingest.canonical import IngestFacts
 from pipeline.runs.run import make_run
-from pipeline.scaffold.declaration import Initialised, learn_suites, quote, refuse_no_target
+from pipeline.scaffold.initialised import Initialised, learn_suites, quote, refuse_no_target
 from pipeline.splitting.assignment import Assignment
 from pipeline.splitting.split_facts import SplitFacts
 from pipeline.steps.ingest import OnProgress, ingest

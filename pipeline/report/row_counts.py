@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class RowOutcome:
     """Rows that took one way; ``kind`` is 'sum', 'lost', 'gained' or 'split'."""
 
     name: str
@@ -60,53 +60,55 @@ class Threshold:
     threshold: float | None
 
 
-def follow_rows(record: RunRecord) -> list[Fate]:
+def follow_rows(record: RunRecord) -> list[RowOutcome]:
     """Follow the rows from the source to the network; the losses add up."""
     read = record.ingest
-    fates = [
-        Fate("read from the source", read.rows, "sum"),
-        Fate("malformed", read.malformed, "lost", "lines that could not be read"),
-        Fate("unreadable", read.unreadable, "lost", "pictures that could not be read"),
-        Fate("unlabelled", read.unlabelled, "lost", "rows without a label"),
-        Fate("labelled", read.labelled, "sum"),
+    outcomes = [
+        RowOutcome("read from the source", read.rows, "sum"),
+        RowOutcome("malformed", read.malformed, "lost", "lines that could not be read"),
+        RowOutcome("unreadable", read.unreadable, "lost", "pictures that could not be read"),
+        RowOutcome("unlabelled", read.unlabelled, "lost", "rows without a label"),
+        RowOutcome("labelled", read.labelled, "sum"),
     ]
     if record.cleaning is None:
-        return _drop_empty(fates)
+        return _drop_empty(outcomes)
     told = 0
     for change in record.cleaning.changes:
         if change.column == "(rows)":
             told += change.rows
-            fates.append(Fate("set aside", change.rows, "lost", change.detail))
+            outcomes.append(RowOutcome("set aside", change.rows, "lost", change.detail))
     unused = sum(record.split.unused.values()) if record.split else 0
-    fates.append(Fate("unused", unused, "lost", "training rows beyond split.train_counts"))
+    outcomes.append(RowOutcome("unused", unused, "lost", "training rows beyond split.train_counts"))
     used = sum(record.cleaning.rows_after.values())
-    fates.append(
-        Fate("set aside", read.labelled - used - told - unused, "lost", "for another reason")
+    outcomes.append(
+        RowOutcome("set aside", read.labelled - used - told - unused, "lost", "for another reason")
     )
     left = sum((record.leftover or {}).values())
-    fates.append(Fate("left over", left, "lost", "after repair equal to a row of another split"))
-    fates.append(Fate("used", used - left, "sum"))
+    outcomes.append(
+        RowOutcome("left over", left, "lost", "after repair equal to a row of another split")
+    )
+    outcomes.append(RowOutcome("used", used - left, "sum"))
     for split, rows in record.cleaning.rows_after.items():
-        fates.append(Fate(split, rows - (record.leftover or {}).get(split, 0), "split"))
+        outcomes.append(RowOutcome(split, rows - (record.leftover or {}).get(split, 0), "split"))
     if record.resampling:
         changed = record.resampling
-        fates.append(
-            Fate(
+        outcomes.append(
+            RowOutcome(
                 "added",
                 sum(changed.synthetic.values()),
                 "gained",
                 f"to training by {changed.method}",
             )
         )
-        fates.append(
-            Fate(
+        outcomes.append(
+            RowOutcome(
                 "removed",
                 sum(changed.removed.values()),
                 "lost",
                 f"from training by {changed.method}",
             )
         )
-    return _drop_empty(fates)
+    return _drop_empty(outcomes)
 
 
 def count_used(record: RunRecord) -> int | None:
@@ -122,8 +124,8 @@ def count_columns(record: RunRecord) -> int:
     return sum(name not in gone for name in record.ingest.schema.features)
 
 
-def _drop_empty(fates: list[Fate]) -> list[Fate]:
-    return [fate for fate in fates if fate.rows or fate.kind in ("sum", "split")]
+def _drop_empty(outcomes: list[RowOutcome]) -> list[RowOutcome]:
+    return [outcome for outcome in outcomes if outcome.rows or outcome.kind in ("sum", "split")]
 
 
 def count_classes(record: RunRecord) -> dict[str, dict[str, int]]:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from pipeline.config.models import ColumnConfig, DatasetConfig
+from pipeline.config.settings import ColumnConfig, DatasetConfig
 from pipeline.errors import ConfigError, find_near_misses
 
 WIDTH = 96

@@ -13,7 +13,7 @@ from typing import NoReturn
 import pandas as pd
 
 from pipeline.cleaning.repairs import FittedCleaning, fit_cleaning
-from pipeline.config.models import DatasetConfig
+from pipeline.config.settings import DatasetConfig
 from pipeline.dataset import TrainSet, add_unlabelled
 from pipeline.errors import ConfigError
 from pipeline.ingest.canonical import IngestFacts

@@ -123,7 +123,7 @@ class SpellingConfig(Section):
 
 
 class OutlierConfig(Section):
-    """Far-out numbers; the bounds are learned on the training split."""
+    """Outliers; the bounds are learned on the training split."""
 
     method: Literal["iqr", "mad", "quantile", "none"] = "iqr"
     factor: float = Field(3.0, gt=0, description="width of the fence in IQRs or MADs")
