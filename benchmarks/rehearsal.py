@@ -18,12 +18,11 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.measuring import run
-from pipeline.cleaning.repairs import CleaningFacts
+from pipeline.cleaning.repairs import CleaningFacts, narrow_schema
 from pipeline.config.settings import ImputationConfig
 from pipeline.dataset import TrainSet
 from pipeline.imputation import fit_imputation, impute
 from pipeline.ingest.canonical import IngestFacts
-from pipeline.preprocessing.preprocessor import narrow_schema
 from pipeline.runs.run import prepare
 from pipeline.steps.clean import clean
 from pipeline.steps.ingest import ingest

@@ -111,16 +111,16 @@ def find_worries(done: Initialised) -> list[str]:
     ]
     if facts.unlabelled:
         worries.append(
-            write_count(facts.unlabelled, "row has", "rows have") + " no label; set aside"
+            write_count(facts.unlabelled, "row has", "rows have") + " no label; left out"
         )
     if facts.malformed:
-        worries.append(write_count(facts.malformed, "line") + " could not be read; set aside")
+        worries.append(write_count(facts.malformed, "line") + " could not be read; left out")
     return worries
 
 
 def _find_picture_worries(images: ImageFacts, near: NearFacts | None) -> list[str]:
     worries = [
-        f"{write_count(count, 'picture')} set aside: {reason}, such as "
+        f"{write_count(count, 'picture')} left out: {reason}, such as "
         + next((file for file, why in images.set_aside if why == reason), "?")
         for reason, count in images.reasons.items()
     ]
@@ -201,7 +201,7 @@ def _describe_split(run: Run) -> str:
 def _describe_clean(run: Run) -> str:
     facts = _read_facts(run, "clean")
     cells = sum(c["rows"] for c in facts["changes"] if c["column"] != "(rows)")
-    aside = f"{write_count(facts['quarantined'], run.modality.noun)} set aside"
+    aside = f"{write_count(facts['quarantined'], run.modality.noun)} left out"
     if run.modality.facts_only:
         return aside
     dropped = write_count(len(facts["fitted"]["dropped"]), "column")
@@ -263,4 +263,4 @@ def _read_facts(run: Run, name: str) -> dict[str, Any]:
 
 
 def _join(asides: list[str]) -> str:
-    return f" ({', '.join(asides)} set aside)" if asides else ""
+    return f" ({', '.join(asides)} left out)" if asides else ""

@@ -91,7 +91,7 @@ def test_rewriting_validation_and_test_changes_nothing_that_was_learned(
 
 
 def _relabel_one_each(folder: Path) -> None:
-    """Give one rewritten row of each split a class that training knows: the rest are set aside."""
+    """Give one rewritten row of each split a class that training knows: the rest are left out."""
     path = list_parts(folder)[0]
     frame = read_frame(path)
     for name in ("validation", "test"):

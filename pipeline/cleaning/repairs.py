@@ -78,7 +78,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """Cleaned rows, the rows set aside with their reason, and what was changed."""
+    """Cleaned rows, the rows left out with their reason, and what was changed."""
 
     frame: pd.DataFrame
     quarantined: pd.DataFrame
@@ -208,7 +208,7 @@ def clean(frame: pd.DataFrame, fitted: FittedCleaning, config: CleaningConfig) -
     cleaned = clean_values(kept, fitted)
     set_aside = frame[reason != ""].assign(**{REASON: reason[reason != ""]})
     changes = [
-        Change("(rows)", "set aside", int(count), str(why),
+        Change("(rows)", "left out", int(count), str(why),
                [str(i) for i in set_aside.loc[set_aside[REASON] == why, ROW_ID].head(EXAMPLES)])
         for why, count in set_aside[REASON].value_counts().items()
     ]  # fmt: skip

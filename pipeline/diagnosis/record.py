@@ -38,7 +38,7 @@ class RunRecord:
     lost_suites
         Suites that the current version was judged by and that this run did not find.
     leftover
-        Validation and test rows set aside because after repair they equal a row of another split.
+        Validation and test rows left out because after repair they equal a row of another split.
     sheets
         Contact sheets, where rows can be looked at.
     code

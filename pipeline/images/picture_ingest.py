@@ -61,7 +61,7 @@ def read_pictures(
     -------
     Canonical
         ``frame`` has ``row_id``, ``file``, the target, what was measured, ``mode`` and two hashes;
-        ``unlabelled`` the pictures that were set aside, with the ``reason``.
+        ``unlabelled`` the pictures that were left out, with the ``reason``.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def ingest_pictures(
 
 @dataclass(slots=True)
 class _Ledger:
-    """What is entered of each picture, kept or set aside."""
+    """What is entered of each picture, kept or left out."""
 
     kept: list[tuple[object, ...]] = field(default_factory=list)
     aside: list[tuple[object, ...]] = field(default_factory=list)

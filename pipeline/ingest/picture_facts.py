@@ -16,9 +16,9 @@ class ImageFacts:
     rules
         Pictures by the rule that was applied to them, say ``palette``.
     set_aside
-        The first files that were set aside, each with the reason.
+        The first files that were left out, each with the reason.
     reasons
-        Pictures set aside, by reason.
+        Pictures left out, by reason.
     skipped
         Files that are no pictures, by suffix.
     case_clashes
@@ -39,7 +39,7 @@ class ImageFacts:
 
 
 class Unreadable(Exception):
-    """A single picture can't be read; it is set aside and counted.
+    """A single picture can't be read; it is left out and counted.
 
     Parameters
     ----------

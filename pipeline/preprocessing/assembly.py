@@ -1,6 +1,6 @@
 """From repaired partitions to what is published: features, repaired rows, the preprocessor.
 
-Rows of validation and test that after repair equal a row of another split are set aside here: they
+Rows of validation and test that after repair equal a row of another split are left out here: they
 would be measured on what was learned. The training split never gives way, so nothing about it
 depends on the other two.
 """

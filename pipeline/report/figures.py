@@ -125,7 +125,7 @@ def list_gaps(record: RunRecord) -> list[Gap]:
 def draw_columns(record: RunRecord) -> list[Gallery]:
     """Draw the columns: those that repair changed first, the others folded away."""
     drawn = [p for p in record.profiles if (p.edges or p.labels) and p.role != "target"]
-    # Rows that were set aside lower all counts; only a repaired or imputed value changes a column.
+    # Rows that were left out lower all counts; only a repaired or imputed value changes a column.
     touched = {change.column for change in record.cleaning.changes} if record.cleaning else set()
     touched |= set(record.imputation.filled) if record.imputation else set()
     changed = [p for p in drawn if p.repaired and p.name in touched]

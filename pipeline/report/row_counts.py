@@ -76,12 +76,12 @@ def follow_rows(record: RunRecord) -> list[RowOutcome]:
     for change in record.cleaning.changes:
         if change.column == "(rows)":
             told += change.rows
-            outcomes.append(RowOutcome("set aside", change.rows, "lost", change.detail))
+            outcomes.append(RowOutcome("left out", change.rows, "lost", change.detail))
     unused = sum(record.split.unused.values()) if record.split else 0
     outcomes.append(RowOutcome("unused", unused, "lost", "training rows beyond split.train_counts"))
     used = sum(record.cleaning.rows_after.values())
     outcomes.append(
-        RowOutcome("set aside", read.labelled - used - told - unused, "lost", "for another reason")
+        RowOutcome("left out", read.labelled - used - told - unused, "lost", "for another reason")
     )
     left = sum((record.leftover or {}).values())
     outcomes.append(

@@ -24,7 +24,7 @@ from pipeline.validation.validation_facts import (
 )
 
 NUMBER_RULES = ("between", "outliers", "z_scores", "value_lengths")
-# Pictures that can't be read are set aside up to this share; beyond it the source itself is wrong.
+# Pictures that can't be read are left out up to this share; beyond it the source itself is wrong.
 MOST_UNREADABLE = 0.5
 SET_RULES = ("_in_set", "_be_in_type_list")
 
@@ -121,7 +121,7 @@ def find_repair(
     if column in config.cleaning.drop_columns:
         return "cleaning"
     if type_.endswith("not_be_null"):
-        # A picture that can't be read is set aside when the pictures are decoded.
+        # A picture that can't be read is left out when the pictures are decoded.
         if config.modality == "image":
             return "ingest" if (share or 0.0) <= MOST_UNREADABLE else None
         return "imputation"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pipeline.augmentation.augment import Plan, key_rows, plan_augmentation
+from pipeline.augmentation.augment import TransformPlan, key_rows, plan_augmentation
 from pipeline.config.image import AugmentationConfig
 
 
@@ -26,10 +26,12 @@ def make() -> Callable[..., tuple[np.ndarray, np.ndarray]]:
 
 
 @pytest.fixture(scope="session")
-def plan() -> Callable[..., Plan]:
-    """Plan from settings, for the pictures of ``make``."""
+def plan() -> Callable[..., TransformPlan]:
+    """TransformPlan from settings, for the pictures of ``make``."""
 
-    def plan(height: int = 20, width: int = 28, channels: int = 3, **settings: object) -> Plan:
+    def plan(
+        height: int = 20, width: int = 28, channels: int = 3, **settings: object
+    ) -> TransformPlan:
         config = AugmentationConfig.model_validate(settings)
         return plan_augmentation(config, height, width, channels)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.augmentation.augment import Plan, augment, plan_augmentation
+from pipeline.augmentation.augment import TransformPlan, augment, plan_augmentation
 from pipeline.augmentation.feeding import Feeder
 from pipeline.augmentation.mixing import mix_batch
 from pipeline.config.image import AugmentationConfig
@@ -33,8 +33,8 @@ def make_feeder(rows: tuple[np.ndarray, np.ndarray], **options: Any) -> Feeder:
     return Feeder(settings.pop("read", pictures.__getitem__), keys, labels, weights, **settings)
 
 
-def make_plan(**settings: Any) -> Plan:
-    """Plan for the pictures of ``rows``."""
+def make_plan(**settings: Any) -> TransformPlan:
+    """TransformPlan for the pictures of ``rows``."""
     return plan_augmentation(AugmentationConfig.model_validate(settings), SIDE, SIDE, 3)
 
 

@@ -182,7 +182,7 @@ LABELS = ["p", "q"] * 30 + ["p"]
     [("clip", 80.0), ("set_missing", None), ("keep", 999.0), ("quarantine", "gone")],
 )
 def test_each_action_does_what_it_says(action: str, expected: object) -> None:
-    """What lies outside is clipped, emptied, kept or set aside; nothing else changes."""
+    """What lies outside is clipped, emptied, kept or left out; nothing else changes."""
     frame = make_frame(n=NUMBERS, y=LABELS)
     result = run(
         frame,
@@ -424,7 +424,7 @@ def make_flagged() -> pd.DataFrame:
 def test_duplicates_and_conflicts_are_handled_as_configured(
     duplicates: str, labels: str, kept: list[int], first_labels: list[str]
 ) -> None:
-    """Labels are only ever settled in training; what is set aside is kept with its reason."""
+    """Labels are only ever settled in training; what is left out is kept with its reason."""
     frame = make_flagged()
     result = run(frame, {"n": "numeric"}, duplicates=duplicates, conflicting_labels=labels)
     assert result.frame[ROW_ID].tolist() == [f"row-{i:04}" for i in kept]

@@ -150,7 +150,7 @@ def test_a_version_of_pictures_lies_on_disk_as_documented(shapes: Published) -> 
 
 
 def test_rows_add_up_to_the_files_of_the_source(shapes: Published) -> None:
-    """What was read, set aside, used and added is accounted for, in manifest and report."""
+    """What was read, left out, used and added is accounted for, in manifest and report."""
     rows = read_manifest(shapes.version)["rows"]
     assert rows["source"] == len(SOURCE)
     assert rows["labelled"] == len(SOURCE) - len(BAD)

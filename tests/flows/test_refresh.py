@@ -39,7 +39,7 @@ def test_a_version_lies_on_disk_as_designed(published: Path) -> None:
 
 
 def test_the_manifest_accounts_for_every_file_and_row(published: Path) -> None:
-    """Hashes in the manifest are those of the files, and rows set aside add up to those read."""
+    """Hashes in the manifest are those of the files, and rows left out add up to those read."""
     version = Store(published, "hypothyroid").version()
     manifest = read_manifest(version)
     for name, digest in manifest["files"].items():

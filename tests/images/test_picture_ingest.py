@@ -65,7 +65,7 @@ def images(canonical: Canonical) -> ImageFacts:
     return canonical.facts.images
 
 
-# (content, the reason it is set aside with or None, the rule that is counted or None)
+# (content, the reason it is left out with or None, the rule that is counted or None)
 BAD = {
     "zero bytes": (b"", "empty file", None),
     "text": (b"hello, I am no picture", "not a picture", None),
@@ -89,7 +89,7 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 @pytest.mark.parametrize("kind", ["folder", "zip", "parquet"])
 def test_bad_pictures_are_named_and_counted(name: str, kind: str, tmp_path: Path) -> None:
-    """A bad picture is set aside with its reason, or kept with its rule; no traceback."""
+    """A bad picture is left out with its reason, or kept with its rule; no traceback."""
     content, reason, rule = BAD[name]
     files = make_files(4) | {"cat/bad.png": content}
     write = {"folder": write_folder, "zip": write_zip, "parquet": write_parquet}[kind]
@@ -110,7 +110,7 @@ def test_bad_pictures_are_named_and_counted(name: str, kind: str, tmp_path: Path
 
 @pytest.mark.parametrize("unsafe", ["../x.png", "/etc/x.png", "cat/../../x.png", "C:\\x.png"])
 def test_names_that_lead_out_of_a_zip_are_set_aside(unsafe: str, tmp_path: Path) -> None:
-    """An entry with an unsafe name is set aside, and nothing is written anywhere but the output."""
+    """An entry with an unsafe name is left out, and nothing is written anywhere but the output."""
     source = write_zip(tmp_path / "s.zip", make_files(4) | {unsafe: encode(PICTURE)})
     result = ingest(source, tmp_path / "out")
     assert images(result).reasons == {"unsafe name": 1}

@@ -85,7 +85,7 @@ def patch_headers(path: Path, at: int, value: bytes, only: int | None = None) ->
 
 
 def test_encrypted_zips(tmp_path: Path) -> None:
-    """A zip that is locked whole is refused; a single locked entry is set aside."""
+    """A zip that is locked whole is refused; a single locked entry is left out."""
     source = write_zip(tmp_path / "s.zip", make_files(4))
     patch_headers(source, 8, b"\1\0", only=0)
     assert sorted(read_all(source)) == ["encrypted", "read", "read", "read"]
@@ -107,7 +107,7 @@ def test_zip_bombs(tmp_path: Path) -> None:
 
 
 def test_damage_inside_a_zip_is_set_aside(tmp_path: Path) -> None:
-    """An entry that fails its checksum is set aside; its neighbours are read."""
+    """An entry that fails its checksum is left out; its neighbours are read."""
     source = write_zip(tmp_path / "s.zip", make_files(4))
     with zipfile.ZipFile(source) as archive:
         start = archive.infolist()[2].header_offset + 60
@@ -152,7 +152,7 @@ def test_parquet_folders_and_columns(tmp_path: Path) -> None:
 
 
 def test_parquet_without_bytes_is_set_aside(tmp_path: Path) -> None:
-    """A null picture is set aside."""
+    """A null picture is left out."""
     table = pa.table({"image": pa.array([None, encode(draw(1))], pa.binary()), "label": ["a", "b"]})
     pq.write_table(table, tmp_path / "s.parquet")
     assert read_all(tmp_path / "s.parquet") == ["no bytes", "read"]

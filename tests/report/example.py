@@ -291,7 +291,7 @@ def make_cleaning() -> CleaningFacts:
         [],
     )
     changes = [
-        Change("(rows)", "set aside", 17, "duplicate of an earlier row", ["3f2a9b", "77c01e"]),
+        Change("(rows)", "left out", 17, "duplicate of an earlier row", ["3f2a9b", "77c01e"]),
         Change("TSH", "clipped", 9, "outside 0.005 to 143", ["478", "440", "230"]),
         Change("FTI", "clipped", 6, "outside 17 to 281", ["395", "349"]),
         Change("referral_source", "respelled", 4, "case or blanks", ["Other → other"]),

@@ -162,7 +162,7 @@ ORDER = (
 
 
 def test_quarantined_rows_are_written_with_their_reason(home: Path) -> None:
-    """A row that is set aside is kept, with its values and its reason; only training loses it."""
+    """A row that is left out is kept, with its values and its reason; only training loses it."""
     copy_sample(home, "hypothyroid")
     run = prepare(home, "hypothyroid", ["cleaning.outliers.columns={TSH: quarantine}"])
     rows = ingest(run)
