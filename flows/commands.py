@@ -40,7 +40,7 @@ def init(options: argparse.Namespace) -> int:
     from pipeline.scaffold.initialise import initialise, name_dataset
 
     store = Store(find_home(), options.name or name_dataset(options.source))
-    with telling() as progress, store.lock(), progress.stage("read"):
+    with telling() as progress, store.lock(), progress.working("reading"):
         done = initialise(
             options.source,
             options.target,

@@ -62,6 +62,13 @@ class Progress:
         else:
             self.say(f"  ✓ {name:<{WIDTH}} {self.seconds[name]:5.1f} s  {summary}")
 
+    @contextmanager
+    def working(self, label: str) -> Iterator[None]:
+        """Show that something is under way; nothing stays of it."""
+        self._label = label
+        with self._spin(label):
+            yield
+
     def advance(self, what: str, step: int, steps: int) -> None:
         """Tell how far a long stage has come."""
         if self._status is not None:

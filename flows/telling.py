@@ -217,9 +217,13 @@ def _describe_impute(run: Run) -> str:
 
 def _describe_encode(run: Run) -> str:
     layout = load_layout(run.address("encode").path)
-    if layout.form is None:
-        return write_count(len(layout.features), "feature")
-    return " × ".join(map(str, layout.form.shape)) + f" numbers a {run.modality.noun}"
+    size = write_count(len(layout.features), "feature")
+    if layout.form is not None:
+        size = " × ".join(map(str, layout.form.shape)) + f" numbers a {run.modality.noun}"
+    facts = _read_facts(run, "encode")
+    rows = ", ".join(f"{name} {count:,}" for name, count in facts["rows"].items())
+    lost = sum(facts["leftover"].values()) + sum(facts["unknown_labels"].values())
+    return f"{size}; {rows}" + (f" ({lost:,} left out)" if lost else "")
 
 
 def _describe_race(run: Run) -> str:

@@ -26,6 +26,8 @@ IMBALANCE = 10.0
 FEW_TRAINING_ROWS = 20
 MUCH_MISSING = 0.3
 MUCH_LOST = 0.02
+MUCH_LEFT_OUT = 0.5  # share of the columns
+MOST_NAMED = 8
 MUCH_CLIPPED = 0.01
 
 
@@ -357,6 +359,26 @@ def find_gaps(record: RunRecord, terms: Terms) -> Iterator[Finding]:
             cause="inconsistent_values",
             column=bad[0].name if len(bad) == 1 else None,
             figures={c.name: c.unparsable for c in bad},
+        )
+
+
+def find_left_out(record: RunRecord, terms: Terms) -> Iterator[Finding]:
+    """Tell which columns Assay left out, before anybody looks for what else is missing."""
+    if record.cleaning is None or not terms.drops_columns:
+        return
+    leaks = {leak.column for leak in record.cleaning.fitted.leaks}  # they have a finding already
+    gone = [column for column in record.cleaning.fitted.dropped if column.name not in leaks]
+    if gone:
+        share = len(gone) / max(1, len(record.ingest.columns) - 1)
+        yield Finding(
+            "columns_left_out",
+            "warning" if share > MUCH_LEFT_OUT else "info",
+            f"{write_count(len(gone), 'column is', 'columns are')} left out, and not learned from",
+            join_words([f"{quote(c.name, 24)} ({cut(c.reason, 60)})" for c in gone], MOST_NAMED)
+            + ".",
+            "If one of them says something of the label, declare columns.<name>.role, or take it "
+            "out of cleaning.drop_columns.",
+            figures={column.name: column.reason for column in gone},
         )
 
 

@@ -41,6 +41,7 @@ def list_rules(terms: Terms) -> tuple[Rule, ...]:
         race.find_race,
         data.find_disguises,
         data.find_gaps,
+        data.find_left_out,
         network.judge_certainty,
         network.judge_full_recall,
         data.find_notes,
