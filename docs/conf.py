@@ -15,6 +15,7 @@ html_title = "Assay"
 html_static_path = ["_static"]
 html_css_files = ["assay.css"]
 html_show_sphinx = False
+html_show_copyright = False
 html_copy_source = False
 html_theme_options = {"navigation_with_keys": True}
 pygments_style = "friendly"  # readable on light grey

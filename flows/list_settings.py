@@ -117,7 +117,7 @@ def _name_option(part: dict[str, Any]) -> str:
     bounds = {
         "minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<",
     }  # fmt: skip
-    told = " and ".join(f"{sign} {part[key]:g}" for key, sign in bounds.items() if key in part)
+    told = " and ".join(f"{sign} {part[key]:.12g}" for key, sign in bounds.items() if key in part)
     names = {
         "integer": "whole number",
         "array": "list",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from flows.cli import EPILOG, make_parser
 from sphinx.application import Sphinx
+
+from flows.cli import EPILOG, make_parser
 
 MARK = "<!-- commands -->"
 

@@ -9,10 +9,10 @@ import inspect
 from collections import defaultdict
 from collections.abc import Iterator
 
-from flows.settings import Setting, walk_settings
 from pydantic import BaseModel
 from sphinx.application import Sphinx
 
+from flows.settings import Setting, walk_settings
 from pipeline.config.models import ColumnConfig, DatasetConfig
 
 MARK = "<!-- settings -->"
@@ -64,5 +64,5 @@ def write_row(setting: Setting) -> str:
     """Write a row of the table."""
     name = setting.path.rpartition(".")[2]
     kind = f"`{setting.kind}`" if " | " in setting.kind else setting.kind
-    what = ". ".join(part for part in (kind, setting.meaning) if part)
+    what = " – ".join(part for part in (kind, setting.meaning) if part)
     return f"* - `{name}`\n  - `{setting.default}`\n  - {what}"
