@@ -32,7 +32,7 @@ def write_commands() -> Iterator[str]:
     helps = {choice.dest: choice.help or "" for choice in added._choices_actions}
     for name, command in added.choices.items():
         yield f"\n## `assay {name}`\n\n{helps[name][:1].upper()}{helps[name][1:]}.\n"
-        for action in command._actions:
+        for action in sorted(command._actions, key=lambda a: bool(a.option_strings)):
             if action.dest not in ("help", "debug"):
                 yield f"`{write_argument(action)}`\n: {action.help or '–'}\n"
     yield f"\n## Exit codes\n\n{' '.join(EPILOG.split()).removeprefix('exit codes: ')}.\n"
