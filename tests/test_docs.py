@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -184,6 +185,20 @@ def test_every_page_is_in_the_contents():
     }
     pages = {str(p.relative_to(DOCS).with_suffix("")) for p in DOCS.rglob("*.md")}
     assert listed == pages - {"index"}
+
+
+def test_floors_are_those_of_the_import_contract():
+    """The table of rooms has the layers of the import contract, in their order."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    [floors] = [
+        contract["layers"]
+        for contract in contracts["tool"]["importlinter"]["contracts"]
+        if contract["type"] == "layers"
+    ]
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    table = text.partition("| rooms | hold |")[2].partition("\n\n")[0]
+    rows = [CODE.findall(row.split("|")[1]) for row in table.splitlines()[2:]]
+    assert rows == [["flows/"], *(floor.split(" | ") for floor in floors)]
 
 
 def test_first_pages_are_short():
