@@ -25,7 +25,7 @@ bench: $(READY) ## measure against named peers, in one run
 	@$(BIN)/python -m benchmarks
 
 docs: $(READY) ## build the documentation into build/docs/index.html
-	@$(BIN)/python -m sphinx -q -W --keep-going docs build/docs
+	@$(BIN)/python -m sphinx -q -W --keep-going docs build/docs && echo build/docs/index.html
 
 lock: ## renew requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
