@@ -28,3 +28,4 @@ autodoc_typehints = "none"  # the docstrings say what may be given, in words
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+napoleon_use_param = False  # parameters that are explained together stay together
