@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from flows.cli import make_parser
-from flows.settings import walk_settings
-from pipeline.config.models import DatasetConfig
+from flows.list_settings import walk_settings
+from pipeline.config.settings import DatasetConfig
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

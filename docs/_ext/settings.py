@@ -1,6 +1,6 @@
 """Puts all settings of dataset.yaml where a page says ``<!-- settings -->``.
 
-They come from the models that check them, by way of ``flows.settings``, as `assay settings` does.
+They come from the models that check them, by ``flows.list_settings``, as `assay settings` does.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pydantic import BaseModel
 from sphinx.application import Sphinx
 
-from flows.settings import Setting, walk_settings
-from pipeline.config.models import ColumnConfig, DatasetConfig
+from flows.list_settings import Setting, walk_settings
+from pipeline.config.settings import ColumnConfig, DatasetConfig
 
 MARK = "<!-- settings -->"
 
