@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test check bench docs lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -24,9 +24,12 @@ check: $(READY) ## lint, types, import contracts
 bench: $(READY) ## measure against named peers, in one run
 	@$(BIN)/python -m benchmarks
 
+docs: $(READY) ## build the documentation into build/docs/index.html
+	@$(BIN)/python -m sphinx -q -W --keep-going docs build/docs && echo build/docs/index.html
+
 lock: ## renew requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		-q pyproject.toml --group dev -o requirements.lock
+		-q pyproject.toml --group dev --group docs -o requirements.lock
 
 clean: ## delete the environment, runs and published versions
 	rm -rf $(VENV) data/runs data/published

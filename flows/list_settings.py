@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
@@ -14,6 +15,34 @@ from pipeline.config.settings import ColumnConfig, DatasetConfig
 from pipeline.errors import ConfigError, find_near_misses
 
 WIDTH = 96
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting of dataset.yaml.
+
+    Attributes
+    ----------
+    path
+        Such as ``resampling.race.folds``.
+    default
+        As YAML writes it, or "required".
+    kind
+        Its choices, or its type with bounds.
+    meaning
+        Empty where the name says it all.
+    """
+
+    path: str
+    default: str
+    kind: str
+    meaning: str
+
+    def __str__(self) -> str:
+        """Write it for the terminal."""
+        what = ", ".join(part for part in (self.kind, self.meaning) if part)
+        lines = textwrap.wrap(what, WIDTH, initial_indent="    ", subsequent_indent="    ")
+        return "\n".join([f"{self.path}: {self.default}", *lines])
 
 
 def list_settings(section: str | None = None) -> str:
@@ -30,7 +59,7 @@ def list_settings(section: str | None = None) -> str:
     ConfigError
         If there is nothing of the kind.
     """
-    settings = list(_walk(DatasetConfig, ""))
+    settings = [(setting.path, str(setting)) for setting in walk_settings()]
     if section is None:
         return "\n".join(line for _, line in settings)
     section = section.casefold()
@@ -52,25 +81,17 @@ def list_settings(section: str | None = None) -> str:
     return "\n".join(found)
 
 
-def _walk(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str]]:
-    """Go through a model's fields; sections within it are gone through in their place."""
+def walk_settings(model: type[BaseModel] = DatasetConfig, prefix: str = "") -> Iterator[Setting]:
+    """Go through a model's settings; sections within it are gone through in their place."""
     for name, field in model.model_fields.items():
         path = prefix + name
         if path == "columns":
-            yield from _walk(ColumnConfig, "columns.<name>.")
+            yield from walk_settings(ColumnConfig, "columns.<name>.")
         elif isinstance(field.default, BaseModel):
-            yield from _walk(type(field.default), f"{path}.")
+            yield from walk_settings(type(field.default), f"{path}.")
         else:
-            yield path, _describe(path, field)
-
-
-def _describe(path: str, field: FieldInfo) -> str:
-    default = "required" if field.is_required() else _write(field.default)
-    kind = _name_kind(field)
-    head = f"{path}: {default}"
-    what = ", ".join(part for part in (kind, field.description) if part)
-    lines = textwrap.wrap(what, WIDTH, initial_indent="    ", subsequent_indent="    ")
-    return "\n".join([head, *lines])
+            default = "required" if field.is_required() else _write(field.default)
+            yield Setting(path, default, _name_kind(field), field.description or "")
 
 
 def _write(value: object) -> str:
@@ -96,7 +117,7 @@ def _name_option(part: dict[str, Any]) -> str:
     bounds = {
         "minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<",
     }  # fmt: skip
-    told = " and ".join(f"{sign} {part[key]:g}" for key, sign in bounds.items() if key in part)
+    told = " and ".join(f"{sign} {part[key]:.12g}" for key, sign in bounds.items() if key in part)
     names = {
         "integer": "whole number",
         "array": "list",

@@ -73,7 +73,9 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> DatasetConfig:
         detail = " ".join(str(error).split())[:200]
         raise ConfigError("config", f"{path} is not YAML: {detail}", "Correct the file") from None
     if not isinstance(raw, dict):
-        raise ConfigError("config", f"{path} holds no keys", "See CONTRIBUTING.md for an example")
+        raise ConfigError(
+            "config", f"{path} holds no keys", "See docs/reference/settings.md for an example"
+        )
     for override in overrides:
         _apply_override(raw, override)
     return parse_config(raw, where=f"{path} with --set" if overrides else str(path))

@@ -79,12 +79,12 @@ class RetentionConfig(Section):
 
 
 class NotificationsConfig(Section):
-    """Who is told that a gate stopped a run, that one failed, or that one succeeds again."""
+    """Who is notified that a gate stopped a run, that one failed, or that one succeeds again."""
 
     on: Annotated[
         tuple[Event, ...],
         BeforeValidator(lambda given: given if isinstance(given, list | tuple) else [given]),
-    ] = Field(EVENTS, description="the events that are told")
+    ] = Field(EVENTS, description="the events that are notified of")
     webhook: str | None = Field(
         None, description="URL that is sent a JSON object; write secrets as ${NAME}"
     )

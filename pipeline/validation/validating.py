@@ -79,7 +79,7 @@ def validate(
     -------
     Validated
         Its ``result`` is equal to what Great Expectations' engine for pandas gives, up to the last
-        digits of sums; CONTRIBUTING.md lists where it is not.
+        digits of sums; docs/validation-engine.md lists where it is not.
     """
     kept = None if states is None else States(Path(states))
     table = make_table(source, identify=None if kept is None else kept.identify)
