@@ -36,6 +36,7 @@ from pipeline.steps.resample import resample as resample_step
 from pipeline.steps.split import split
 from pipeline.storage.parts import list_parts, read_frame, write_frame
 from pipeline.storage.store import FACTS, Address, load_facts
+from pipeline.training.client import Trainer
 from tests.conftest import copy_sample
 from tests.shapes import declare, make_shapes, prepare_shapes
 
@@ -199,6 +200,7 @@ def find_racer(facts: RaceFacts, method: Resampling) -> Racer:
     return next(racer for racer in facts.racers if racer.method == method)
 
 
+@pytest.mark.slow
 def test_a_race_chooses_costs_half_and_is_the_same_again(home: Path) -> None:
     """Every method is accounted for; a second project directory gives the same but for time."""
     told: list[str] = []
@@ -231,41 +233,49 @@ def find_counts(features: Address, classes: tuple[str, ...]) -> list[int]:
     return [int((labels == name).sum()) for name in classes]
 
 
-def test_a_race_goes_on_from_the_fold_that_was_finished(home: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.xdist_group("trainer")
+def test_a_race_goes_on_from_the_fold_that_was_finished(home: Path, trainer: Trainer) -> None:
     """What a killed race had finished is not trained again."""
     settings = (
         "resampling.race.folds=4",
         "resampling.race.methods=[none, threshold, random_under]",
     )
     run, rows, assignment, features = prepare_race(home, *settings)
-    first = race(run, rows, assignment, features)
+    first = race(run, rows, assignment, features, trainer)
     facts = first.facts(RaceFacts)
     stages = run.store.runs / "stages"
     folds = {path: path.stat().st_mtime_ns for path in stages.glob("trial-*")}
     assert len(folds) == facts.folds
     shutil.rmtree(first.path)
-    again = race(run, rows, assignment, features).facts(RaceFacts)
+    again = race(run, rows, assignment, features, trainer).facts(RaceFacts)
     assert {path: path.stat().st_mtime_ns for path in stages.glob("trial-*")} == folds
     assert (again.chosen, again.racers) == (facts.chosen, facts.racers)
 
 
-def test_a_budget_of_a_moment_runs_one_fold_and_takes_the_simplest(home: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.xdist_group("trainer")
+def test_a_budget_of_a_moment_runs_one_fold_and_takes_the_simplest(
+    home: Path, trainer: Trainer
+) -> None:
     """The first fold is always run; what it can't tell is said."""
     settings = ("resampling.race.budget_seconds=0.1", "resampling.race.methods=[none, threshold]")
     run, rows, assignment, features = prepare_race(home, *settings)
-    facts = race(run, rows, assignment, features).facts(RaceFacts)
+    facts = race(run, rows, assignment, features, trainer).facts(RaceFacts)
     assert (facts.folds, facts.chosen) == (1, "none")
     assert "budget_seconds, 0.1" in facts.notes[0]
 
 
-def test_a_method_that_cannot_run_is_told_with_its_reason(home: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.xdist_group("trainer")
+def test_a_method_that_cannot_run_is_told_with_its_reason(home: Path, trainer: Trainer) -> None:
     """A class too small for SMOTE takes SMOTE out of the race, and nothing else."""
     settings = (
         "resampling.race.folds=4", "resampling.fallback=error", "resampling.k_neighbors=90",
         "resampling.race.methods=[none, class_weight, smotenc]", "training.epochs=1",
     )  # fmt: skip
     run, rows, assignment, features = prepare_race(home, *settings)
-    facts = race(run, rows, assignment, features).facts(RaceFacts)
+    facts = race(run, rows, assignment, features, trainer).facts(RaceFacts)
     racer = find_racer(facts, "smotenc")
     assert racer.end == "impossible"
     assert "k_neighbors=90 needs 91" in racer.reason
@@ -287,7 +297,9 @@ def write_even(home: Path) -> None:
     )
 
 
-def test_what_would_change_nothing_is_not_trained(home: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.xdist_group("trainer")
+def test_what_would_change_nothing_is_not_trained(home: Path, trainer: Trainer) -> None:
     """Among classes of one size, only methods that take rows away by their neighbours differ."""
     write_even(home)
     run = prepare(home, "even")
@@ -295,7 +307,7 @@ def test_what_would_change_nothing_is_not_trained(home: Path) -> None:
     assignment = split(run, rows)
     features = encode(run, impute(run, clean(run, rows, assignment)))
     counts = find_fold_counts(run, rows, assignment)
-    facts = race(run, rows, assignment, features).facts(RaceFacts)
+    facts = race(run, rows, assignment, features, trainer).facts(RaceFacts)
     idle = {racer.method for racer in facts.racers if racer.end == "idle"}
     expected = {"threshold", "class_weight", "random_under", "random_over", "smote"}
     assert idle == (expected if len(set(counts)) == 1 else set())
@@ -318,7 +330,8 @@ def test_counts_of_an_unknown_class_are_refused_before_the_race(home: Path) -> N
         race(run, *addresses)
 
 
-def test_a_fold_that_cannot_be_made_leaves_the_data_as_it_is(home: Path) -> None:
+@pytest.mark.xdist_group("trainer")
+def test_a_fold_that_cannot_be_made_leaves_the_data_as_it_is(home: Path, trainer: Trainer) -> None:
     """Too few different rows for a race stop nothing: nothing is resampled, and it says so."""
     place = home / "data/few"
     place.mkdir(parents=True)
@@ -334,7 +347,7 @@ def test_a_fold_that_cannot_be_made_leaves_the_data_as_it_is(home: Path) -> None
     rows = ingest(run)
     assignment = split(run, rows)
     features = encode(run, impute(run, clean(run, rows, assignment)))
-    facts = race(run, rows, assignment, features).facts(RaceFacts)
+    facts = race(run, rows, assignment, features, trainer).facts(RaceFacts)
     assert (facts.chosen, facts.folds, facts.racers) == ("none", 0, [])
     assert "different rows for 5 folds" in facts.notes[0]
 
@@ -386,16 +399,18 @@ def test_fewer_rows_take_part_where_there_are_many() -> None:
     assert thin_out(assignment, labels, 10_000, seed=0) is assignment
 
 
-def test_folds_of_a_cross_validation_take_the_chosen_method(home: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.xdist_group("trainer")
+def test_folds_of_a_cross_validation_take_the_chosen_method(home: Path, trainer: Trainer) -> None:
     """They are resampled as the race chose, and not raced again."""
     settings = (
         "training.folds=4", "resampling.race.folds=4", "training.epochs=1",
         "resampling.race.methods=[none, random_under]",
     )  # fmt: skip
     run, rows, assignment, features = prepare_race(home, *settings)
-    address = race(run, rows, assignment, features)
+    address = race(run, rows, assignment, features, trainer)
     chosen = address.facts(RaceFacts).chosen
-    scores = cross_validate(run, rows, assignment, features, address)
+    scores = cross_validate(run, rows, assignment, features, address, trainer)
     told = load_facts(scores.path / FACTS, list[FoldScore])
     assert [score.fold for score in told] == [1, 2, 3, 4]
     rows_held_out = sum(score.rows for score in told)  # repeated rows are not
@@ -409,6 +424,7 @@ def test_folds_of_a_cross_validation_take_the_chosen_method(home: Path) -> None:
     assert sorted(rows_in) == sorted(expected)
 
 
+@pytest.mark.slow
 def test_pictures_can_race(home: Path) -> None:
     """The methods for pictures, augmented copies among them."""
     declare(home, make_shapes(bar=30, disc=30, ring=12))

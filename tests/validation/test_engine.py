@@ -169,6 +169,7 @@ def switched() -> Any:
     assert Datasource.execution_engine_override is None
 
 
+@pytest.mark.slow
 def test_a_checkpoint_runs_on_it_and_again_in_another_process(
     switched: None, tmp_path: Path
 ) -> None:
