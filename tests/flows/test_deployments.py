@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import http.server
-import io
 import os
 import socket
 import subprocess
@@ -47,20 +45,7 @@ def server() -> Iterator[str]:
 
 
 def deploy(home: Path, server: str, *names: str) -> tuple[int, str]:
-    """Run `assay deploy` in this process; return its exit code and what it said."""
-    said = io.StringIO()
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        contextlib.redirect_stdout(said),
-        contextlib.redirect_stderr(said),
-    ):
-        patch.setenv("PREFECT_API_URL", server)
-        patch.setenv("ASSAY_HOME", str(home))
-        return main(["deploy", *names]), said.getvalue()
-
-
-def deploy_apart(home: Path, server: str, *names: str) -> tuple[int, str]:
-    """Run `assay deploy` as people do, in a process of its own."""
+    """Run `assay deploy` as people do; return its exit code and what it said."""
     done = subprocess.run(
         [sys.executable, "-m", "flows.cli", "deploy", *names],
         env=os.environ | {"PREFECT_API_URL": server, "ASSAY_HOME": str(home)},
@@ -87,7 +72,7 @@ def test_deployments_follow_the_declaration(home: Path, server: str) -> None:
     declaration = home / "data/hypothyroid/dataset.yaml"
     text = declaration.read_text()
     declaration.write_text(text + SCHEDULE)
-    code, said = deploy_apart(home, server)
+    code, said = deploy(home, server)
     assert code == 0, said
     assert "refresh/hypothyroid: 0 3 * * * (Europe/Berlin)" in (said)
     found = read_deployments()
