@@ -21,6 +21,7 @@ from pipeline.experiments.outcomes import Outcome
 from pipeline.experiments.race_facts import RaceFacts, Racer
 from pipeline.experiments.trials import FoldFacts
 from pipeline.features.layout import load_layout
+from pipeline.neighbours import search
 from pipeline.resampling import resample
 from pipeline.runs.run import Fold, Run, prepare
 from pipeline.splitting.assignment import thin_out
@@ -195,19 +196,29 @@ def prepare_race(home: Path, *overrides: str) -> tuple[Run, Address, Address, Ad
     return run, rows, assignment, encode(run, impute(run, clean(run, rows, assignment)))
 
 
+@pytest.fixture
+def one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a race take the machine for one of one core: it starts no training process of its own.
+
+    With several it starts more, see ``test_a_race_chooses_costs_half_and_is_the_same_again``.
+    """
+    monkeypatch.setattr(search, "count_cores", lambda: 1)
+
+
 def find_racer(facts: RaceFacts, method: Resampling) -> Racer:
     """Find a method's race."""
     return next(racer for racer in facts.racers if racer.method == method)
 
 
 @pytest.mark.slow
-def test_a_race_chooses_costs_half_and_is_the_same_again(home: Path) -> None:
+@pytest.mark.xdist_group("trainer")
+def test_a_race_chooses_costs_half_and_is_the_same_again(home: Path, trainer: Trainer) -> None:
     """Every method is accounted for; a second project directory gives the same but for time."""
     told: list[str] = []
     found = []
-    for place in ("one", "two"):
+    for place, started in (("one", None), ("two", trainer)):
         run, rows, assignment, features = prepare_race(home / place, "resampling.race.folds=4")
-        address = race(run, rows, assignment, features, None, lambda what, *_: told.append(what))
+        address = race(run, rows, assignment, features, started, lambda what, *_: told.append(what))
         facts = address.facts(RaceFacts)
         still = [replace(racer, seconds=0.0) for racer in facts.racers]
         found.append(replace(facts, seconds=0.0, racers=still))
@@ -235,7 +246,9 @@ def find_counts(features: Address, classes: tuple[str, ...]) -> list[int]:
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("trainer")
-def test_a_race_goes_on_from_the_fold_that_was_finished(home: Path, trainer: Trainer) -> None:
+def test_a_race_goes_on_from_the_fold_that_was_finished(
+    home: Path, trainer: Trainer, one_core: None
+) -> None:
     """What a killed race had finished is not trained again."""
     settings = (
         "resampling.race.folds=4",
@@ -268,7 +281,9 @@ def test_a_budget_of_a_moment_runs_one_fold_and_takes_the_simplest(
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("trainer")
-def test_a_method_that_cannot_run_is_told_with_its_reason(home: Path, trainer: Trainer) -> None:
+def test_a_method_that_cannot_run_is_told_with_its_reason(
+    home: Path, trainer: Trainer, one_core: None
+) -> None:
     """A class too small for SMOTE takes SMOTE out of the race, and nothing else."""
     settings = (
         "resampling.race.folds=4", "resampling.fallback=error", "resampling.k_neighbors=90",
@@ -299,7 +314,9 @@ def write_even(home: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("trainer")
-def test_what_would_change_nothing_is_not_trained(home: Path, trainer: Trainer) -> None:
+def test_what_would_change_nothing_is_not_trained(
+    home: Path, trainer: Trainer, one_core: None
+) -> None:
     """Among classes of one size, only methods that take rows away by their neighbours differ."""
     write_even(home)
     run = prepare(home, "even")
@@ -401,7 +418,9 @@ def test_fewer_rows_take_part_where_there_are_many() -> None:
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("trainer")
-def test_folds_of_a_cross_validation_take_the_chosen_method(home: Path, trainer: Trainer) -> None:
+def test_folds_of_a_cross_validation_take_the_chosen_method(
+    home: Path, trainer: Trainer, one_core: None
+) -> None:
     """They are resampled as the race chose, and not raced again."""
     settings = (
         "training.folds=4", "resampling.race.folds=4", "training.epochs=1",
@@ -425,7 +444,8 @@ def test_folds_of_a_cross_validation_take_the_chosen_method(home: Path, trainer:
 
 
 @pytest.mark.slow
-def test_pictures_can_race(home: Path) -> None:
+@pytest.mark.xdist_group("trainer")
+def test_pictures_can_race(home: Path, trainer: Trainer) -> None:
     """The methods for pictures, augmented copies among them."""
     declare(home, make_shapes(bar=30, disc=30, ring=12))
     run = prepare_shapes(
@@ -434,7 +454,7 @@ def test_pictures_can_race(home: Path) -> None:
     rows = ingest(run)
     assignment = split(run, rows)
     features = encode(run, impute(run, clean(run, rows, assignment)))
-    facts = race(run, rows, assignment, features).facts(RaceFacts)
+    facts = race(run, rows, assignment, features, trainer).facts(RaceFacts)
     assert {racer.method for racer in facts.racers} == {"none", "threshold", "augment"}
     assert find_racer(facts, "augment").rows > find_racer(facts, "none").rows
     assert find_racer(facts, "augment").end != "impossible"
