@@ -15,8 +15,8 @@ help: ## list the commands
 demo: $(READY) ## refresh the sample data set hypothyroid: validate, repair, publish, train, report
 	@$(BIN)/assay run hypothyroid
 
-test: $(READY) ## run all tests
-	@$(BIN)/python -m pytest -q
+test: $(READY) ## run all tests, on as many as four cores
+	@$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadgroup
 
 check: $(READY) ## lint, types, import contracts
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports --no-logo

@@ -82,7 +82,7 @@ def _measure_one(made: Run) -> None:
     features = encode(made, impute(made, clean(made, rows, assignment)))
     log = made.store.runs / "training.log"
     threads = made.modality.learning.choose_threads(made.config.training)
-    with Trainer(log, threads) as trainer, start_trainers(made, trainer) as trainers:
+    with Trainer(log, threads) as trainer, start_trainers(made, trainer, networks=2) as trainers:
         facts = race(made, rows, assignment, features, trainer).facts(RaceFacts)
         _tell_race(facts)
         course = start_course(made, rows, assignment, features, trainers)

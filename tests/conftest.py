@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import gc
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,21 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, begin with the slow ones, so that none waits last.
+
+    Tests that share what is dear to make are of one ``xdist_group``, which one process runs.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what the libraries made at their import alone: to look through it takes seconds."""
+    gc.collect()
+    gc.freeze()
+
+
 def copy_sample(home: Path, name: str) -> None:
     """Copy a sample data set with its suites into a project directory.
 
@@ -43,15 +60,32 @@ def copy_sample(home: Path, name: str) -> None:
         shutil.copytree(suites, home / "expectations" / name)
 
 
+def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Make a project directory once for all processes that run tests; give this one its copy."""
+    shared = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent  # of the base directories of all processes
+    made = shared / f"{name}-made"
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            unfinished = factory.mktemp(name) / "unfinished"
+            unfinished.mkdir()
+            make(unfinished)
+            unfinished.rename(made)
+    return shutil.copytree(made, factory.mktemp(name) / "copy", symlinks=True)
+
+
 @pytest.fixture(scope="session")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run the whole refresh of hypothyroid once, from nothing; return its project directory."""
     from flows.refresh import refresh
 
-    home = tmp_path_factory.mktemp("published")
-    copy_sample(home, "hypothyroid")
-    assert refresh("hypothyroid", ["training.epochs=6"], home).state == "published"
-    return home
+    def make(home: Path) -> None:
+        copy_sample(home, "hypothyroid")
+        assert refresh("hypothyroid", ["training.epochs=6"], home).state == "published"
+
+    return make_once(tmp_path_factory, "published", make)
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,7 @@ print(shares.to_json(orient="records", double_precision=15))
 """
 
 
+@pytest.mark.slow
 def test_a_new_row_gets_a_probability_for_each_class_in_a_fresh_process(
     published: Path, tmp_path: Path
 ) -> None:

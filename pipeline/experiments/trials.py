@@ -111,13 +111,21 @@ class FoldFacts:
 
 
 @contextlib.contextmanager
-def start_trainers(run: Run, trainer: Trainer | None) -> Iterator[list[Trainer]]:
-    """Start as many training processes as networks of the modality train well at the same time."""
+def start_trainers(run: Run, trainer: Trainer | None, networks: int) -> Iterator[list[Trainer]]:
+    """Start as many training processes as networks of the modality train well at the same time.
+
+    Parameters
+    ----------
+    trainer
+        A training process that was started earlier.
+    networks
+        The most that a fold has: no more processes are started than those.
+    """
     from pipeline.neighbours.search import count_cores
     from pipeline.training.client import Trainer
 
     learning = run.modality.learning
-    wanted = min(learning.at_once, count_cores())
+    wanted = min(learning.at_once, count_cores(), networks)
     with contextlib.ExitStack() as stack:
         trainers = [] if trainer is None else [trainer]
         while len(trainers) < wanted:

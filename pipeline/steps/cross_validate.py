@@ -49,7 +49,7 @@ def cross_validate(
         classes = load_layout(features.path).classes
         work = plan_work(rows, assignment)
         scores = []
-        with start_trainers(run, trainer) as trainers:
+        with start_trainers(run, trainer, networks=1) as trainers:
             for number in range(folds):
                 tried = run_fold(
                     run,

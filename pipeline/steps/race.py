@@ -45,7 +45,9 @@ def race(
 
     def make(out: Path) -> None:
         refuse_unknown_counts(run.config.resampling, load_layout(features.path).classes)
-        with start_trainers(run, trainer) as trainers:
+        # Thresholds are moved on the network of the plain rows.
+        networks = len([name for name in list_methods(run, features) if name != "threshold"])
+        with start_trainers(run, trainer, networks) as trainers:
             course = start_course(run, rows, assignment, features, trainers, on_progress)
             dump_json(out / FACTS, course.finish())
 

@@ -36,6 +36,7 @@ from pipeline.resampling import (
 from tests.drop_in.borrowed import MODULES, run_borrowed
 
 
+@pytest.mark.slow
 def test_the_libraries_own_tests_pass(tmp_path: Path) -> None:
     """Each test of the libraries' modules for the classes; none is left out."""
     outcome = run_borrowed(MODULES, tmp_path)
@@ -53,7 +54,12 @@ CHECKS = [
 ]
 
 
-@pytest.mark.parametrize(("estimator", "check"), CHECKS, ids=lambda value: str(value)[:90])
+def name_check(value: Any) -> str:
+    """Name an estimator or a check, alike in each process."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(value))[:90]
+
+
+@pytest.mark.parametrize(("estimator", "check"), CHECKS, ids=name_check)
 def test_the_imputer_is_a_scikit_learn_estimator(estimator: Any, check: Any) -> None:
     """check_estimator, check by check."""
     check(estimator)

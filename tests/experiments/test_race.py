@@ -20,6 +20,7 @@ from pipeline.experiments.judging import find_leaders, judge, keep_racing
 from pipeline.experiments.outcomes import Outcome
 from pipeline.experiments.trials import FoldFacts
 from pipeline.features.layout import load_layout
+from pipeline.neighbours import search
 from pipeline.resampling import resample
 from pipeline.runs.run import Fold, Run, prepare
 from pipeline.splitting.assignment import thin_out
@@ -37,6 +38,7 @@ from pipeline.storage.parts import list_parts, read_frame, write_frame
 from pipeline.storage.store import FACTS, Address, load_facts
 from pipeline.targets.race_facts import RaceFacts, Racer
 from pipeline.targets.results import FoldScore
+from pipeline.training.client import Trainer
 from tests.conftest import copy_sample
 from tests.shapes import declare, make_shapes, prepare_shapes
 
@@ -195,18 +197,29 @@ def prepare_race(home: Path, *overrides: str) -> tuple[Run, Address, Address, Ad
     return run, rows, assignment, encode(run, impute(run, clean(run, rows, assignment)))
 
 
+@pytest.fixture
+def one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a race take the machine for one of one core: it starts no training process of its own.
+
+    With several it starts more, see ``test_a_race_chooses_costs_half_and_is_the_same_again``.
+    """
+    monkeypatch.setattr(search, "count_cores", lambda: 1)
+
+
 def find_racer(facts: RaceFacts, method: Resampling) -> Racer:
     """Find a method's race."""
     return next(racer for racer in facts.racers if racer.method == method)
 
 
-def test_a_race_chooses_costs_half_and_is_the_same_again(home: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.xdist_group("trainer")
+def test_a_race_chooses_costs_half_and_is_the_same_again(home: Path, trainer: Trainer) -> None:
     """Every method is accounted for; a second project directory gives the same but for time."""
     told: list[str] = []
     found = []
-    for place in ("one", "two"):
+    for place, started in (("one", None), ("two", trainer)):
         run, rows, assignment, features = prepare_race(home / place, "resampling.race.folds=4")
-        address = race(run, rows, assignment, features, None, lambda what, *_: told.append(what))
+        address = race(run, rows, assignment, features, started, lambda what, *_: told.append(what))
         facts = address.facts(RaceFacts)
         still = [replace(racer, seconds=0.0) for racer in facts.racers]
         found.append(replace(facts, seconds=0.0, racers=still))
@@ -232,41 +245,53 @@ def find_counts(features: Address, classes: tuple[str, ...]) -> list[int]:
     return [int((labels == name).sum()) for name in classes]
 
 
-def test_a_race_goes_on_from_the_fold_that_was_finished(home: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.xdist_group("trainer")
+def test_a_race_goes_on_from_the_fold_that_was_finished(
+    home: Path, trainer: Trainer, one_core: None
+) -> None:
     """What a killed race had finished is not trained again."""
     settings = (
         "resampling.race.folds=4",
         "resampling.race.methods=[none, threshold, random_under]",
     )
     run, rows, assignment, features = prepare_race(home, *settings)
-    first = race(run, rows, assignment, features)
+    first = race(run, rows, assignment, features, trainer)
     facts = first.facts(RaceFacts)
     stages = run.store.runs / "stages"
     folds = {path: path.stat().st_mtime_ns for path in stages.glob("trial-*")}
     assert len(folds) == facts.folds
     shutil.rmtree(first.path)
-    again = race(run, rows, assignment, features).facts(RaceFacts)
+    again = race(run, rows, assignment, features, trainer).facts(RaceFacts)
     assert {path: path.stat().st_mtime_ns for path in stages.glob("trial-*")} == folds
     assert (again.chosen, again.racers) == (facts.chosen, facts.racers)
 
 
-def test_a_budget_of_a_moment_runs_one_fold_and_takes_the_simplest(home: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.xdist_group("trainer")
+def test_a_budget_of_a_moment_runs_one_fold_and_takes_the_simplest(
+    home: Path, trainer: Trainer
+) -> None:
     """The first fold is always run; what it can't tell is said."""
     settings = ("resampling.race.budget_seconds=0.1", "resampling.race.methods=[none, threshold]")
     run, rows, assignment, features = prepare_race(home, *settings)
-    facts = race(run, rows, assignment, features).facts(RaceFacts)
+    facts = race(run, rows, assignment, features, trainer).facts(RaceFacts)
     assert (facts.folds, facts.chosen) == (1, "none")
     assert "budget_seconds, 0.1" in facts.notes[0]
 
 
-def test_a_method_that_cannot_run_is_told_with_its_reason(home: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.xdist_group("trainer")
+def test_a_method_that_cannot_run_is_told_with_its_reason(
+    home: Path, trainer: Trainer, one_core: None
+) -> None:
     """A class too small for SMOTE takes SMOTE out of the race, and nothing else."""
     settings = (
         "resampling.race.folds=4", "resampling.fallback=error", "resampling.k_neighbors=90",
         "resampling.race.methods=[none, class_weight, smotenc]", "training.epochs=1",
     )  # fmt: skip
     run, rows, assignment, features = prepare_race(home, *settings)
-    facts = race(run, rows, assignment, features).facts(RaceFacts)
+    facts = race(run, rows, assignment, features, trainer).facts(RaceFacts)
     racer = find_racer(facts, "smotenc")
     assert racer.end == "impossible"
     assert "k_neighbors=90 needs 91" in racer.reason
@@ -288,7 +313,11 @@ def write_even(home: Path) -> None:
     )
 
 
-def test_what_would_change_nothing_is_not_trained(home: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.xdist_group("trainer")
+def test_what_would_change_nothing_is_not_trained(
+    home: Path, trainer: Trainer, one_core: None
+) -> None:
     """Among classes of one size, only methods that take rows away by their neighbours differ."""
     write_even(home)
     run = prepare(home, "even")
@@ -296,7 +325,7 @@ def test_what_would_change_nothing_is_not_trained(home: Path) -> None:
     assignment = split(run, rows)
     features = encode(run, impute(run, clean(run, rows, assignment)))
     counts = find_fold_counts(run, rows, assignment)
-    facts = race(run, rows, assignment, features).facts(RaceFacts)
+    facts = race(run, rows, assignment, features, trainer).facts(RaceFacts)
     idle = {racer.method for racer in facts.racers if racer.end == "idle"}
     expected = {"threshold", "class_weight", "random_under", "random_over", "smote"}
     assert idle == (expected if len(set(counts)) == 1 else set())
@@ -319,7 +348,8 @@ def test_counts_of_an_unknown_class_are_refused_before_the_race(home: Path) -> N
         race(run, *addresses)
 
 
-def test_a_fold_that_cannot_be_made_leaves_the_data_as_it_is(home: Path) -> None:
+@pytest.mark.xdist_group("trainer")
+def test_a_fold_that_cannot_be_made_leaves_the_data_as_it_is(home: Path, trainer: Trainer) -> None:
     """Too few different rows for a race stop nothing: nothing is resampled, and it says so."""
     place = home / "data/few"
     place.mkdir(parents=True)
@@ -335,7 +365,7 @@ def test_a_fold_that_cannot_be_made_leaves_the_data_as_it_is(home: Path) -> None
     rows = ingest(run)
     assignment = split(run, rows)
     features = encode(run, impute(run, clean(run, rows, assignment)))
-    facts = race(run, rows, assignment, features).facts(RaceFacts)
+    facts = race(run, rows, assignment, features, trainer).facts(RaceFacts)
     assert (facts.chosen, facts.folds, facts.racers) == ("none", 0, [])
     assert "different rows for 5 folds" in facts.notes[0]
 
@@ -387,16 +417,20 @@ def test_fewer_rows_take_part_where_there_are_many() -> None:
     assert thin_out(assignment, labels, 10_000, seed=0) is assignment
 
 
-def test_folds_of_a_cross_validation_take_the_chosen_method(home: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.xdist_group("trainer")
+def test_folds_of_a_cross_validation_take_the_chosen_method(
+    home: Path, trainer: Trainer, one_core: None
+) -> None:
     """They are resampled as the race chose, and not raced again."""
     settings = (
         "training.folds=4", "resampling.race.folds=4", "training.epochs=1",
         "resampling.race.methods=[none, random_under]",
     )  # fmt: skip
     run, rows, assignment, features = prepare_race(home, *settings)
-    address = race(run, rows, assignment, features)
+    address = race(run, rows, assignment, features, trainer)
     chosen = address.facts(RaceFacts).chosen
-    scores = cross_validate(run, rows, assignment, features, address)
+    scores = cross_validate(run, rows, assignment, features, address, trainer)
     told = load_facts(scores.path / FACTS, list[FoldScore])
     assert [score.fold for score in told] == [1, 2, 3, 4]
     rows_held_out = sum(score.rows for score in told)  # repeated rows are not
@@ -410,7 +444,9 @@ def test_folds_of_a_cross_validation_take_the_chosen_method(home: Path) -> None:
     assert sorted(rows_in) == sorted(expected)
 
 
-def test_pictures_can_race(home: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.xdist_group("trainer")
+def test_pictures_can_race(home: Path, trainer: Trainer) -> None:
     """The methods for pictures, augmented copies among them."""
     declare(home, make_shapes(bar=30, disc=30, ring=12))
     run = prepare_shapes(
@@ -419,7 +455,7 @@ def test_pictures_can_race(home: Path) -> None:
     rows = ingest(run)
     assignment = split(run, rows)
     features = encode(run, impute(run, clean(run, rows, assignment)))
-    facts = race(run, rows, assignment, features).facts(RaceFacts)
+    facts = race(run, rows, assignment, features, trainer).facts(RaceFacts)
     assert {racer.method for racer in facts.racers} == {"none", "threshold", "augment"}
     assert find_racer(facts, "augment").rows > find_racer(facts, "none").rows
     assert find_racer(facts, "augment").end != "impossible"

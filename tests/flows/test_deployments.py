@@ -1,4 +1,4 @@
-"""Deployments: registered as dataset.yaml declares, at a real server on the loopback interface."""
+"""The recipe as a Prefect flow and its deployments, at a real server on the loopback interface."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -23,6 +24,8 @@ from flows.cli import main
 from pipeline.storage.store import Store
 from tests.conftest import SAMPLES, copy_sample
 
+in_prefect = pytest.mark.xdist_group("prefect")  # one server
+FULL = ["training.epochs=2", "training.compare_unrepaired=false"]
 SPEED = ["training.epochs=1", "training.compare_unrepaired=false", "training.bootstrap=100"]
 ROOT = Path(__file__).parents[2]
 TOKEN = "tok3n-of-the-export"
@@ -61,6 +64,7 @@ def read_deployments() -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@in_prefect
 def test_deployments_follow_the_declaration(home: Path, server: str) -> None:
     """Schedule, tags, a form with help for each parameter; deployed again, what changed changes."""
     copy_sample(home, "hypothyroid")
@@ -109,6 +113,7 @@ def test_deployments_follow_the_declaration(home: Path, server: str) -> None:
 
 
 @pytest.mark.slow
+@in_prefect
 def test_crashed_runs_are_told_by_the_server(home: Path, server: str) -> None:
     """A process that is killed tells nobody: an automation marks its run, another one notifies."""
     from prefect.blocks.notifications import CustomWebhookNotificationBlock
@@ -136,6 +141,7 @@ def test_crashed_runs_are_told_by_the_server(home: Path, server: str) -> None:
 
 
 @pytest.mark.slow
+@in_prefect
 def test_states_say_what_happened(home: Path, server: str) -> None:
     """Published, unchanged, refused: each flow run's state says it; settings reach the run."""
     from flows.prefect_flows import refresh, train
@@ -160,6 +166,74 @@ def test_states_say_what_happened(home: Path, server: str) -> None:
     assert len(list((home / "data/runs/hypothyroid/trainings").iterdir())) == 1
 
 
+def _read_artifacts(flow_run: UUID) -> list[Any]:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+
+    with get_client(sync_client=True) as client:
+        wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run]))
+        return client.read_artifacts(artifact_filter=wanted)
+
+
+def _read_tasks(flow_run: UUID) -> dict[str, str]:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+    with get_client(sync_client=True) as client:
+        runs = client.read_task_runs(
+            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run]))
+        )
+    return {run.name: run.state_name or "" for run in runs}
+
+
+@pytest.mark.slow
+@in_prefect
+@pytest.mark.usefixtures("server")
+def test_a_flow_run_completes_with_tasks_and_artifacts(home: Path) -> None:
+    """Each stage is a task that completes; report and checks are artifacts."""
+    from flows.prefect_flows import refresh
+
+    copy_sample(home, "hypothyroid")
+    state = refresh("hypothyroid", settings=FULL, home=str(home), return_state=True)
+    assert state.is_completed(), state.message
+    assert Store(home, "hypothyroid").current() in str(state.message)
+    flow_run = state.state_details.flow_run_id
+    assert flow_run is not None
+    tasks = _read_tasks(flow_run)
+    assert set(tasks.values()) == {"Completed"}
+    assert {
+        "Read the source into canonical partitions", "Validate the raw data by the suites",
+        "Fill missing values by what the training split shows", "Train the baseline and measure it",
+        "Publish the version whole",
+    } <= set(tasks)  # fmt: skip
+    artifacts = {artifact.key: artifact for artifact in _read_artifacts(flow_run)}
+    assert "balanced accuracy" in artifacts["hypothyroid-report"].data.lower()
+    for when in ("raw", "repaired"):
+        validation = artifacts[f"hypothyroid-validation-{when}"]
+        assert f"validation of the {when} data" in validation.data
+        assert validation.created < artifacts["hypothyroid-training"].created
+        assert artifacts[f"hypothyroid-validation-{when}-checks"].type == "table"
+    assert artifacts["hypothyroid-training"].type == "progress"
+    assert artifacts["hypothyroid-training"].created < artifacts["hypothyroid-metrics"].created
+    assert "report.html" in artifacts["hypothyroid-report-page"].data
+
+
+@pytest.mark.slow
+@in_prefect
+@pytest.mark.usefixtures("server")
+def test_a_failing_gate_ends_in_failed_with_its_reason(home: Path) -> None:
+    """A gate that stops makes the flow run Failed; its message says which column and why."""
+    from flows.prefect_flows import refresh
+
+    copy_sample(home, "hypothyroid")
+    source = home / "data/hypothyroid/hypothyroid.csv"
+    source.write_text(source.read_text().replace("TSH,T3_measured", "TSHH,T3_measured", 1))
+    state = refresh("hypothyroid", settings=FULL, home=str(home), return_state=True)
+    assert state.is_failed()
+    assert "TSH: the column is there; found absent" in str(state.message)
+    assert Store(home, "hypothyroid").versions() == []
+
+
 class Export(http.server.BaseHTTPRequestHandler):
     """Serves the sample to those who know the token."""
 
@@ -178,6 +252,7 @@ class Export(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.mark.slow
+@in_prefect
 def test_a_secret_is_in_no_file_no_log_no_artifact(home: Path, server: str) -> None:
     """Kept as a Prefect block, used in the source's URL; searched for in all that was written."""
     from prefect.blocks.system import Secret

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import copy_sample
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +49,7 @@ def find_processes(home: Path) -> dict[int, str]:
     return found
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_everything_in_the_middle_of_a_run(home: Path, tmp_path: Path) -> None:
     """Server, worker, the run at work and its training end; the run says that it was cut off."""
     copy_sample(home, "hypothyroid")

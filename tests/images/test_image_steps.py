@@ -42,6 +42,7 @@ from tests.shapes import (
     prepare_shapes,
 )
 
+pytestmark = pytest.mark.xdist_group("crowd")
 FEATURES = ("train.parquet", "validation.parquet", "test.parquet")
 AUGMENT = "resampling={method: augment, ratio: 1.0}"
 

@@ -50,6 +50,7 @@ def receiver() -> Iterator[Any]:
     made.server_close()
 
 
+@pytest.mark.slow
 def test_each_end_that_matters_is_told(
     home: Path, receiver: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,8 +31,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-@settings(max_examples=20, deadline=None)
-@given(st.integers(0, 2**32), st.integers(0, 1))
+@pytest.mark.parametrize("kind", [0, 1], ids=["frame", "file"])
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 2**32))
 def test_results_are_those_of_great_expectations(seed: int, kind: int) -> None:
     """Over all expectations that run on pandas, all kinds of columns, formats and conditions.
 
@@ -169,6 +170,7 @@ def switched() -> Any:
     assert Datasource.execution_engine_override is None
 
 
+@pytest.mark.slow
 def test_a_checkpoint_runs_on_it_and_again_in_another_process(
     switched: None, tmp_path: Path
 ) -> None:

@@ -81,6 +81,7 @@ def make_suite(expectations: list[dict[str, Any]]) -> Any:
     return build_suite("s", {"expectations": expectations})
 
 
+@pytest.mark.slow
 def test_partitions_profiled_apart_give_the_result_of_one_scan(
     folder: Path, tmp_path: Path
 ) -> None:
