@@ -15,14 +15,31 @@ MAX_FIT_ROWS = 500_000
 
 
 def take_train(parts: Iterable[pd.DataFrame], schema: Schema) -> TrainSet:
-    """Take the training rows, at most 500,000 chosen by their ids: what a stage may learn from."""
-    train = pd.concat([part[part[SPLIT] == "train"] for part in parts], ignore_index=True)
-    if "duplicate" in train.columns:
-        train = train[~train["duplicate"]].reset_index(drop=True)
-    if len(train) > MAX_FIT_ROWS:
-        order = np.argsort(draw_uniform(train[ROW_ID], "fit sample", 0), kind="stable")
-        train = train.iloc[np.sort(order[:MAX_FIT_ROWS])].reset_index(drop=True)
-    return TrainSet(train, schema)
+    """Take the training rows, at most 500,000 chosen by their ids: what a stage may learn from.
+
+    At most twice as many are held at any time, however many there are.
+    """
+    kept: list[pd.DataFrame] = []
+    count = 0
+    for part in parts:
+        own = part[part[SPLIT] == "train"]
+        if "duplicate" in own.columns:
+            own = own[~own["duplicate"]]
+        kept.append(own)
+        count += len(own)
+        if count > 2 * MAX_FIT_ROWS:
+            kept = [_choose(kept)]
+            count = len(kept[0])
+    return TrainSet(_choose(kept), schema)
+
+
+def _choose(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Choose rows by the draws of their ids, in their order: those of a part are of the whole."""
+    rows = pd.concat(parts, ignore_index=True)
+    if len(rows) <= MAX_FIT_ROWS:
+        return rows
+    order = np.argsort(draw_uniform(rows[ROW_ID], "fit sample", 0), kind="stable")
+    return rows.iloc[np.sort(order[:MAX_FIT_ROWS])].reset_index(drop=True)
 
 
 def read_assigned(folder: Path, assigned: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
