@@ -168,7 +168,7 @@ def describe_stage(run: Run, name: str) -> str:
 def _describe_ingest(run: Run) -> str:
     facts = _read_facts(run, "ingest")
     asides = [f"{facts[k]} {k}" for k in ("unlabelled", "malformed", "unreadable") if facts[k]]
-    if run.modality.facts_only:
+    if run.config.traits.facts_only:
         wide = f" in {write_count(len(facts['classes']), 'class', 'classes')}"
     else:
         wide = f" × {write_count(len(facts['columns']), 'column')}"
@@ -202,7 +202,7 @@ def _describe_clean(run: Run) -> str:
     facts = _read_facts(run, "clean")
     cells = sum(c["rows"] for c in facts["changes"] if c["column"] != "(rows)")
     aside = f"{write_count(facts['quarantined'], run.modality.noun)} left out"
-    if run.modality.facts_only:
+    if run.config.traits.facts_only:
         return aside
     dropped = write_count(len(facts["fitted"]["dropped"]), "column")
     return f"{write_count(cells, 'value')} repaired, {aside}, {dropped} dropped"

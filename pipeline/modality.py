@@ -46,10 +46,6 @@ class Modality:
         Tells whether a source is of this modality; asked of each, the table last.
     scaffold
         The module of ``assay init`` and ``assay suggest``, with ``initialise`` and ``suggest``.
-    identity
-        The columns that say which rows are the same; none: all features.
-    facts_only
-        Whether the columns only tell of what is learned from: then none of their values is changed.
     ingest
         Writes canonical partitions: source, configuration, folder, progress.
     group
@@ -77,8 +73,6 @@ class Modality:
     noun: str
     recognise: Callable[[Path], bool]
     scaffold: str
-    identity: tuple[str, ...]
-    facts_only: bool
     ingest: Callable[[Path, DatasetConfig, Path, OnProgress | None], None]
     group: Callable[[Path, DatasetConfig], tuple[np.ndarray | None, NearFacts | None]]
     encode: Callable[[Path, Path, Path, Path, DatasetConfig], None]
@@ -296,8 +290,6 @@ MODALITIES: Mapping[str, Modality] = {
         noun="picture",
         recognise=_recognise_pictures,
         scaffold="pipeline.scaffold.initialise_pictures",
-        identity=("pixel_hash",),
-        facts_only=True,
         ingest=_ingest_pictures,
         group=_group_pictures,
         encode=_encode_pictures,
@@ -322,8 +314,6 @@ MODALITIES: Mapping[str, Modality] = {
         noun="row",
         recognise=_recognise_table,
         scaffold="pipeline.scaffold.initialise_tables",
-        identity=(),
-        facts_only=False,
         ingest=_ingest_table,
         group=_group_nothing,
         encode=_encode_table,

@@ -233,7 +233,7 @@ def _cut(text: str) -> str:
 
 def _check_modality(config: DatasetConfig) -> None:
     """Refuse what can't be done to pictures, or to tables."""
-    outliers = config.cleaning.outliers
+    pictures, outliers = config.traits.facts_only, config.cleaning.outliers
     methods = {"method is": [config.resampling.method]}
     methods["race.methods holds"] = list(config.resampling.race.methods)
     for place, named in methods.items():
@@ -241,7 +241,7 @@ def _check_modality(config: DatasetConfig) -> None:
             _check_resampling(config, place, method)
     given = {"image": config.image != ImageConfig()}
     given |= {"augmentation": config.augmentation != AugmentationConfig()}
-    for section in [name for name, said in given.items() if said and config.modality == "table"]:
+    for section in [name for name, said in given.items() if said and not pictures]:
         raise ConfigError(
             "config", f"the section {section} is set, and the rows of this data set are no "
             "pictures",
@@ -250,7 +250,7 @@ def _check_modality(config: DatasetConfig) -> None:
     actions = {"action": outliers.action}
     actions |= {f"columns.{name}": action for name, action in outliers.columns.items()}
     for place, action in actions.items():
-        if config.modality == "image" and action in ("clip", "set_missing"):
+        if pictures and action in ("clip", "set_missing"):
             raise ConfigError(
                 "cleaning", f"cleaning.outliers.{place} is {action!r}, and a picture that is too "
                 "dark or blurred has no value that could be replaced",
@@ -260,13 +260,14 @@ def _check_modality(config: DatasetConfig) -> None:
 
 def _check_resampling(config: DatasetConfig, place: str, method: str) -> None:
     """Refuse a method that pictures, or tables, can't be resampled by."""
-    if config.modality == "table" and method == "augment":
+    pictures = config.traits.facts_only
+    if not pictures and method == "augment":
         raise ConfigError(
             "resampling", f"resampling.{place} 'augment', and the rows of this data set are no "
             "pictures that could be turned or shifted",
             f"Set resampling.{place.split()[0]} to 'smote', 'smotenc' or 'random_over'",
         )  # fmt: skip
-    if config.modality == "image" and method not in PICTURE_METHODS:
+    if pictures and method not in PICTURE_METHODS:
         raise ConfigError(
             "resampling", f"resampling.{place} {method!r}, and this data set holds pictures: "
             "distances between their pixels say little, and a mean of two of them is a double "

@@ -6,6 +6,7 @@ The models are frozen and refuse unknown keys; ``config_file`` reads them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -327,6 +328,29 @@ class TrainingConfig(Section):
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What follows from the modality of a data set for its columns.
+
+    Attributes
+    ----------
+    facts_only
+        Whether they only tell of what is learned from, such as the brightness of a picture: then no
+        value of theirs is changed, and none of them is left out.
+    identity
+        Those that say which rows are the same; none: all features.
+    """
+
+    facts_only: bool
+    identity: tuple[str, ...]
+
+
+TRAITS: Mapping[str, Traits] = {
+    "table": Traits(facts_only=False, identity=()),
+    "image": Traits(facts_only=True, identity=("pixel_hash",)),
+}
+
+
 class DatasetConfig(Section):
     """One data set: ``data/<dataset>/dataset.yaml``."""
 
@@ -358,3 +382,8 @@ class DatasetConfig(Section):
     runs: RunsConfig = RunsConfig()
     retention: RetentionConfig = RetentionConfig()
     notifications: NotificationsConfig = NotificationsConfig()
+
+    @property
+    def traits(self) -> Traits:
+        """What follows from the modality."""
+        return TRAITS[self.modality]

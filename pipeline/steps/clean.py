@@ -29,7 +29,7 @@ def clean(run: Run, rows: Address, assignment: Address) -> Address:
             config,
             run.config.columns,
             run.expected,
-            facts_only=run.modality.facts_only,
+            facts_only=run.config.traits.facts_only,
         )
         changes, set_aside, after = [], [], pd.Series(dtype="int64")
         for name, frame in read_assigned(rows.path, assigned):

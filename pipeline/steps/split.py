@@ -23,7 +23,7 @@ def split(run: Run, rows: Address) -> Address:
         dropped = run.config.cleaning.drop_columns
         schema = schema.keep([name for name in schema.roles if name not in dropped])
         # What rows hold is hashed by partition; all rows at once have three columns at most.
-        identity = list(run.modality.identity) or schema.features
+        identity = list(run.config.traits.identity) or schema.features
         parts = [hash_content(part, identity) for _, part in read_parts(rows.path, identity)]
         by = [name for name in (run.config.split.column,) if name not in (None, schema.target)]
         groups, near = run.modality.group(rows.path, run.config)

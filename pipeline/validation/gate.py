@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from pipeline.config.settings import DatasetConfig
-from pipeline.dataset import Schema
+from pipeline.dataset import ROLES, Schema
 from pipeline.validation.drift_results import (
     AS_BEFORE,
     DRIFT_TYPE,
@@ -122,10 +122,14 @@ def find_repair(
         return "cleaning"
     if type_.endswith("not_be_null"):
         # A picture that can't be read is left out when the pictures are decoded.
-        if config.modality == "image":
+        if config.traits.facts_only:
             return "ingest" if (share or 0.0) <= MOST_UNREADABLE else None
         return "imputation"
-    if any(rule in type_ for rule in NUMBER_RULES) and schema.roles[column] == "numeric":
+    numbers = ROLES[schema.roles[column]].values == "numbers"
+    if numbers and any(rule in type_ for rule in NUMBER_RULES):
+        any(rule in type_ for rule in NUMBER_RULES)
+        and ROLES[schema.roles[column]].values == "numbers"
+    ):
         action = config.cleaning.outliers.columns.get(column, config.cleaning.outliers.action)
         acts = config.cleaning.outliers.method != "none" and action != "keep"
         return "cleaning" if acts and type_.startswith("expect_column_values") else None

@@ -15,7 +15,7 @@ import pandas as pd
 
 from pipeline.cleaning.outliers import learn_bound
 from pipeline.config.settings import ColumnConfig, DatasetConfig
-from pipeline.dataset import PIXEL_HASH, ROW_ID, TrainSet
+from pipeline.dataset import ROW_ID, TrainSet
 from pipeline.storage.hashing import hash_key
 from pipeline.validation.distributions import POINTS, Distribution, Profile
 from pipeline.validation.suites import Expectation, make_expectation, sign
@@ -153,13 +153,12 @@ def _suggest_schema(train: TrainSet, config: DatasetConfig, past: Past) -> list[
                 )
             )  # fmt: skip
     kept = [name for name in schema.features if name not in config.cleaning.drop_columns]
-    if config.modality == "image":
-        kept = [PIXEL_HASH]
-    if len(kept) > 1 or config.modality == "image":
+    identity = config.traits.identity
+    if identity or len(kept) > 1:
         result.append(
             make_expectation(
                 "compound_columns_to_be_unique", "warning", "a repeated row adds nothing",
-                column_list=[*kept, schema.target], ignore_row_if="never",
+                column_list=[*(identity or kept), schema.target], ignore_row_if="never",
             )
         )  # fmt: skip
     return result
@@ -193,8 +192,7 @@ def _suggest_outliers(train: TrainSet, config: DatasetConfig, past: Past) -> lis
     result = []
     # A number out of bounds is clipped. A single picture can't be, so none stops a run; but where
     # the median lies beyond the quartiles that were learned, the source has become another one.
-    pictures = config.modality == "image"
-    severity = "warning" if pictures else "critical"
+    severity = "warning" if config.traits.facts_only else "critical"
     for name in train.schema.select("numbers"):
         values = train.frame[name].dropna()
         declared = config.columns.get(name, ColumnConfig())
@@ -226,7 +224,7 @@ def _suggest_outliers(train: TrainSet, config: DatasetConfig, past: Past) -> lis
         )  # fmt: skip
         low, high = (float(values.quantile(q)) for q in (0.25, 0.75))
         why = "the quartiles of the training values"
-        gravity = "critical" if pictures and name in LOOKS else "warning"
+        gravity = "critical" if config.traits.facts_only and name in LOOKS else "warning"
         medians = [item.quantile(0.5) for item in past.of(name) if item.points]
         reach = find_reach(medians)
         if reach is not None and high > low and gravity == "warning":
