@@ -127,9 +127,6 @@ def find_repair(
         return "imputation"
     numbers = ROLES[schema.roles[column]].values == "numbers"
     if numbers and any(rule in type_ for rule in NUMBER_RULES):
-        any(rule in type_ for rule in NUMBER_RULES)
-        and ROLES[schema.roles[column]].values == "numbers"
-    ):
         action = config.cleaning.outliers.columns.get(column, config.cleaning.outliers.action)
         acts = config.cleaning.outliers.method != "none" and action != "keep"
         return "cleaning" if acts and type_.startswith("expect_column_values") else None
