@@ -59,7 +59,7 @@ def make_table(
         return from_parquet(list_files(Path(source)), columns, identify)
     if isinstance(source, Sequence):
         return from_parquet([str(file) for file in source], columns, identify)
-    raise TypeError(f"{type(source).__name__} is no table: give a path, a LazyFrame or a DataFrame")
+    raise TypeError(f"an object of type {type(source).__name__} is no table")
 
 
 def _from_lazy(frame: pl.LazyFrame) -> Table:
