@@ -119,7 +119,11 @@ def make_parser() -> argparse.ArgumentParser:
     suggest.set_defaults(run=commands.suggest)
 
     settings = added.add_parser("settings", help="list all settings of dataset.yaml")
-    settings.add_argument("section", nargs="?", help="such as cleaning; left out: all")
+    settings.add_argument(
+        "section", nargs="*", metavar="WORD",
+        help="a section, a setting, or words of it, such as cleaning or learning rate; left out: "
+        "all",
+    )  # fmt: skip
     settings.set_defaults(run=commands.settings)
 
     validate = added.add_parser("validate", help="judge the raw data, nothing else")

@@ -72,7 +72,10 @@ class SplitConfig(Section):
     @model_validator(mode="after")
     def _leaves_a_training_split(self) -> SplitConfig:
         if self.validation + self.test >= 1.0:
-            raise ValueError("validation and test together must leave rows for training")
+            raise ValueError(
+                f"validation ({self.validation:g}) and test ({self.test:g}) together must leave "
+                "rows for training"
+            )
         if self.by != "hash" and self.column is None:
             raise ValueError(f"by: {self.by} needs split.column")
         return self
