@@ -285,7 +285,7 @@ def notify(options: argparse.Namespace) -> int:
     config = declare(store).notifications
     if not config.webhook and not config.command:
         raise ConfigError(
-            "notifications", f"{options.name} declares no way to be told",
+            "notifications", f"{options.name} declares no notification",
             "Set notifications.webhook or notifications.command in dataset.yaml",
         )  # fmt: skip
     now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -68,7 +68,7 @@ def read_rows(frame: pd.DataFrame, rules: ColumnRules) -> pd.DataFrame:
         if len(unread):
             warnings.warn(
                 f"column '{name}': {name_examples(unread)} can't be read as {rule.role} and "
-                "count as missing",
+                f"{'counts' if len(unread) == 1 else 'count'} as missing",
                 stacklevel=2,
             )
         columns[name] = typed.take(codes).reset_index(drop=True)

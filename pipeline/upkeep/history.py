@@ -33,7 +33,7 @@ class Beginning:
     Attributes
     ----------
     died
-        When the last run started, if it ended without a word.
+        When the last run started, if it did not finish.
     failing
         Whether the runs before this one failed, died or were stopped since the last good one.
     """

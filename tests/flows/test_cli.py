@@ -99,6 +99,27 @@ def test_the_columns_to_choose_a_target_from_are_named(
     assert not (home / "data/adult").exists()
 
 
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ([], "2 rows repeat an earlier one; dropped"),
+        (["--key", "id"], "2 rows repeat an earlier one but for id; dropped"),
+    ],
+)
+def test_repeated_rows_are_described_as_they_are(
+    home: Path, key: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only a table with columns that are not learned from has repeats that differ in one."""
+    rows = [f"{number * 0.37:.2f},{'ab'[number % 2]}" for number in range(60)]
+    rows += rows[:2]
+    header = "x,y"
+    if key:
+        header, rows = "id,x,y", [f"p{number},{row}" for number, row in enumerate(rows)]
+    (home / "mine.csv").write_text("\n".join([header, *rows]))
+    assert main(["init", "mine.csv", "--target", "y", *key]) == 0
+    assert f"  - {says}\n" in capsys.readouterr().out
+
+
 def test_a_target_of_numbers_is_refused_with_a_reason(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
