@@ -14,7 +14,8 @@ from typing import Any
 from flows import commands
 
 EPILOG = """exit codes: 0 done; 1 stopped by a gate or by what the data lacks; 2 wrong usage,
-configuration or source; 3 the machine failed (disk full, no permission, no server), or we did"""
+configuration or source, or the data set is busy (runs.when_busy: refuse); 3 the machine failed
+(disk full, no permission, no server), or we did"""
 
 
 def _read_path(text: str) -> Path:

@@ -30,7 +30,7 @@ class Setting:
     kind
         Its choices, or its type with bounds.
     meaning
-        Empty where the name says it all.
+        Its description.
     """
 
     path: str

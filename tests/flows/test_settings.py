@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flows.cli import main
-from flows.list_settings import list_settings
+from flows.list_settings import list_settings, walk_settings
 from pipeline.config.settings import DatasetConfig
 from pipeline.errors import ConfigError
 
@@ -18,6 +18,11 @@ def test_each_section_and_choice_is_listed() -> None:
     assert "cleaning.outliers.action: clip\n    clip | set_missing | keep | quarantine" in text
     assert "training.cnn.kernel: 3\n    whole number ≥ 1 and ≤ 15" in text
     assert "columns.<name>.role: none" in text
+
+
+def test_each_setting_says_what_it_means() -> None:
+    """No name is taken to say it all."""
+    assert [setting.path for setting in walk_settings() if not setting.meaning] == []
 
 
 def test_one_section_alone() -> None:
