@@ -38,7 +38,22 @@ TOO_GOOD = 0.995  # balanced accuracy that is suspicious
 
 
 def find_difference(training: TrainingFacts, against: str, metric: str = MAIN) -> Difference | None:
-    """Find the network's paired difference to another learner."""
+    """Find the network's paired difference to another learner.
+
+    Parameters
+    ----------
+    training
+        What was measured on the test split.
+    against
+        The other learner, by its name in the scores.
+    metric
+        By which the two differ.
+
+    Returns
+    -------
+    Difference or None
+        None where it was not measured.
+    """
     return next(
         (
             difference

@@ -93,7 +93,17 @@ def suggest(config: DatasetConfig, store: Store) -> Initialised:
 
 
 def write_declaration(config: DatasetConfig, facts: IngestFacts, source: str) -> str:
-    """Write a dataset.yaml that people can read: what was inferred, and why, in comments."""
+    """Write a dataset.yaml that people can read: what was inferred, and why, in comments.
+
+    Parameters
+    ----------
+    config
+        What was inferred.
+    facts
+        What was seen of the source.
+    source
+        Its name.
+    """
     image: ImageConfig = config.image
     sizes = facts.images.sizes if facts.images else {}
     seen = ", ".join(f"{count:,} of {size}" for size, count in list(sizes.items())[:3])

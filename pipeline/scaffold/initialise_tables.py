@@ -116,7 +116,17 @@ def _choose(draft: DatasetConfig, canonical: Canonical) -> DatasetConfig:
 
 
 def write_declaration(config: DatasetConfig, facts: IngestFacts, source: str) -> str:
-    """Write a dataset.yaml that people can read: what was inferred, and why, in comments."""
+    """Write a dataset.yaml that people can read: what was inferred, and why, in comments.
+
+    Parameters
+    ----------
+    config
+        What was inferred.
+    facts
+        What was seen of the source.
+    source
+        Its name.
+    """
     lines = [
         f"# What Assay inferred from {comment(source)}. Edit it as you know better;",
         "# every other setting has a default: assay settings.",

@@ -78,7 +78,21 @@ def learn_suites(
     assignment: Assignment,
     store: Store,
 ) -> Initialised:
-    """Write suites learned on the training split and past refreshes; tell what else is seen."""
+    """Write suites learned on the training split and past refreshes; tell what else is seen.
+
+    Parameters
+    ----------
+    config
+        The declaration, as inferred or as edited.
+    frame, unlabelled
+        Canonical rows with a label, and those without.
+    facts
+        What ingest saw.
+    assignment
+        The split: only training rows are learned from.
+    store
+        Where the suites are written, and where past refreshes are.
+    """
     in_train = (assignment.frame["split"] == "train").to_numpy()
     train = TrainSet(frame[in_train].reset_index(drop=True), facts.schema)
     cleaning = fit_cleaning(train, config.cleaning, config.columns)
@@ -112,6 +126,15 @@ def read_past(store: Store) -> Past:
 
 def bring_in(source: Path, store: Store, *, force: bool) -> tuple[Path, Path | None]:
     """Bring a source into the project, unless it lies there or may stay where it is.
+
+    Parameters
+    ----------
+    source
+        As the user named it.
+    store
+        The data set that it is for.
+    force
+        Write over another file of its name.
 
     Returns
     -------

@@ -106,7 +106,15 @@ class _Batches:
         self.batches: Iterator[pl.DataFrame] = iter(())
 
     def read(self, start: int, stop: int, wanted: Sequence[str]) -> pl.DataFrame:
-        """Read some rows; the query is run again if they are not the next ones."""
+        """Read some rows; the query is run again if they are not the next ones.
+
+        Parameters
+        ----------
+        start, stop
+            Numbers of the first row, and of the one after the last.
+        wanted
+            The columns.
+        """
         if not wanted:
             return pl.DataFrame()
         if start != self.at or list(wanted) != self.wanted:

@@ -157,6 +157,15 @@ def run_suites(
 def build_docs(folder: Path, frame: pd.DataFrame, suites: Mapping[str, Mapping[str, Any]]) -> Path:
     """Validate a frame by a checkpoint in a file context and build Data Docs.
 
+    Parameters
+    ----------
+    folder
+        Where the context and its pages go.
+    frame
+        The rows that are judged.
+    suites
+        By name, as their JSON has them.
+
     Returns
     -------
     Path

@@ -25,7 +25,19 @@ Expectation = dict[str, Any]
 
 
 def make_expectation(type_: str, severity: str, why: str, /, **kwargs: Any) -> Expectation:
-    """Make an expectation that says why it is there."""
+    """Make an expectation that says why it is there.
+
+    Parameters
+    ----------
+    type_
+        Its name in Great Expectations, without ``expect_``.
+    severity
+        info, warning or critical.
+    why
+        Stands in its notes.
+    kwargs
+        Its arguments.
+    """
     return {
         "type": f"expect_{type_}", "kwargs": kwargs, "severity": severity,
         "meta": {MARK: {"why": why}},

@@ -126,7 +126,24 @@ def validate_all(
     result_format: Form = "SUMMARY",
     states: States | None = None,
 ) -> list[Validated]:
-    """Judge a table by several suites, all in the same passes over it."""
+    """Judge a table by several suites, all in the same passes over it.
+
+    Parameters
+    ----------
+    table
+        What is judged.
+    suites
+        By which suites.
+    result_format
+        As for Great Expectations.
+    states
+        Where the contributions of partitions are kept; left out: nowhere.
+
+    Returns
+    -------
+    list of Validated
+        One for each suite, in their order.
+    """
     engine = PolarsExecutionEngine()
     engine.load_batch_data(BATCH, PolarsBatchData(engine, table, states))
     form = dict(result_format) if isinstance(result_format, Mapping) else result_format
