@@ -14,7 +14,8 @@ from typing import Any
 from flows import commands
 
 EPILOG = """exit codes: 0 done; 1 stopped by a gate or by what the data lacks; 2 wrong usage,
-configuration or source; 3 the machine failed (disk full, no permission, no server), or we did"""
+configuration or source, or the data set is busy (runs.when_busy: refuse); 3 the machine failed
+(disk full, no permission, no server), or we did"""
 
 
 def _read_path(text: str) -> Path:
@@ -119,7 +120,11 @@ def make_parser() -> argparse.ArgumentParser:
     suggest.set_defaults(run=commands.suggest)
 
     settings = added.add_parser("settings", help="list all settings of dataset.yaml")
-    settings.add_argument("section", nargs="?", help="such as cleaning; left out: all")
+    settings.add_argument(
+        "section", nargs="*", metavar="WORD",
+        help="a section, a setting, or words of it, such as cleaning or learning rate; left out: "
+        "all",
+    )  # fmt: skip
     settings.set_defaults(run=commands.settings)
 
     validate = added.add_parser("validate", help="judge the raw data, nothing else")

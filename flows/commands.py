@@ -16,16 +16,18 @@ MOST_SHOWN = 20
 
 def find_store(name: str) -> Store:
     """Find a data set that is declared."""
-    from pipeline.errors import ConfigError, name_near_misses
+    from pipeline.errors import ConfigError, find_near_misses, name_examples
     from pipeline.storage.store import Store, find_home
 
     store = Store(find_home(), name)
     if not store.config_path.is_file():
         known = sorted(p.parent.name for p in (store.home / "data").glob("*/dataset.yaml"))
+        near = find_near_misses(name, known).replace("did", "Did", 1)
+        other = f"; known are {name_examples(known)}" if known and not near else ""
         raise ConfigError(
             "config", f"there is no data set {name!r} in {store.home / 'data'}",
-            f"Create it with `assay init SOURCE --target COLUMN --name {name}`, go to the "
-            f"project's folder or set ASSAY_HOME; or another: {name_near_misses(name, known)}",
+            f"{near}{' Or create' if near else 'Create'} it with `assay init SOURCE --target "
+            f"COLUMN --name {name}`, go to the project's folder or set ASSAY_HOME{other}",
         )  # fmt: skip
     return store
 
@@ -94,7 +96,7 @@ def settings(options: argparse.Namespace) -> int:
     """List the settings."""
     from flows.list_settings import list_settings
 
-    print(list_settings(options.section))
+    print(list_settings(" ".join(options.section) or None))
     return 0
 
 
@@ -283,7 +285,7 @@ def notify(options: argparse.Namespace) -> int:
     config = declare(store).notifications
     if not config.webhook and not config.command:
         raise ConfigError(
-            "notifications", f"{options.name} declares no way to be told",
+            "notifications", f"{options.name} declares no notification",
             "Set notifications.webhook or notifications.command in dataset.yaml",
         )  # fmt: skip
     now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -217,7 +217,7 @@ def _make_pool(name: str) -> None:
 
 
 def _find_zombies() -> AutomationCore:
-    """Have runs whose process died without a word marked as crashed: their heartbeat stops."""
+    """Have runs whose process died marked as crashed: their heartbeat stops."""
     from prefect.client.schemas.objects import StateType
     from prefect.events.actions import ChangeFlowRunState
     from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture

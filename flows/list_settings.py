@@ -30,7 +30,7 @@ class Setting:
     kind
         Its choices, or its type with bounds.
     meaning
-        Empty where the name says it all.
+        Its description.
     """
 
     path: str
@@ -51,8 +51,9 @@ def list_settings(section: str | None = None) -> str:
     Parameters
     ----------
     section
-        A section at any depth, such as ``cleaning`` or ``race``, the name of a setting, or a word
-        of its description, such as a choice; left out: all of them.
+        A section at any depth, such as ``cleaning`` or ``race``, or the name of a setting. Else
+        words, each of which begins a part of a setting's name, as ``zoom`` does of ``zoom_range``,
+        or stands in its description, as a choice does. Left out: all of them.
 
     Raises
     ------
@@ -62,11 +63,13 @@ def list_settings(section: str | None = None) -> str:
     settings = [(setting.path, str(setting)) for setting in walk_settings()]
     if section is None:
         return "\n".join(line for _, line in settings)
-    section = section.casefold()
+    words = section.casefold().split()
+    section = "_".join(words)  # as names of settings are written
     found = [line for path, line in settings if f"{path}.".startswith(f"{section}.")]
     found = found or [line for path, line in settings if f".{section}." in f"{path}."]
-    word = re.compile(rf"\b{re.escape(section)}\b", re.IGNORECASE)
-    found = found or [line for _, line in settings if word.search(line)]
+    found = found or [
+        line for path, line in settings if all(_fits(word, path, line) for word in words)
+    ]
     if not found:
         names = [name for path, _ in settings for name in path.split(".")]
         choices = re.findall(r"\w+(?= \|)|(?<=\| )\w+", "\n".join(line for _, line in settings))
@@ -75,10 +78,16 @@ def list_settings(section: str | None = None) -> str:
         )
         raise ConfigError(
             "settings",
-            f"no section, setting or choice is called {section!r}",
+            f"no section, setting or choice is called {' '.join(words)!r}",
             near.replace("did", "Did", 1) or "See all with `assay settings`",
         )
     return "\n".join(found)
+
+
+def _fits(word: str, path: str, line: str) -> bool:
+    """Tell whether a word begins a part of a setting's name, or stands in what is said of it."""
+    begins = any(part.startswith(word) for part in re.split(r"[._]", path))
+    return begins or bool(re.search(rf"\b{re.escape(word)}\b", line, re.IGNORECASE))
 
 
 def walk_settings(model: type[BaseModel] = DatasetConfig, prefix: str = "") -> Iterator[Setting]:

@@ -1,4 +1,4 @@
-"""What the terminal is told: of each stage, and of a file by ``assay init``."""
+"""What the terminal shows: of each stage, and of a file by ``assay init``."""
 
 from __future__ import annotations
 
@@ -59,6 +59,7 @@ def tell_initialised(done: Initialised, home: Path) -> None:
 def find_worries(done: Initialised) -> list[str]:
     """Say in a line each what may cost accuracy, and what the declaration does about it."""
     facts, config = done.facts, done.config
+    noun = "row" if facts.images is None else "picture"
     worries = []
     dropped = config.cleaning.drop_columns
     gaps = [
@@ -81,10 +82,7 @@ def find_worries(done: Initialised) -> list[str]:
     useless = [c for c in facts.columns if c.role in hidden]
     worries += [f"{c.name} is not learned from ({c.role}: {c.reason})" for c in useless[:WORST]]
     if done.duplicates:
-        worries.append(
-            write_count(done.duplicates, "row repeats", "rows repeat")
-            + " an earlier one but for an id; dropped"
-        )
+        worries.append(_describe_duplicates(done))
     if done.conflicts and done.near is None:
         worries.append(
             f"{done.conflicts:,} rows have the same features as a row with another label"
@@ -92,7 +90,7 @@ def find_worries(done: Initialised) -> list[str]:
     counts = facts.classes.values()
     if max(counts) >= 3 * min(counts):
         worries.append(
-            f"classes are imbalanced, {max(counts):,} to {min(counts):,} rows; "
+            f"classes are imbalanced, {max(counts):,} to {min(counts):,} {noun}s; "
             + (
                 "a race finds what helps"
                 if config.resampling.method == "auto"
@@ -116,6 +114,17 @@ def find_worries(done: Initialised) -> list[str]:
     if facts.malformed:
         worries.append(write_count(facts.malformed, "line") + " could not be read; left out")
     return worries
+
+
+def _describe_duplicates(done: Initialised) -> str:
+    """Say what repeats, and in what it may still differ: what is not learned from."""
+    if done.facts.images is not None:
+        repeats = write_count(done.duplicates, "picture repeats", "pictures repeat")
+        return f"{repeats} an earlier one, pixel by pixel; dropped"
+    apart = [c.name for c in done.facts.columns if c.role in ("identifier", "text")]
+    shown = ", ".join(apart) if len(apart) <= WORST else "columns that are not learned from"
+    repeats = write_count(done.duplicates, "row repeats", "rows repeat")
+    return f"{repeats} an earlier one{f' but for {shown}' if apart else ''}; dropped"
 
 
 def _find_picture_worries(images: ImageFacts, near: NearFacts | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""How a run ended: what is logged of it, and who is told."""
+"""How a run ended: what is logged of it, and who is notified."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class Watch:
             report = self.outcome.path / "report.html"
         message = _write_message(error) or f"version {version} is current"
         if error is None and self._died:
-            message += f"; the run of {self._died} had ended without a word"
+            message += f"; the run of {self._died} did not finish"
         what = {
             "stopped": f"{name}: the gate stopped the refresh, nothing was published",
             "failed": f"{name}: the refresh failed, nothing was published",
@@ -177,7 +177,7 @@ def tell_death(store: Store, started: str) -> None:
 
 def _describe_death(started: str) -> str:
     return (
-        f"the run of {started} ended without a word (killed, or the machine went down); its "
+        f"the run of {started} did not finish (killed, or the machine went down); its "
         "finished stages are kept"
     )
 

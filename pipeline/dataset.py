@@ -165,6 +165,15 @@ def draw_uniform(row_ids: pd.Series, purpose: str, seed: int) -> np.ndarray:
 
     Nothing else enters, so a row draws the same number in any partition, file or refresh.
 
+    Parameters
+    ----------
+    row_ids
+        Shape ``(n,)``, text.
+    purpose
+        What the draw is for: each purpose has draws of its own.
+    seed
+        The root seed, ``seed`` of dataset.yaml.
+
     Returns
     -------
     numpy.ndarray

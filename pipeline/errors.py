@@ -96,6 +96,13 @@ def write_count(count: int, noun: str = "", nouns: str = "") -> str:
 
     >>> write_count(1, "row"), write_count(3772, "row"), write_count(2, "class", "classes")
     ('1 row', '3,772 rows', '2 classes')
+
+    Parameters
+    ----------
+    count
+        How many.
+    noun, nouns
+        What is counted, one of it and several; several left out: the noun with an s.
     """
     if not noun:
         return f"{count:,}"

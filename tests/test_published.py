@@ -84,6 +84,14 @@ def test_a_folder_that_is_no_version_is_refused(tmp_path: Path) -> None:
         open_version(tmp_path)
 
 
+def test_a_folder_without_a_preprocessor_is_refused(published: Path, tmp_path: Path) -> None:
+    """A wrong path, and the folder of the version itself, say what to name."""
+    version = Store(published, "hypothyroid").version()
+    for wrong in (tmp_path / "nothing", version):
+        with pytest.raises(ConfigError, match=r"holds no preprocessor of a table\. Name a folder"):
+            load_preprocessor(str(wrong))
+
+
 def test_classify_still_answers_and_says_its_new_name(published: Path) -> None:
     """The name of before gives what ``predict`` gives, with a warning."""
     version = open_version(Store(published, "hypothyroid").version())

@@ -50,7 +50,15 @@ class Draws:
         return mix_bits(self.keys * GOLDEN + stream)
 
     def uniform(self, purpose: str, low: float = 0.0, high: float = 1.0) -> np.ndarray:
-        """Draw a number in [low, high) for each row: shape ``(n,)``, float64."""
+        """Draw a number in [low, high) for each row: shape ``(n,)``, float64.
+
+        Parameters
+        ----------
+        purpose
+            What the number is for: each purpose has draws of its own.
+        low, high
+            Bounds of the numbers; ``high`` is left out.
+        """
         share = (self.bits(purpose) >> np.uint64(11)).astype(np.float64) / 2.0**53
         return np.asarray(low + (high - low) * share)
 

@@ -95,6 +95,13 @@ def build_matrices(moves: Moves, height: int, width: int) -> np.ndarray:
     It is rotation · shift · shear · zoom, the order of Keras' ImageDataGenerator, then crop and
     flips, all about the centre. Written out by element: no matrix product depends on the batch.
 
+    Parameters
+    ----------
+    moves
+        What was drawn for each of ``n`` pictures.
+    height, width
+        Of all pictures, in pixels: turns and flips go about their centre.
+
     Returns
     -------
     numpy.ndarray
@@ -123,6 +130,17 @@ def warp(
     """Resample pictures bilinearly into ``out``, of the same shape and type.
 
     The loop does nothing but call OpenCV: at 28 pixels a call takes 5 microseconds.
+
+    Parameters
+    ----------
+    pictures
+        Shape ``(n, height, width, channels)``, uint8.
+    matrices
+        Shape ``(n, 2, 3)``, from each result's pixels to its picture's, see ``build_matrices``.
+    fill_mode, cval
+        What lies outside of a picture, and the grey level where that is constant.
+    out
+        Where the results go; not ``pictures``, since a result reads pixels beside its own.
     """
     size, border, value = pictures.shape[2:0:-1], BORDERS[fill_mode], (cval, cval, cval)
     resample = cv2.warpAffine
@@ -131,7 +149,17 @@ def warp(
 
 
 def flip(pictures: np.ndarray, mirrored: np.ndarray, upended: np.ndarray, out: np.ndarray) -> None:
-    """Copy pictures into ``out``, mirrored where drawn; no pixel is resampled."""
+    """Copy pictures into ``out``, mirrored where drawn; no pixel is resampled.
+
+    Parameters
+    ----------
+    pictures
+        Shape ``(n, height, width, channels)``, uint8.
+    mirrored, upended
+        Shape ``(n,)``, bool: which are mirrored left to right, and upside down.
+    out
+        Where the results go, of the shape of ``pictures``.
+    """
     np.copyto(out, pictures)
     for row in np.flatnonzero(mirrored | upended).tolist():
         # OpenCV's code: 0 upside down, above 0 left to right, below 0 both.

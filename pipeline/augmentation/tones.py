@@ -18,6 +18,15 @@ def map_tones(pictures: np.ndarray, plan: TransformPlan, draws: Draws) -> None:
 
     Contrast c keeps the picture's mean m: ``m + c * (v - m)``; then the factor of brightness, then
     the shift, which is one for all channels as in Keras' ImageDataGenerator. Clipped to 0..255.
+
+    Parameters
+    ----------
+    pictures
+        Shape ``(n, height, width, channels)``, uint8; changed in place.
+    plan
+        Ranges of brightness and contrast, and the largest channel shift in grey levels.
+    draws
+        Random numbers, of each picture its own.
     """
     if not len(pictures):
         return
@@ -36,7 +45,17 @@ def map_tones(pictures: np.ndarray, plan: TransformPlan, draws: Draws) -> None:
 
 
 def blur(pictures: np.ndarray, plan: TransformPlan, draws: Draws) -> None:
-    """Blur by a Gaussian whose sigma is drawn evenly from 0 to the plan's."""
+    """Blur by a Gaussian whose sigma is drawn evenly from 0 to the plan's.
+
+    Parameters
+    ----------
+    pictures
+        Shape ``(n, height, width, channels)``, uint8; changed in place.
+    plan
+        ``blur`` is the largest sigma, in pixels.
+    draws
+        Random numbers, of each picture its own.
+    """
     for picture, sigma in zip(pictures, draws.uniform("blur", 0.0, plan.blur), strict=True):
         cv2.GaussianBlur(picture, (0, 0), float(sigma), picture)
 
@@ -46,6 +65,15 @@ def add_noise(pictures: np.ndarray, plan: TransformPlan, draws: Draws) -> None:
 
     Each picture takes a stretch, which its key chooses, of one long pool: drawing normal numbers
     again costs three times as much as resampling the picture.
+
+    Parameters
+    ----------
+    pictures
+        Shape ``(n, height, width, channels)``, uint8; changed in place.
+    plan
+        ``noise`` is the standard deviation, in grey levels; and the size of the pictures.
+    draws
+        Random numbers, of each picture its own.
     """
     size = plan.height * plan.width * plan.channels
     pool = _pool_noise(plan.noise, max(POOL, 2 * size))
@@ -66,6 +94,15 @@ def cut_out(pictures: np.ndarray, plan: TransformPlan, draws: Draws) -> None:
     """Cover a square about an even point of the picture (DeVries and Taylor 2017).
 
     As there, a square near the edge is covered in part only, so that some pictures stay whole.
+
+    Parameters
+    ----------
+    pictures
+        Shape ``(n, height, width, channels)``, uint8; changed in place.
+    plan
+        ``cutout`` is the side as a share of the shorter side, ``cval`` the grey level.
+    draws
+        Random numbers, of each picture its own.
     """
     side = max(1, round(plan.cutout * min(plan.height, plan.width)))
     tops = draws.integers("cutout_y", plan.height) - side // 2

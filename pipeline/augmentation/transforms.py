@@ -28,6 +28,13 @@ GROUPS = ("OneOf", "SomeOf", "Sequential", "RandomOrder")
 def check_transforms(declared: Declared, height: int, width: int, channels: int) -> None:
     """Check names and parameters, and try all transforms on a picture of this shape.
 
+    Parameters
+    ----------
+    declared
+        albumentations transforms by name, each with its parameters, in their order.
+    height, width, channels
+        Of the pictures that the network is to see.
+
     Raises
     ------
     ConfigError
@@ -61,6 +68,15 @@ def check_transforms(declared: Declared, height: int, width: int, channels: int)
 
 def apply_transforms(pictures: np.ndarray, declared: Declared, draws: Draws) -> None:
     """Apply the transforms to each picture in place, seeded by its key.
+
+    Parameters
+    ----------
+    pictures
+        Shape ``(n, height, width, channels)``, uint8; changed in place.
+    declared
+        albumentations transforms by name, each with its parameters, in their order.
+    draws
+        Random numbers, of each picture its own.
 
     Raises
     ------

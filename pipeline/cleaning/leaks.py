@@ -34,6 +34,20 @@ def find_leaks(frame: pd.DataFrame, schema: Schema, threshold: float) -> list[Le
 
     At most 20,000 training rows are looked at, chosen by their ids. Classes with fewer than 5 rows
     are left out of the score.
+
+    Parameters
+    ----------
+    frame
+        Training rows with ``row_id``, features and target.
+    schema
+        Which columns are features, and which is the target.
+    threshold
+        Balanced accuracy, 0 to 1, from which a feature counts as a leak.
+
+    Returns
+    -------
+    list of Leak
+        The highest score first.
     """
     if len(frame) > MAX_ROWS:
         chosen = np.argsort(draw_uniform(frame[ROW_ID], "leaks", 0), kind="stable")[:MAX_ROWS]

@@ -67,6 +67,24 @@ def learn_bound(
     Bounds that a suite expects narrow the learned ones, so that the repaired values pass it, but
     only while few training rows (``max_repaired``) lie outside: more are no outliers, and it is for
     the gate to stop them.
+
+    Parameters
+    ----------
+    values
+        The column's training rows, float64; NaN is missing.
+    config
+        How bounds are found, and what happens to outliers.
+    name
+        The column, for its own action and for messages.
+    declared
+        Its declared limits.
+    expected
+        The bounds that suites expect, in the column's unit; None where there is none.
+
+    Raises
+    ------
+    DataContractError
+        If most training rows break the declared limits.
     """
     numbers = values.dropna().to_numpy(dtype=np.float64)
     action = config.columns.get(name, config.action)

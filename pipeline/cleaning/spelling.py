@@ -62,7 +62,17 @@ def fold_text(text: str) -> str:
 
 
 def learn_spelling(name: str, values: pd.Series, config: SpellingConfig) -> Spelling:
-    """Learn how a column's categories are written from its training rows."""
+    """Learn how a column's categories are written from its training rows.
+
+    Parameters
+    ----------
+    name
+        The column, for the report of typos.
+    values
+        Its training rows, text; missing ones are left out.
+    config
+        Whether case is merged, what happens to typos, and how rare they are.
+    """
     counts = {str(text): int(count) for text, count in values.value_counts().items()}
     variants: defaultdict[str, list[str]] = defaultdict(list)
     for text in sorted(counts):

@@ -78,11 +78,11 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> DatasetConfig:
         )
     for override in overrides:
         _apply_override(raw, override)
-    return parse_config(raw, where=f"{path} with --set" if overrides else str(path))
+    return parse_config(raw, where=str(path), overrides=overrides)
 
 
 def load_notifications(path: Path) -> NotificationsConfig:
-    """Read who is to be told, also from a ``dataset.yaml`` with faults elsewhere in it."""
+    """Read who is to be notified, also from a ``dataset.yaml`` with faults elsewhere in it."""
     try:
         raw = _read_yaml(path.read_text(encoding="utf-8"))
         return NotificationsConfig.model_validate(raw.get("notifications") or {})
@@ -152,8 +152,19 @@ def _refuse_yaml_bomb(root: Any) -> None:
     measure(root)
 
 
-def parse_config(raw: Mapping[str, Any], *, where: str = "dataset.yaml") -> DatasetConfig:
+def parse_config(
+    raw: Mapping[str, Any], *, where: str = "dataset.yaml", overrides: Sequence[str] = ()
+) -> DatasetConfig:
     """Check a mapping against the models.
+
+    Parameters
+    ----------
+    raw
+        What dataset.yaml holds, overrides laid over it.
+    where
+        What messages call the file.
+    overrides
+        What was laid over it, ``section.key=value``: a fault in one is not the file's.
 
     Raises
     ------
@@ -168,15 +179,28 @@ def parse_config(raw: Mapping[str, Any], *, where: str = "dataset.yaml") -> Data
         faults = error.errors(include_url=False)
         # A name that is no key explains why another one is missing.
         first = min(faults, key=lambda fault: fault["type"] != "extra_forbidden")
-        place = _cut(".".join(str(part) for part in first["loc"]) or "dataset.yaml")
+        place = ".".join(str(part) for part in first["loc"]) or "dataset.yaml"
         more = error.error_count() - 1
         others = f" ({more} more after it)" if more else ""
         raise ConfigError(
-            "config", f"{place} in {where} is wrong{others}: {_explain(first)}", _suggest(first)
+            "config",
+            f"{_name_place(place, where, overrides)} is wrong{others}: {_explain(first)}",
+            _suggest(first),
         ) from None
     _check_source(config.source)
     _check_modality(config)
     return config
+
+
+def _name_place(place: str, where: str, overrides: Sequence[str]) -> str:
+    """Name where a fault lies: in an override, in the file, or where the two meet."""
+    for override in overrides:
+        path = override.partition("=")[0].strip()
+        if f"{place}.".startswith(f"{path}."):
+            return f"--set {_cut(place)}"
+        if path.startswith(f"{place}."):  # the section is wrong as a whole
+            return f"{_cut(place)} in {where} with --set {_cut(path)}"
+    return f"{_cut(place)} in {where}"
 
 
 def change_settings(config: DatasetConfig, changes: Mapping[str, Any]) -> DatasetConfig:
@@ -329,7 +353,7 @@ def _suggest(fault: Mapping[str, Any]) -> str:
     if fault["type"] == "literal_error" and isinstance(fault["input"], str):
         names = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
         hint = find_near_misses(_cut(fault["input"]), names)
-        return f"Correct the value: {hint.removesuffix('?')}" if hint else "Correct the value"
+        return f"Correct the value: {hint}" if hint else "Correct the value"
     if fault["type"] != "extra_forbidden":
         return "Correct the value"
     section: Any = DatasetConfig
@@ -343,6 +367,5 @@ def _suggest(fault: Mapping[str, Any]) -> str:
     name = _cut(str(fault["loc"][-1]))
     homes = [place for place, part in _list_sections() if name in part]
     if len(fault["loc"]) == 1 and homes:
-        return f"Did you mean {homes[0]}.{name}"
-    hint = name_near_misses(name, known)
-    return f"Remove the key or correct its name: {hint.rstrip('?')}"
+        return f"Did you mean {homes[0]}.{name}?"
+    return f"Remove the key or correct its name: {name_near_misses(name, known)}"

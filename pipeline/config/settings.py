@@ -28,7 +28,7 @@ Role = Literal[
 class ColumnConfig(Section):
     """What is declared about one column; what is left out is inferred."""
 
-    role: Role | None = None
+    role: Role | None = Field(None, description="what the column is; left out: inferred")
     missing: Texts = Field((), description="texts that stand for a missing value")
     keep: Texts = Field((), description="texts that look missing but are values")
     minimum: float | None = Field(None, description="smallest possible value, in the column's unit")
@@ -43,7 +43,9 @@ class IngestConfig(Section):
         "auto", pattern=r"^(auto|[\t -!#-~])$", description="one ASCII character, or 'auto'"
     )
     encoding: str = Field("auto", description="a codec's name, or 'auto'")
-    decimal: Literal["auto", ".", ","] = "auto"
+    decimal: Literal["auto", ".", ","] = Field(
+        "auto", description="mark before the decimals of a number"
+    )
     missing_tokens: Texts = Field(
         ("", "?", "NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "null", "NULL"),
         description="texts taken as missing in every column",
@@ -55,9 +57,13 @@ class IngestConfig(Section):
 class SplitConfig(Section):
     """Train, validation and test."""
 
-    validation: Share = 0.15
-    test: Share = 0.15
-    by: Literal["hash", "group", "time"] = "hash"
+    validation: Share = Field(0.15, description="share of rows that early stopping watches")
+    test: Share = Field(0.15, description="share of rows that scores are measured on")
+    by: Literal["hash", "group", "time"] = Field(
+        "hash",
+        description="hash: at random, the same in each refresh; group: rows of a group stay "
+        "together; time: the latest rows are held out",
+    )
     column: str | None = Field(None, description="the group or time column")
     train_counts: Counts = Field(
         {}, description="most training rows of a class; the others are left unused"
@@ -73,7 +79,10 @@ class SplitConfig(Section):
     @model_validator(mode="after")
     def _leaves_a_training_split(self) -> SplitConfig:
         if self.validation + self.test >= 1.0:
-            raise ValueError("validation and test together must leave rows for training")
+            raise ValueError(
+                f"validation ({self.validation:g}) and test ({self.test:g}) together must leave "
+                "rows for training"
+            )
         if self.by != "hash" and self.column is None:
             raise ValueError(f"by: {self.by} needs split.column")
         return self
@@ -126,7 +135,11 @@ class SpellingConfig(Section):
 class OutlierConfig(Section):
     """Outliers; the bounds are learned on the training split."""
 
-    method: Literal["iqr", "mad", "quantile", "none"] = "iqr"
+    method: Literal["iqr", "mad", "quantile", "none"] = Field(
+        "iqr",
+        description="how bounds are learned: quartiles and their distance, median and median "
+        "absolute deviation, or tails",
+    )
     factor: float = Field(3.0, gt=0, description="width of the fence in IQRs or MADs")
     quantile: float = Field(0.001, gt=0, lt=0.5, description="tail cut off on each side")
     max_share: float = Field(
@@ -136,21 +149,33 @@ class OutlierConfig(Section):
         0.05,
         description="a suite's bounds are met by repair while no more training rows break them",
     )
-    action: Literal["clip", "set_missing", "keep", "quarantine"] = "clip"
-    columns: Mapping[str, Literal["clip", "set_missing", "keep", "quarantine"]] = Field({})
+    action: Literal["clip", "set_missing", "keep", "quarantine"] = Field(
+        "clip",
+        description="what happens to an outlier: moved to the bound, imputed, left as it is, or "
+        "its row left out of the training",
+    )
+    columns: Mapping[str, Literal["clip", "set_missing", "keep", "quarantine"]] = Field(
+        {}, description="action of single columns"
+    )
 
 
 class CleaningConfig(Section):
     """Duplicates, labels, spelling, outliers, columns without use."""
 
-    duplicates: Literal["drop", "keep"] = "drop"
-    conflicting_labels: Literal["keep", "drop", "majority"] = "keep"
+    duplicates: Literal["drop", "keep"] = Field(
+        "drop", description="rows that repeat the features and label of an earlier one"
+    )
+    conflicting_labels: Literal["keep", "drop", "majority"] = Field(
+        "keep",
+        description="rows with the same features and different labels; majority: all get the most "
+        "frequent label",
+    )
     spelling: SpellingConfig = SpellingConfig()
     outliers: OutlierConfig = OutlierConfig()
     max_missing: Fraction = Field(
         0.8, description="a column with a larger share missing is dropped"
     )
-    drop_columns: Texts = ()
+    drop_columns: Texts = Field((), description="columns that are not learned from")
     leaks: Literal["warn", "drop"] = Field(
         "warn", description="a feature that alone gives the label away"
     )
@@ -168,7 +193,9 @@ class ImputationConfig(Section):
         "auto", description="auto: what fills known cells best, when they are hidden as gaps are"
     )
     categorical: CategoricalImputation = Field("auto", description="auto: as for numeric")
-    datetime: Literal["median", "most_frequent"] = "median"
+    datetime: Literal["median", "most_frequent"] = Field(
+        "median", description="what fills gaps in dates"
+    )
     columns: Mapping[str, NumericImputation] = Field({}, description="method of single columns")
     constant: float | str | None = Field(
         None, description="the constant; left out: 0, or the category '(missing)'"
@@ -183,8 +210,13 @@ class ImputationConfig(Section):
 class EncodingConfig(Section):
     """Model-ready features."""
 
-    scaling: Literal["standard", "minmax", "robust", "none"] = "standard"
-    categorical: Literal["onehot", "ordinal"] = "onehot"
+    scaling: Literal["standard", "minmax", "robust", "none"] = Field(
+        "standard",
+        description="of numbers: to mean 0 and deviation 1, to 0..1, or by median and quartiles",
+    )
+    categorical: Literal["onehot", "ordinal"] = Field(
+        "onehot", description="a 0/1 feature for each category, or one number"
+    )
     max_categories: int = Field(50, ge=2, description="frequent categories kept per column")
 
 
@@ -268,7 +300,9 @@ class ResamplingConfig(Section):
         1.0, gt=0, le=1, description="rows of each other class over rows of the largest"
     )
     counts: Counts = Field({}, description="rows per class, in place of the ratio")
-    k_neighbors: int = Field(5, ge=1, le=100)
+    k_neighbors: int = Field(
+        5, ge=1, le=100, description="nearest rows of its class that SMOTE mixes a row with"
+    )
     fallback: Literal["error", "random_over", "none"] = Field(
         "error", description="for a class too small for SMOTE"
     )
@@ -287,7 +321,7 @@ class CnnConfig(Section):
     convolutions: int = Field(1, ge=1, le=8, description="convolutions in each block")
     kernel: int = Field(3, ge=1, le=15, description="side of a kernel in pixels")
     pooling: Literal["max", "average"] = Field("max", description="at the end of each block")
-    batch_norm: bool = False
+    batch_norm: bool = Field(False, description="normalise batches after each convolution")
     global_pooling: Literal["average", "max", "none"] = Field(
         "none", description="before the hidden layers; none: all positions are kept"
     )
@@ -298,20 +332,30 @@ class TrainingConfig(Section):
 
     hidden: Widths = Field((64, 32), description="width of each hidden layer, first to last")
     cnn: CnnConfig = CnnConfig()
-    activation: Literal["relu", "leaky_relu", "elu", "selu", "gelu", "sigmoid", "tanh"] = "relu"
-    dropout: float = Field(0.1, ge=0, lt=1)
-    l1: float = Field(0.0, ge=0)
-    l2: float = Field(1e-4, ge=0)
-    optimizer: Literal["adam", "rmsprop", "sgd"] = "adam"
+    activation: Literal["relu", "leaky_relu", "elu", "selu", "gelu", "sigmoid", "tanh"] = Field(
+        "relu", description="of hidden layers and convolutions"
+    )
+    dropout: float = Field(
+        0.1, ge=0, lt=1, description="share of outputs of each hidden layer set to 0 in training"
+    )
+    l1: float = Field(0.0, ge=0, description="penalty on absolute weights")
+    l2: float = Field(1e-4, ge=0, description="penalty on squared weights")
+    optimizer: Literal["adam", "rmsprop", "sgd"] = Field(
+        "adam", description="what updates the weights"
+    )
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
-    learning_rate: float = Field(1e-3, gt=0)
-    schedule: Literal["constant", "reduce_on_plateau", "cosine_restarts", "cyclical"] = "constant"
-    batch_size: int = Field(32, ge=1)
-    epochs: int = Field(30, ge=1)
+    learning_rate: float = Field(1e-3, gt=0, description="of the optimizer; the schedule's highest")
+    schedule: Literal["constant", "reduce_on_plateau", "cosine_restarts", "cyclical"] = Field(
+        "constant", description="how the learning rate changes over the epochs"
+    )
+    batch_size: int = Field(32, ge=1, description="training rows in one update of the weights")
+    epochs: int = Field(30, ge=1, description="passes over the training rows, at most")
     early_stopping: int = Field(
         5, ge=0, description="epochs without a better validation loss; 0: off"
     )
-    class_weight: Literal["none", "balanced"] = "none"
+    class_weight: Literal["none", "balanced"] = Field(
+        "none", description="balanced: errors in rare classes weigh more in the loss"
+    )
     calibration: Literal["none", "temperature", "isotonic"] = Field(
         "none", description="of the network's probabilities, on the validation split"
     )
@@ -354,7 +398,11 @@ TRAITS: Mapping[str, Traits] = {
 class DatasetConfig(Section):
     """One data set: ``data/<dataset>/dataset.yaml``."""
 
-    dataset: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)
+    dataset: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+        max_length=80,
+        description="its name: letters, digits, and _ . - after the first",
+    )
     source: str = Field(
         min_length=1,
         description="file or folder, relative to dataset.yaml; or a URL: http(s), s3, a database; "
@@ -363,9 +411,9 @@ class DatasetConfig(Section):
     query: str | None = Field(None, description="SQL, where the source is a database")
     target: str = Field(description="the column to predict")
     key: str | None = Field(None, description="the column that names a row")
-    modality: Literal["table", "image"] = "table"
-    seed: int = Field(0, ge=0, lt=2**32)
-    columns: Mapping[str, ColumnConfig] = Field({})
+    modality: Literal["table", "image"] = Field("table", description="what a row is made of")
+    seed: int = Field(0, ge=0, lt=2**32, description="of all random draws")
+    columns: Mapping[str, ColumnConfig] = Field({}, description="declarations by column name")
     image: ImageConfig = ImageConfig()
     ingest: IngestConfig = IngestConfig()
     split: SplitConfig = SplitConfig()

@@ -38,7 +38,22 @@ TOO_GOOD = 0.995  # balanced accuracy that is suspicious
 
 
 def find_difference(training: TrainingFacts, against: str, metric: str = MAIN) -> Difference | None:
-    """Find the network's paired difference to another learner."""
+    """Find the network's paired difference to another learner.
+
+    Parameters
+    ----------
+    training
+        What was measured on the test split.
+    against
+        The other learner, by its name in the scores.
+    metric
+        By which the two differ.
+
+    Returns
+    -------
+    Difference or None
+        None where it was not measured.
+    """
     return next(
         (
             difference
@@ -168,7 +183,7 @@ def judge_classes(record: RunRecord, terms: Terms) -> Iterator[Finding]:
             f"{write_share(recall)}, 95 % interval {write_share(low)} to {write_share(high)} "
             f"(Wilson). It takes most of the others for {quote(classes[wrong])} "
             f"({write_count(row[wrong])}).",
-            _advise_on_classes(record, terms, classes[i]),
+            _advise_on_classes(record, terms, classes[i], classes[wrong]),
             label=classes[i],
             figures={"found": row[i], "rows": sum(row), "recall": recall, "low": low, "high": high},
         )
@@ -198,15 +213,18 @@ def find_false_alarms(record: RunRecord, terms: Terms) -> Iterator[Finding]:
             )
 
 
-def _advise_on_classes(record: RunRecord, terms: Terms, name: str) -> str:
-    """Say what may part a class from another; class weights only where they are not in use."""
+def _advise_on_classes(record: RunRecord, terms: Terms, name: str, other: str) -> str:
+    """Say what may part a class from the one it is taken for.
+
+    Class weights are named only where they are not in use.
+    """
     counts = record.split.counts["train"].values() if record.split else ()
     balanced = bool(counts) and max(counts) < 2 * max(1, min(counts))
     weighs = balanced or (record.resampling and record.resampling.method != "none")
     advice = (
         f"more rows of {quote(name)}" + ("" if weighs else ", or class weights,") + " may help."
     )
-    return f"Compare the {terms.inputs} of the two classes; {advice}"
+    return f"Compare the {terms.inputs} of {quote(name)} and {quote(other)}; {advice}"
 
 
 def find_recall_interval(hits: int, rows: int) -> tuple[float, float]:

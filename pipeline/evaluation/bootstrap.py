@@ -39,7 +39,17 @@ class Interval:
 
 
 def draw_weights(n: int, resamples: int, seed: int) -> Iterator[Numbers]:
-    """Yield how often each row is drawn, shape ``(some, n)``, until all resamples are through."""
+    """Yield how often each row is drawn, shape ``(some, n)``, until all resamples are through.
+
+    Parameters
+    ----------
+    n
+        Rows.
+    resamples
+        How many samples of ``n`` rows are drawn in all.
+    seed
+        The same seed gives the same draws, so that two learners are resampled alike.
+    """
     generator = np.random.default_rng(seed)
     size = max(1, min(resamples, CHUNK // n))
     for start in range(0, resamples, size):
@@ -49,6 +59,15 @@ def draw_weights(n: int, resamples: int, seed: int) -> Iterator[Numbers]:
 
 def draw_counts(generator: np.random.Generator, count: int, n: int) -> Numbers:
     """Draw n of n rows with replacement, ``count`` times; return how often each was drawn.
+
+    Parameters
+    ----------
+    generator
+        Where the draws come from.
+    count
+        How many samples are drawn.
+    n
+        Rows of each.
 
     Returns
     -------

@@ -66,6 +66,8 @@ def judge(
     measures = [_prepare(outcomes[name], config.score) for name in names]
     values = [measure(ones) for measure in measures]
     parts: list[list[dict[str, np.ndarray]]] = [[] for _ in names]
+    # All methods are measured under the same draws. A hard row is hard for each of them: in the
+    # difference of two methods it cancels, and a smaller difference can be told from chance.
     for weights in _draw_weights(sizes, seed):
         for part, measure in zip(parts, measures, strict=True):
             part.append(measure(weights))
@@ -119,6 +121,8 @@ def keep_racing(
     by_score = sorted(scores, key=lambda method: -scores[method])
     simplest = sort_simplest_first(list(outcomes))[0]
     fits = list(dict.fromkeys(networks.get(method, method) for method in [simplest, *by_score]))
+    # Halving spends most on those that may win: one that is far behind after some folds hardly
+    # does, and each that is dropped leaves room for another fold of the rest. Two stay to compare.
     kept = fits[: max(2, math.ceil(len(fits) / 2))]
     return [method for method in outcomes if networks.get(method, method) in kept]
 

@@ -20,13 +20,17 @@ if TYPE_CHECKING:
     from pipeline.training.client import OnEpoch, Trainer
 
 OnProgress = Callable[[str, int, int], None]
-# Of what all methods in all folds would cost; a few networks are raced in full.
+# Of what all methods in all folds would cost: a race that costs more than half of it saves too
+# little for what it may miss. Where few networks are raced, halving would leave one fold of most.
 PART, FEW_FITS = 0.5, 3
 MOST_NOTES = 10
 
 
 class Course:
     """A race under way.
+
+    In each fold all methods that are left train on the same rows with the same seed, and are asked
+    about the same held-out rows, so that they differ by the method alone.
 
     Attributes
     ----------

@@ -22,6 +22,19 @@ def write_features(
     """Write model-ready rows: ``row_id``, float32 features, the label, ``origin``.
 
     Training rows have a ``sample_weight`` too.
+
+    Parameters
+    ----------
+    path
+        The Parquet file.
+    rows
+        Ids, features of shape ``(n, n_features)``, float32, and labels.
+    layout
+        The names of features and target.
+    origin
+        Shape ``(n,)``, text: where a row comes from; left out: all are ``original``.
+    weights
+        Shape ``(n,)``: sample weights; left out: none are written.
     """
     columns = {ROW_ID: pa.array(rows.row_ids.astype(str))}
     for position, name in enumerate(layout.features):

@@ -42,7 +42,17 @@ PROBABILITY = "probability of "
 
 
 def make_tile(picture: np.ndarray, caption: str, file: str = "") -> Tile:
-    """Shrink a picture, shape ``(height, width, 1 or 3)``, to at most 96 pixels and encode it."""
+    """Shrink a picture, shape ``(height, width, 1 or 3)``, to at most 96 pixels and encode it.
+
+    Parameters
+    ----------
+    picture
+        Shape ``(height, width)`` or ``(height, width, 1 or 3)``, uint8.
+    caption
+        Stands below it.
+    file
+        Its name in the source, where it has one.
+    """
     height, width = picture.shape[:2]
     scale = min(1.0, LONGEST / max(height, width))
     small = picture
@@ -103,7 +113,19 @@ def show_typical(frame: pd.DataFrame, store: PictureStore, target: str) -> Sheet
 def show_outliers(
     frame: pd.DataFrame, store: PictureStore, target: str, bounds: Mapping[str, Bound]
 ) -> Sheet:
-    """Show the pictures that lie farthest outside a bound, in any split."""
+    """Show the pictures that lie farthest outside a bound, in any split.
+
+    Parameters
+    ----------
+    frame
+        Canonical rows with ``split``, in the order of the store.
+    store
+        The pictures.
+    target
+        The column of the classes, for captions.
+    bounds
+        By measure, what lies within.
+    """
     strips = []
     for name, bound in bounds.items():
         values = frame[name].to_numpy(dtype=np.float64)
@@ -130,7 +152,17 @@ def show_outliers(
 
 
 def show_near(frame: pd.DataFrame, store: PictureStore, pairs: list[NearPair]) -> Sheet:
-    """Show pairs of pictures that are nearly the same, those of different labels first."""
+    """Show pairs of pictures that are nearly the same, those of different labels first.
+
+    Parameters
+    ----------
+    frame
+        Canonical rows, in the order of the store.
+    store
+        The pictures.
+    pairs
+        Those to show, in their order.
+    """
     place = pd.Series(np.arange(len(frame)), index=frame[ROW_ID])
     strips = []
     for pair in pairs[:MOST_PAIRS]:

@@ -104,7 +104,19 @@ def encode_pictures(
 def encode_raw_pictures(
     rows: Path, assignment: Path, features: Path, out: Path, config: DatasetConfig
 ) -> None:
-    """Write the pictures before repair: all training ones, and the same test and validation."""
+    """Write the pictures before repair: all training ones, and the same test and validation.
+
+    Parameters
+    ----------
+    rows, assignment
+        Folders of ingest and split.
+    features
+        The features directory after repair: its classes, validation and test are taken over.
+    out
+        The folder that is filled.
+    config
+        Names the target.
+    """
     target = config.target
     frame = read_all(rows, [ROW_ID, target])
     layout = load_layout(features)
@@ -174,6 +186,17 @@ def assemble_pictures(
 def write_pictures(path: Path, store: PictureStore, rows: PictureRows, target: str) -> Levels:
     """Write one split: ``row_id``, label, ``origin``, ``parent``, weight, and the pixels.
 
+    Parameters
+    ----------
+    path
+        The Parquet file.
+    store
+        Where the pixels are.
+    rows
+        Which pictures go into the split, by their places in the store, with ids and labels.
+    target
+        The column of the labels.
+
     Returns
     -------
     Levels
@@ -202,7 +225,21 @@ def make_columns(
     parents: np.ndarray | None = None,
     weights: np.ndarray | None = None,
 ) -> dict[str, pa.Array]:
-    """Make the columns that stand beside the pixels; what is left out is said of originals."""
+    """Make the columns that stand beside the pixels; what is left out is said of originals.
+
+    Parameters
+    ----------
+    row_ids, labels
+        Shape ``(n,)``.
+    target
+        The column of the labels.
+    origin
+        Shape ``(n,)``: where a picture comes from; left out: all are ``original``.
+    parents
+        Shape ``(n,)``: the id of the picture that a new one was made of; left out: none.
+    weights
+        Shape ``(n,)``: sample weights; left out: 1.
+    """
     count = len(row_ids)
     ones = np.ones(count, np.float32)
     return {
@@ -217,7 +254,21 @@ def make_columns(
 def write_picture_layout(
     out: Path, target: str, classes: list[str], shape: tuple[int, int, int], levels: Levels
 ) -> None:
-    """Write the order of the classes, and the form of the pictures with their grey levels."""
+    """Write the order of the classes, and the form of the pictures with their grey levels.
+
+    Parameters
+    ----------
+    out
+        The features directory.
+    target
+        The column of the labels.
+    classes
+        In the order of the network's outputs.
+    shape
+        Height, width and channels.
+    levels
+        Mean and standard deviation of the training pixels, by channel.
+    """
     form = Form(shape, tuple(levels.mean), tuple(levels.std))
     write_layout(out, Layout(target, tuple(classes), (), form))
 

@@ -95,7 +95,24 @@ def read_pictures(
 def ingest_pictures(
     source: Path, config: DatasetConfig, out: Path, on_progress: Progress | None = None
 ) -> None:
-    """Decode the pictures once; write their facts as canonical rows, their pixels beside them."""
+    """Decode the pictures once; write their facts as canonical rows, their pixels beside them.
+
+    Parameters
+    ----------
+    source
+        A folder of class folders, a zip of it, or Parquet.
+    config
+        Size and channels of the pictures, key and target.
+    out
+        The folder that is filled.
+    on_progress
+        Called now and then with the pictures that were read, of all.
+
+    Raises
+    ------
+    SourceError, DataContractError
+        If the source can't be read, or has no two classes.
+    """
     canonical = read_pictures(source, config, out, on_progress=on_progress)
     write_parts(out, canonical.frame, config.ingest.partition_rows)
     write_frame(out / "unlabelled.parquet", canonical.unlabelled)

@@ -65,7 +65,17 @@ class PictureWriter:
         self._close_part()
 
     def add(self, row_id: str, picture: bytes, raster: np.ndarray) -> None:
-        """Add a picture; ``raster`` is uint8 of the configured shape."""
+        """Add a picture; ``raster`` is uint8 of the configured shape.
+
+        Parameters
+        ----------
+        row_id
+            Its id.
+        picture
+            Its file, as it was read.
+        raster
+            Its pixels, uint8, of the configured shape.
+        """
         self._rows.append((row_id, picture, raster))
         self._file_bytes += len(picture)
         self.rows += 1

@@ -69,6 +69,20 @@ def prepare_pictures(
     """Prepare pictures in their order; what comes out is the same for any number of threads.
 
     Files are read by the calling thread, a bounded chunk ahead of each thread that decodes.
+
+    Parameters
+    ----------
+    pictures
+        Those of the source.
+    config
+        Size and channels that they are brought to, and pixels that are too many.
+    threads
+        How many decode at a time.
+
+    Returns
+    -------
+    iterator of Prepared
+        One for each picture, also for one that can't be read.
     """
     raster_bytes = config.height * config.width * config.channels
     most = max(1, min(CHUNK_PICTURES, CHUNK_BYTES // raster_bytes))

@@ -44,6 +44,14 @@ def is_parquet(source: Path) -> bool:
     return {item.suffix.lower() for item in files} <= {".parquet", ".pq"}
 
 
+def list_columns(source: Path) -> list[str]:
+    """List the columns of a Parquet file, or of the first one of a folder."""
+    import pyarrow.parquet as pq
+
+    files = sorted(source.rglob("*.*")) if source.is_dir() else [source]
+    return list(pq.read_schema(next(file for file in files if file.is_file())).names)
+
+
 def _embeds(path: Path) -> bool:
     """Tell whether a Parquet file has a column of pictures: bytes, or bytes with a path."""
     if not is_parquet(path):

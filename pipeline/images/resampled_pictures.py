@@ -30,7 +30,22 @@ MOST_DRAWS = 12
 
 
 def resample_pictures(features: Path, out: Path, config: DatasetConfig) -> None:
-    """Change the class balance of the training pictures; new ones are augmented where asked."""
+    """Change the class balance of the training pictures; new ones are augmented where asked.
+
+    Parameters
+    ----------
+    features
+        The features directory as it is.
+    out
+        The folder that is filled.
+    config
+        The method of resampling, augmentation and the seed.
+
+    Raises
+    ------
+    StageError
+        If a class is too small for the method, or is named wrong.
+    """
     layout = load_layout(features)
     table = pq.read_table(features / "train.parquet", columns=[ROW_ID, layout.target])
     ids, labels = (np.array(table[name].to_pylist(), dtype=object) for name in table.column_names)

@@ -52,7 +52,15 @@ def to_luminance(raster: np.ndarray) -> np.ndarray:
 
 
 def resize(raster: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize: first the axes that shrink, by area, then those that grow, linearly."""
+    """Resize: first the axes that shrink, by area, then those that grow, linearly.
+
+    Parameters
+    ----------
+    raster
+        Shape ``(height, width)`` or ``(height, width, channels)``.
+    height, width
+        Those wanted, in pixels.
+    """
     smaller = (min(height, raster.shape[0]), min(width, raster.shape[1]))
     if raster.shape[:2] != smaller:
         raster = np.asarray(cv2.resize(raster, smaller[::-1], interpolation=cv2.INTER_AREA))

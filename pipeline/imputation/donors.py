@@ -89,6 +89,15 @@ def choose_donors(train: TrainSet, config: ImputationConfig, seed: int) -> Donor
     """Take the training rows with the smallest draws of each class, in the order of the draws.
 
     So neither the choice nor a tie among neighbours depends on the order of the source's rows.
+
+    Parameters
+    ----------
+    train
+        Training rows with their schema.
+    config
+        ``max_donors``; left out, as many as search takes reasonable time for.
+    seed
+        Of the draws.
     """
     schema, frame = train.schema, train.frame
     columns = schema.select("numbers", "categories")

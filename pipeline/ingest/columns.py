@@ -68,7 +68,7 @@ def read_rows(frame: pd.DataFrame, rules: ColumnRules) -> pd.DataFrame:
         if len(unread):
             warnings.warn(
                 f"column '{name}': {name_examples(unread)} can't be read as {rule.role} and "
-                "count as missing",
+                f"{'counts' if len(unread) == 1 else 'count'} as missing",
                 stacklevel=2,
             )
         columns[name] = typed.take(codes).reset_index(drop=True)
@@ -97,7 +97,24 @@ def _write_text(value: object, decimal: str, form: str | None) -> str:
 def type_values(
     column: TextColumn, missing: np.ndarray, rule: ColumnRule, decimal: str
 ) -> pd.Series:
-    """Give the distinct values of a column their type; what can't be read becomes missing."""
+    """Give the distinct values of a column their type; what can't be read becomes missing.
+
+    Parameters
+    ----------
+    column
+        A column of texts.
+    missing
+        Shape ``(distinct,)``, bool: which of its distinct texts count as missing.
+    rule
+        Its role, and the format of its dates.
+    decimal
+        The mark before decimals, ``.`` or ``,``.
+
+    Returns
+    -------
+    pandas.Series
+        Shape ``(distinct,)``, in the order of ``column.values``: float64, datetime64 or text.
+    """
     values = column.values.copy()
     values[missing] = None
     kind = ROLES[rule.role].values

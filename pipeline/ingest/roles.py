@@ -161,6 +161,17 @@ def infer_role(
 ) -> Inferred:
     """Infer the role of a column that is not the target.
 
+    Parameters
+    ----------
+    column
+        A column of texts.
+    missing
+        Shape ``(distinct,)``, bool: which of its distinct texts count as missing.
+    declared
+        What dataset.yaml says about it; a declared role is taken.
+    decimal
+        The mark before decimals, ``.`` or ``,``.
+
     Raises
     ------
     StageError
@@ -258,7 +269,21 @@ def _infer_words(name: str, values: np.ndarray, rows: int, distinct: int) -> Inf
 def find_suspicions(
     column: TextColumn, missing: np.ndarray, role: Role, decimal: str, declared: ColumnConfig
 ) -> list[Suspicion]:
-    """Find values that may stand for missing ones: words, -999-likes, impossible zeros."""
+    """Find values that may stand for missing ones: words, -999-likes, impossible zeros.
+
+    Parameters
+    ----------
+    column
+        A column of texts.
+    missing
+        Shape ``(distinct,)``, bool: which of its distinct texts count as missing already.
+    role
+        Its role: words are suspicious among categories, codes among numbers.
+    decimal
+        The mark before decimals, ``.`` or ``,``.
+    declared
+        What dataset.yaml says about it; texts in ``keep`` are no suspicion.
+    """
     values, counts = column.values[~missing], column.counts[~missing]
     found: list[Suspicion] = []
     kind = ROLES[role].values

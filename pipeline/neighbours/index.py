@@ -131,7 +131,17 @@ def build_index(
 
 
 def lay_out(donors: np.ndarray, costs: np.ndarray, weights: np.ndarray) -> DonorLayout:
-    """Lay out donors; see ``Index`` for them, their costs and weights."""
+    """Lay out donors; see ``Index`` for them, their costs and weights.
+
+    Parameters
+    ----------
+    donors
+        Shape ``(n_donors, n_columns)``, float64; NaN is missing.
+    costs
+        Shape ``(n_columns,)``: of a category that differs; -1 marks numbers.
+    weights
+        Shape ``(n_columns,)``: of a column that one of two rows lacks.
+    """
     from pipeline.neighbours import kernels
 
     center, scale = _find_center(donors, costs)

@@ -66,6 +66,20 @@ def lay_blocks(
     """Write blocks of donors, and the box around each; see ``index.Layout``.
 
     Returns the largest norms of a row: centred and scaled, and scaled only.
+
+    Parameters
+    ----------
+    donors
+        Shape ``(n_donors, n_columns)``, float64; NaN is missing.
+    order
+        Shape ``(n_blocks, LANES)``: which donor goes to which place, -1 for none.
+    center, factors, numeric
+        Shape ``(n_columns,)``: what is taken from values, what they are multiplied by, and whether
+        they are numbers.
+    weights
+        Shape ``(n_columns,)``: summed over the columns that a donor has.
+    lanes, held, low, high
+        Written, see ``index.DonorLayout``.
     """
     norm, size = 0.0, 0.0
     square, squares = np.empty(LANES), np.empty(LANES)
@@ -536,6 +550,31 @@ def search(
 
     Row ``q`` has the slots ``starts[q]`` to ``starts[q + 1]``; a donor counts for a slot if it has
     a value in the column ``wanted[slot]``, or any donor if that is -1.
+
+    Most pairs are far apart, and to see that a rough sum is enough: float32 takes half the memory
+    of float64, and the processor adds twice as many at a time. A sum is compared with a limit that
+    no true neighbour can pass, whatever was rounded; what is within is measured in float64. Donors
+    lie in blocks, near ones together, so that the box around a block rules out all of them by one
+    comparison. Rows are taken by tiles, so that a block is read once for many rows.
+
+    Parameters
+    ----------
+    rows
+        Shape ``(n_rows, n_columns)``, float64; NaN is missing.
+    starts
+        Shape ``(n_rows + 1,)``: where the slots of each row begin.
+    wanted
+        Shape ``(n_slots,)``: a column, or -1.
+    donors, costs, weights, weight, scaled
+        What distances are made of, see ``index.Index``.
+    order, lanes, held, uniform, low, high, center, scale
+        The donors in blocks, see ``index.DonorLayout``.
+    radius, reach
+        The largest norm of a donor, centred and scaled, and scaled only: how far rounding in
+        float32, and centring in float64, may move a sum.
+    distances, positions
+        Shape ``(n_slots, k)``, written, the nearest first: squared distances, infinite at the
+        start, and the donors' positions, ``n_donors`` at the start.
     """
     n_rows, n_columns = rows.shape
     n_blocks = len(uniform)
@@ -550,7 +589,10 @@ def search(
     count = np.empty(TILE, np.int64)
     own = np.empty(TILE, np.float32)
     slack = np.empty(TILE, np.float64)
+    # How large a sum may be to be looked at: from the farthest neighbour kept so far, so that it
+    # shrinks as nearer ones are found. A factor for the weight of shared columns, and the rest.
     limits = np.empty((TILE, 2), np.float32)
+    # How near a block's box is to a row: a block that is farther off than the limit is not read.
     bounds = np.empty((TILE, n_blocks), np.float32)
     home = np.empty(TILE, np.int64)
     # What the rows of a tile noted in one step, and where that of each row ends.
@@ -573,7 +615,8 @@ def search(
             own[t] = ZERO
             for at in range(count[t]):
                 own[t] += narrow_weights[columns[t, at]]
-            # What rounding to float32, and centring in float64, may have moved.
+            # What rounding to float32, and centring in float64, may have moved: it grows with the
+            # norms of the row and of the largest donor, ``radius``, and those before centring.
             slack[t] = UNIT * (norm + radius) + 2.0**-50 * (size + reach)
             _bound_blocks(bounds, narrow, t, low, high, columns, count[t], narrow_costs)
             home[t] = _find_home(bounds, t, uniform, lanes, wanted, starts[q], starts[q + 1])
@@ -667,6 +710,8 @@ def search(
                             positions, limits, t, scale, slack[t], weight, scaled,
                         )  # fmt: skip
                 ends[t] = noted
+            # What all rows of the tile noted in this block is measured together: donors lie apart
+            # in memory, and so the processor waits for many of them at a time.
             _measure_noted(
                 rows, owners, donors, places, 0, noted, costs, weights, weight, scaled, exact
             )
@@ -829,6 +874,22 @@ def search_among(
 
     Distances begin as infinite, and limits as -1. Each block is to meet itself before others, in a
     call with the same blocks on both sides. Two calls may run at once if they share no block.
+
+    Parameters
+    ----------
+    first_a, last_a, first_b, last_b
+        The blocks of either side, from the first to before the last.
+    donors, costs, weights, weight, scaled
+        What distances are made of, see ``index.Index``.
+    order, lanes, low, high, scale
+        The donors in blocks, see ``index.DonorLayout``.
+    radius, reach
+        The largest norm of a donor, as for ``search``.
+    distances, positions
+        Shape ``(n_donors, k)``, written, the nearest first; kept from call to call.
+    limits
+        Shape ``(n_blocks, LANES)``, float32: how large a sum may be to be near enough to the donor
+        at a place; kept from call to call.
     """
     n_columns = donors.shape[1]
     slack = UNIT * 2.0 * radius + 2.0**-49 * reach

@@ -143,7 +143,19 @@ def visit_gaps(
 def map_chunks(
     work: Callable[[slice], None], length: int, threads: int | None = None, chunk: int = CHUNK
 ) -> None:
-    """Work on chunk after chunk of rows, on several cores at once."""
+    """Work on chunk after chunk of rows, on several cores at once.
+
+    Parameters
+    ----------
+    work
+        Called with each chunk, in any thread; its errors are raised here.
+    length
+        Rows in all.
+    threads
+        Left out: as many as there are cores.
+    chunk
+        Rows of a chunk at most; fewer where that keeps all threads at work.
+    """
     threads = threads or count_cores()
     chunk = min(chunk, max(FEW, -(-length // threads)))
     chunks = [slice(start, start + chunk) for start in range(0, length, chunk)]
@@ -260,7 +272,17 @@ def _choose(
 
 
 def keep_nearest(squares: np.ndarray, k: int, distances: np.ndarray, positions: np.ndarray) -> None:
-    """Keep the k smallest of each row, in order; of equal ones the first come first."""
+    """Keep the k smallest of each row, in order; of equal ones the first come first.
+
+    Parameters
+    ----------
+    squares
+        Shape ``(n, n_donors)``, float64: squared distances; infinite ones are no neighbours.
+    k
+        How many are kept.
+    distances, positions
+        Shape ``(n, k)``, written where there is a neighbour.
+    """
     # The k-th smallest of the minima of groups is not below the k-th smallest of all.
     groups = max(GROUPS, 4 * k)
     depth = squares.shape[1] // groups

@@ -33,6 +33,17 @@ def assemble(
 ) -> AssemblyFacts:
     """Fit the encoding on the training split; write splits, repaired rows and the preprocessor.
 
+    Parameters
+    ----------
+    rows
+        The folder of repaired rows.
+    out
+        The features directory that is filled.
+    ingest, cleaning
+        Folders of ingest and cleaning: the schema, and what was learned.
+    config
+        Scaling and categories.
+
     Raises
     ------
     DataContractError

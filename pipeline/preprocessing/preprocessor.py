@@ -18,7 +18,13 @@ import pandas as pd
 
 from pipeline.cleaning.repairs import FittedCleaning, clean_values
 from pipeline.encoding.features import FittedEncoding, encode
-from pipeline.errors import DataContractError, name_examples, name_near_misses, write_count
+from pipeline.errors import (
+    ConfigError,
+    DataContractError,
+    name_examples,
+    name_near_misses,
+    write_count,
+)
 from pipeline.imputation.filling import FittedImputation, impute
 from pipeline.imputation.saving import load_imputation, save_imputation
 from pipeline.ingest.columns import ColumnRules, read_rows
@@ -98,8 +104,20 @@ class Preprocessor:
 
 
 def load_preprocessor(folder: str | Path) -> Preprocessor:
-    """Load a preprocessor from the ``preprocessor`` folder of a version, wherever it was copied."""
+    """Load a preprocessor from the ``preprocessor`` folder of a version, wherever it was copied.
+
+    Raises
+    ------
+    ConfigError
+        If the folder does not hold the preprocessor of a table.
+    """
     folder = Path(folder)
+    if not (folder / "columns.json").is_file():
+        raise ConfigError(
+            "preprocessor", f"{folder} holds no preprocessor of a table",
+            "Name a folder such as data/published/DATASET/current/preprocessor; of pictures, "
+            "open_version(path).preprocessor is it",
+        )  # fmt: skip
     return Preprocessor(
         load_facts(folder / "columns.json", ColumnRules),
         load_facts(folder / "cleaning.json", FittedCleaning),

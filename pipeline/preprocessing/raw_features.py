@@ -68,7 +68,17 @@ def encode_unrepaired(
 
 
 def fill_plainly(frame: pd.DataFrame, train: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """Put gaps at the raw training mean, missing categories in the bucket of unknown ones."""
+    """Put gaps at the raw training mean, missing categories in the bucket of unknown ones.
+
+    Parameters
+    ----------
+    frame
+        The rows to fill.
+    train
+        Raw training rows, which the means come from.
+    schema
+        The roles of the columns.
+    """
     result = frame[[ROW_ID, *schema.features, schema.target]].copy()
     for name in schema.select("numbers"):
         mean = float(train[name].mean())

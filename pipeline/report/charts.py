@@ -19,7 +19,15 @@ MOST_CATEGORIES = 6
 
 
 def draw_share(raw: float, repaired: float | None, title: str) -> Markup:
-    """Draw the share of rows before repair, and the share after it upon that."""
+    """Draw the share of rows before repair, and the share after it upon that.
+
+    Parameters
+    ----------
+    raw, repaired
+        Shares from 0 to 1; None where nothing is known after repair.
+    title
+        Read out in place of the picture.
+    """
     parts = [rect(0.0, 3.0, 140.0, 10.0, "track"), rect(0.0, 3.0, 140.0 * raw, 10.0, "raw")]
     if repaired:
         parts.append(rect(0.0, 3.0, 140.0 * repaired, 10.0, "repaired"))
@@ -40,6 +48,21 @@ def draw_histogram(
 
     Every bin has the same width on paper, also where the edges are logarithmic; bounds that lie
     beyond all values are left out.
+
+    Parameters
+    ----------
+    edges
+        Of the bins, one more than there are bins.
+    raw, repaired
+        Rows in each bin; none after repair: no outline.
+    bounds
+        What counts as no outlier, in the column's unit; None: no bound.
+    title
+        Read out in place of the picture.
+    log_scale
+        Whether the edges are logarithmic.
+    dates
+        Whether the edges are days since 1970.
     """
     top = max([*raw, *repaired, 1])
     parts = [_draw_steps(raw, top, "area-raw", closed=True)]
@@ -102,7 +125,17 @@ def _shorten(value: float) -> str:
 def draw_categories(
     labels: Sequence[str], raw: Sequence[int], repaired: Sequence[int], *, title: str
 ) -> Markup:
-    """Draw rows by category, raw over repaired; the rarer ones are added up."""
+    """Draw rows by category, raw over repaired; the rarer ones are added up.
+
+    Parameters
+    ----------
+    labels
+        The categories, the most frequent first.
+    raw, repaired
+        Rows of each; none after repair: no second bar.
+    title
+        Read out in place of the picture.
+    """
     names, before, after = list(labels), list(raw), list(repaired)
     if len(names) > MOST_CATEGORIES + 1:
         rest = len(names) - MOST_CATEGORIES

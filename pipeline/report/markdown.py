@@ -52,7 +52,17 @@ def render_markdown(record: RunRecord) -> str:
 
 
 def render_validation(dataset: str, when: str, facts: ValidationFacts) -> str:
-    """Write a validation as Markdown: its verdict, and what failed, the worst first."""
+    """Write a validation as Markdown: its verdict, and what failed, the worst first.
+
+    Parameters
+    ----------
+    dataset
+        Its name.
+    when
+        ``raw`` or ``repaired``.
+    facts
+        The checks and the verdict.
+    """
     failed = [check for check in facts.checks if check.status in ("failed", "error")]
     failed.sort(key=lambda check: (check.repaired_by is not None, ORDER.get(check.severity, 9)))
     judged = sum(check.status != "not applicable" for check in facts.checks)

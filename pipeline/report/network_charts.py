@@ -28,7 +28,21 @@ def draw_strip(
     kind: str = "",
     zero: bool = False,
 ) -> Markup:
-    """Draw an estimate and its interval on an axis that the rows of a table share."""
+    """Draw an estimate and its interval on an axis that the rows of a table share.
+
+    Parameters
+    ----------
+    value, low, high
+        The estimate and its interval; None: nothing is drawn.
+    axis
+        Its ends, in the unit of the value; what lies beyond is an arrow.
+    title
+        Read out in place of the picture.
+    kind
+        A CSS class of dot and line.
+    zero
+        Whether 0 is marked.
+    """
     middle = STRIP_ROW / 2
     parts = [line(0, middle, STRIP, middle, "grid")]
     if zero:
@@ -145,7 +159,17 @@ def _write_ends(ends: list[tuple[float, str, str]], x: float) -> list[Markup]:
 
 
 def draw_confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]], *, title: str) -> Markup:
-    """Draw rows by true class (down) and predicted class (across), shaded by share of class."""
+    """Draw rows by true class (down) and predicted class (across), shaded by share of class.
+
+    Parameters
+    ----------
+    labels
+        The classes.
+    matrix
+        Rows by true class, then by predicted class.
+    title
+        Read out in place of the picture.
+    """
     written = len(labels) <= MOST_WRITTEN
     width, height = (76.0, 42.0) if written else (14.0, 14.0)
     left = 150.0

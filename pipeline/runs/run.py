@@ -186,7 +186,17 @@ def declare(store: Store, overrides: list[str] | None = None) -> DatasetConfig:
 
 
 def prepare(home: Path, dataset: str, overrides: list[str] | None = None) -> Run:
-    """Read the declaration of a data set and make its run, see ``declare`` and ``make_run``."""
+    """Read the declaration of a data set and make its run, see ``declare`` and ``make_run``.
+
+    Parameters
+    ----------
+    home
+        The project's folder.
+    dataset
+        Its name.
+    overrides
+        Texts of the form ``section.key=value``.
+    """
     store = Store(home, dataset)
     return make_run(store, declare(store, overrides))
 
@@ -234,7 +244,29 @@ def find_source(
     fetched: Path | None = None,
     on_wait: Callable[[str], None] | None = None,
 ) -> tuple[Path, str]:
-    """Find the source, or fetch it, and wait until it is whole; also return its stamp."""
+    """Find the source, or fetch it, and wait until it is whole; also return its stamp.
+
+    Parameters
+    ----------
+    store
+        Of the data set.
+    config
+        Names the source, and how long to wait.
+    fetched
+        What was fetched already, where the source lies elsewhere.
+    on_wait
+        Called with what is waited for.
+
+    Returns
+    -------
+    tuple
+        Its place, and a stamp that changes when the source does.
+
+    Raises
+    ------
+    SourceError
+        If it is not there, can't be fetched, or is still being written in the end.
+    """
     if fetched is None and is_elsewhere(config.source):
         fetched = fetch(store, config)
     if fetched is not None:  # written whole, by us

@@ -58,10 +58,11 @@ def initialise(
             "init", f"{store.config_path} exists already",
             "Choose another --name, or write over it with --force",
         )  # fmt: skip
+    scaffold: Any = import_module(recognise_source(source).scaffold)
+    scaffold.check_target(source, target)
     place, copied = bring_in(source, store, force=force)
     try:
         settle(store, place, RunsConfig())
-        scaffold: Any = import_module(recognise_source(place).scaffold)
         named = _name_place(place, store)
         done: Initialised = scaffold.initialise(place, named, target, key, store, on_progress)
     except BaseException:

@@ -10,7 +10,7 @@ from pipeline.config.image import ImageConfig
 from pipeline.config.settings import DatasetConfig
 from pipeline.images.choosing import choose_image_config
 from pipeline.images.picture_sources import list_pictures
-from pipeline.images.recognising import is_parquet
+from pipeline.images.recognising import is_parquet, list_columns
 from pipeline.ingest.canonical import IngestFacts
 from pipeline.runs.run import make_run
 from pipeline.scaffold.initialised import Initialised, learn_suites, quote, refuse_no_target
@@ -23,6 +23,18 @@ from pipeline.storage.parts import read_all, read_frame
 from pipeline.storage.store import Store
 
 IMBALANCE = 3.0
+
+
+def check_target(source: Path, target: str | None) -> None:
+    """Refuse Parquet without a named target, before it is copied; folders name their classes.
+
+    Raises
+    ------
+    ConfigError
+        If the target is not named.
+    """
+    if target is None and is_parquet(source):
+        refuse_no_target(source, list_columns(source))
 
 
 def initialise(
@@ -49,8 +61,6 @@ def initialise(
     SourceError, ConfigError, DataContractError
         If the source can't be read, or has no two classes.
     """
-    if target is None and is_parquet(source):
-        refuse_no_target(source)
     plain: dict[str, Any] = {
         "dataset": store.dataset, "source": place, "key": key,
         "target": target or "label", "modality": "image",
@@ -83,7 +93,17 @@ def suggest(config: DatasetConfig, store: Store) -> Initialised:
 
 
 def write_declaration(config: DatasetConfig, facts: IngestFacts, source: str) -> str:
-    """Write a dataset.yaml that people can read: what was inferred, and why, in comments."""
+    """Write a dataset.yaml that people can read: what was inferred, and why, in comments.
+
+    Parameters
+    ----------
+    config
+        What was inferred.
+    facts
+        What was seen of the source.
+    source
+        Its name.
+    """
     image: ImageConfig = config.image
     sizes = facts.images.sizes if facts.images else {}
     seen = ", ".join(f"{count:,} of {size}" for size, count in list(sizes.items())[:3])

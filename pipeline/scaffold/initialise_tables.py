@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.config.dataset_yaml import parse_config
-from pipeline.config.settings import CleaningConfig, DatasetConfig
+from pipeline.config.settings import CleaningConfig, DatasetConfig, IngestConfig
 from pipeline.dataset import FEATURE_ROLES
 from pipeline.errors import ConfigError, name_near_misses, write_count
 from pipeline.ingest.canonical import Canonical, ColumnFacts, IngestFacts, canonicalise
@@ -25,6 +25,18 @@ from pipeline.storage.store import Store
 
 IMBALANCE = 3.0
 MANY_ROWS = 100_000
+
+
+def check_target(source: Path, target: str | None) -> None:
+    """Refuse a table without a named target, before it is copied.
+
+    Raises
+    ------
+    SourceError, ConfigError
+        If the source can't be read, or the target is not named.
+    """
+    if target is None:
+        refuse_no_target(source, list(read_source(source, IngestConfig()).columns))
 
 
 def initialise(
@@ -48,14 +60,12 @@ def initialise(
         If the source can't be read, or lacks the target.
     """
     del on_progress  # a table is read as a whole
-    if target is None:
-        refuse_no_target(source)
     draft = parse_config({"dataset": store.dataset, "source": place, "target": target, "key": key})
     table = read_source(source, draft.ingest)
-    if target not in table.columns:
+    if draft.target not in table.columns:
         raise ConfigError(
             "init", f"the source has no column {target!r} among its {len(table.columns)}",
-            f"Correct --target: {name_near_misses(target, table.columns)}",
+            f"Correct --target: {name_near_misses(draft.target, table.columns)}",
         )  # fmt: skip
     canonical = canonicalise(table, draft)
     config = _choose(draft, canonical)
@@ -106,7 +116,17 @@ def _choose(draft: DatasetConfig, canonical: Canonical) -> DatasetConfig:
 
 
 def write_declaration(config: DatasetConfig, facts: IngestFacts, source: str) -> str:
-    """Write a dataset.yaml that people can read: what was inferred, and why, in comments."""
+    """Write a dataset.yaml that people can read: what was inferred, and why, in comments.
+
+    Parameters
+    ----------
+    config
+        What was inferred.
+    facts
+        What was seen of the source.
+    source
+        Its name.
+    """
     lines = [
         f"# What Assay inferred from {comment(source)}. Edit it as you know better;",
         "# every other setting has a default: assay settings.",

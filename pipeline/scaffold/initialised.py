@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -28,6 +29,7 @@ from pipeline.validation.suggest import Past, suggest_suites
 from pipeline.validation.suites import write_suites
 from pipeline.validation.tolerances import LEAST_REFRESHES
 
+MOST_COLUMNS = 8  # that are named to choose the target from
 MOST_COPIED = 2 << 30  # bytes
 # What YAML refuses outside of an escape, or takes as the end of a line.
 UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
@@ -76,7 +78,21 @@ def learn_suites(
     assignment: Assignment,
     store: Store,
 ) -> Initialised:
-    """Write suites learned on the training split and past refreshes; tell what else is seen."""
+    """Write suites learned on the training split and past refreshes; tell what else is seen.
+
+    Parameters
+    ----------
+    config
+        The declaration, as inferred or as edited.
+    frame, unlabelled
+        Canonical rows with a label, and those without.
+    facts
+        What ingest saw.
+    assignment
+        The split: only training rows are learned from.
+    store
+        Where the suites are written, and where past refreshes are.
+    """
     in_train = (assignment.frame["split"] == "train").to_numpy()
     train = TrainSet(frame[in_train].reset_index(drop=True), facts.schema)
     cleaning = fit_cleaning(train, config.cleaning, config.columns)
@@ -110,6 +126,15 @@ def read_past(store: Store) -> Past:
 
 def bring_in(source: Path, store: Store, *, force: bool) -> tuple[Path, Path | None]:
     """Bring a source into the project, unless it lies there or may stay where it is.
+
+    Parameters
+    ----------
+    source
+        As the user named it.
+    store
+        The data set that it is for.
+    force
+        Write over another file of its name.
 
     Returns
     -------
@@ -166,15 +191,25 @@ def comment(text: str) -> str:
     return UNPRINTABLE.sub(" ", CONTROL.sub(" ", text))
 
 
-def refuse_no_target(source: Path) -> NoReturn:
+def refuse_no_target(source: Path, columns: Sequence[str]) -> NoReturn:
     """Refuse a table whose column to predict is not named.
+
+    Parameters
+    ----------
+    source
+        As the user named it.
+    columns
+        The columns to choose from, of which a few are named.
 
     Raises
     ------
     ConfigError
         Always.
     """
+    shown = ", ".join(quote(name) for name in columns[:MOST_COLUMNS])
+    more = len(columns) - MOST_COLUMNS
     raise ConfigError(
         "init", f"{source} is a table, and the column to predict is not named: --target is missing",
-        "Name it: --target COLUMN; pictures in class folders need none",
+        f"Name it: --target COLUMN, one of {shown}{f' and {more} more' if more > 0 else ''}; "
+        "pictures in class folders need none",
     )  # fmt: skip

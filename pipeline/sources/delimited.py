@@ -266,6 +266,15 @@ def _is_number(text: str) -> bool:
 def describe_damage(name: str, kind: str, error: Exception) -> SourceError:
     """Make the error of a file that its reader refuses, in the reader's words.
 
+    Parameters
+    ----------
+    name
+        The file.
+    kind
+        What it was read as, such as CSV or gzip.
+    error
+        What the reader raised.
+
     Raises
     ------
     MemoryError

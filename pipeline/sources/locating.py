@@ -201,6 +201,15 @@ def _walk(store: Store, folder: Path) -> Iterator[Path]:
 def unchanging(store: Store, path: Path, stamp: str) -> Iterator[None]:
     """Read a source in the body; fail if it is not the same any more at the end.
 
+    Parameters
+    ----------
+    store
+        Of the data set.
+    path
+        The source.
+    stamp
+        What it was when it was found, see ``take_stock``.
+
     Raises
     ------
     SourceChanged

@@ -128,6 +128,17 @@ def thin_out(assignment: pd.DataFrame, labels: pd.Series, most: int, *, seed: in
 
     Units stay whole, and are chosen by their draws, so the number is met roughly. Of a class with
     few rows about a hundred stay, so that it does not vanish.
+
+    Parameters
+    ----------
+    assignment
+        Rows with their split and unit.
+    labels
+        Their classes, in the same order.
+    most
+        Training rows that are wanted.
+    seed
+        Of the draws.
     """
     train = assignment[SPLIT] == "train"
     share = most / max(1, int(train.sum()))

@@ -17,7 +17,15 @@ from pipeline.storage.store import FACTS, Address, dump_json
 
 
 def clean(run: Run, rows: Address, assignment: Address) -> Address:
-    """Learn on the training split what is to be cleaned, and clean each partition."""
+    """Learn on the training split what is to be cleaned, and clean each partition.
+
+    Parameters
+    ----------
+    run
+        The run.
+    rows, assignment
+        Outputs of ingest and split.
+    """
 
     def make(out: Path) -> None:
         config = run.config.cleaning

@@ -50,7 +50,21 @@ def make_record(
     version: str | None,
     last: When | None = None,
 ) -> RunRecord:
-    """Gather the facts of the stages that ran, up to the validation that came last, if one did."""
+    """Gather the facts of the stages that ran, up to the validation that came last, if one did.
+
+    Parameters
+    ----------
+    run
+        The run.
+    started
+        When it began, ISO 8601.
+    seconds
+        By stage, how long it took.
+    version
+        Its name; None where nothing is published.
+    last
+        The validation that came last; None: all stages ran.
+    """
     reached = {None: set(run.keys), "raw": RAW_STAGES, "repaired": REPAIRED_STAGES}[last]
 
     def is_part(stage: str) -> bool:
@@ -114,7 +128,22 @@ def _profile(
 
 
 def publish(run: Run, started: datetime, seconds: dict[str, float]) -> tuple[Path, RunRecord]:
-    """Assemble a version from the stages' outputs, with its report, and publish it whole."""
+    """Assemble a version from the stages' outputs, with its report, and publish it whole.
+
+    Parameters
+    ----------
+    run
+        A run whose stages are done.
+    started
+        When it began.
+    seconds
+        By stage, how long it took.
+
+    Returns
+    -------
+    tuple
+        The version's folder, and the record that its report is made of.
+    """
     version = run.store.name_version(run.key)
     record = make_record(run, started.isoformat(timespec="seconds"), seconds, version)
     take_profiles(run)
@@ -125,14 +154,46 @@ def publish(run: Run, started: datetime, seconds: dict[str, float]) -> tuple[Pat
 def write_stopped(
     run: Run, when: When, started: datetime, seconds: dict[str, float]
 ) -> tuple[Path, RunRecord]:
-    """Write the report of a run that a gate stopped; publish nothing."""
+    """Write the report of a run that a gate stopped; publish nothing.
+
+    Parameters
+    ----------
+    run
+        The run that was stopped.
+    when
+        The validation whose gate stopped it.
+    started
+        When it began.
+    seconds
+        By stage, how long it took.
+
+    Returns
+    -------
+    tuple
+        The folder of the report, and the record that it is made of.
+    """
     return _write_apart(run, "stopped", when, started, seconds)
 
 
 def write_validation(
     run: Run, started: datetime, seconds: dict[str, float]
 ) -> tuple[Path, RunRecord]:
-    """Write the report of a validation alone; publish nothing."""
+    """Write the report of a validation alone; publish nothing.
+
+    Parameters
+    ----------
+    run
+        A run whose raw data was judged.
+    started
+        When it began.
+    seconds
+        By stage, how long it took.
+
+    Returns
+    -------
+    tuple
+        The folder of the report, and the record that it is made of.
+    """
     return _write_apart(run, "validated", "raw", started, seconds)
 
 

@@ -62,7 +62,19 @@ def start_course(
     trainers: list[Trainer],
     on_progress: OnProgress | None = None,
 ) -> Course:
-    """Bring a race to its start."""
+    """Bring a race to its start.
+
+    Parameters
+    ----------
+    run
+        The run.
+    rows, assignment, features
+        Outputs of ingest, split and encode.
+    trainers
+        Processes that train; each trains one network at a time.
+    on_progress
+        Called with what is trained, and its epochs.
+    """
     return Course(
         run,
         sum(assignment.facts(SplitFacts).counts["train"].values()),

@@ -9,7 +9,15 @@ from pipeline.storage.store import Address
 
 
 def assemble_raw(run: Run, rows: Address, assignment: Address, features: Address) -> Address:
-    """Make the same splits of the data before repair, to measure the repair against."""
+    """Make the same splits of the data before repair, to measure the repair against.
+
+    Parameters
+    ----------
+    run
+        The run.
+    rows, assignment, features
+        Outputs of ingest, split and encode.
+    """
 
     def make(out: Path) -> None:
         run.modality.encode_unrepaired(rows.path, assignment.path, features.path, out, run.config)

@@ -27,7 +27,19 @@ def list_raw(rows: Path) -> list[Path]:
 def write_results(
     files: list[Path], schema: Schema, suites: Mapping[str, dict[str, Any]], out: Path
 ) -> None:
-    """Judge partitions by suites; keep Great Expectations' own results and the count of rows."""
+    """Judge partitions by suites; keep Great Expectations' own results and the count of rows.
+
+    Parameters
+    ----------
+    files
+        The Parquet partitions.
+    schema
+        Names the columns that are judged.
+    suites
+        By name, as their JSON has them.
+    out
+        The folder that is filled.
+    """
     names = pq.read_schema(files[0]).names
     table = make_table(files, [n for n in names if n != ROW_ID and n in schema.roles])
     (out / "results").mkdir()

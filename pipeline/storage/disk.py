@@ -105,7 +105,22 @@ def explaining(stage: str, place: Path) -> Iterator[None]:
 
 
 def explain(error: Exception, stage: str, place: Path) -> MachineError | None:
-    """Say in the four-part form what the disk did wrong, if it was the disk."""
+    """Say in the four-part form what the disk did wrong, if it was the disk.
+
+    Parameters
+    ----------
+    error
+        What was raised.
+    stage
+        Where.
+    place
+        What was written: for the space that is free, and for an error that names no file.
+
+    Returns
+    -------
+    MachineError or None
+        None if it was something else.
+    """
     number = error.errno if isinstance(error, OSError) else None
     culprit = getattr(error, "filename", None)
     shown = str(culprit) if culprit else str(place)

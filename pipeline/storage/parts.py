@@ -26,7 +26,17 @@ def read_frame(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
 
 
 def write_parts(folder: Path, frame: pd.DataFrame, rows: int) -> None:
-    """Write a frame as partitions of at most ``rows`` rows, with a list of their hashes."""
+    """Write a frame as partitions of at most ``rows`` rows, with a list of their hashes.
+
+    Parameters
+    ----------
+    folder
+        Where they go.
+    frame
+        All rows; of none, one empty partition is written.
+    rows
+        Of a partition.
+    """
     for number, start in enumerate(range(0, max(len(frame), 1), rows)):
         write_frame(folder / f"part-{number:05d}.parquet", frame.iloc[start : start + rows])
     hash_parts(folder)

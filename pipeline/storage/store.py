@@ -107,6 +107,15 @@ class Store:
         """Make the output of a stage, unless it is there already.
 
         ``make`` fills a temporary directory; if it raises, or the process dies, nothing appears.
+
+        Parameters
+        ----------
+        stage
+            Its name.
+        key
+            The hash of all that its output depends on.
+        make
+            Fills the folder that it is given.
         """
         found = self.find(stage, key)
         if found is not None:
@@ -133,7 +142,17 @@ class Store:
         return final
 
     def write_aside(self, kind: str, name: str, fill: Callable[[Path], None]) -> Path:
-        """Write a folder of reports below the runs, whole, in place of an earlier one."""
+        """Write a folder of reports below the runs, whole, in place of an earlier one.
+
+        Parameters
+        ----------
+        kind
+            The folder below the runs, such as ``stopped``.
+        name
+            Of the folder that is written.
+        fill
+            Fills the folder that it is given.
+        """
         final = self.runs / kind / name
         if final.exists():
             disappear(final)

@@ -172,7 +172,15 @@ def compare(
 
 
 def count_confusion(labels: np.ndarray, predicted: np.ndarray, k: int) -> list[list[int]]:
-    """Count rows by true class (outer) and predicted class (inner), of ``k`` classes."""
+    """Count rows by true class (outer) and predicted class (inner), of ``k`` classes.
+
+    Parameters
+    ----------
+    labels, predicted
+        Shape ``(n,)``, integers: classes by their number.
+    k
+        How many classes there are.
+    """
     cells = labels.astype(np.int64) * k + predicted
     counts: list[list[int]] = np.bincount(cells, minlength=k * k).reshape(k, k).tolist()
     return counts
@@ -205,6 +213,15 @@ def prepare_metrics(
 
     It takes weights of shape ``(r, n)``, float64, whose rows add up to n, and gives each metric in
     shape ``(r,)``, nan where it is undefined; see ``measure`` for the arguments and metrics.
+
+    Parameters
+    ----------
+    labels
+        Shape ``(n,)``, integers.
+    probabilities
+        Shape ``(n, k)``.
+    predicted
+        Shape ``(n,)``, integers: the classes decided for; None: the most probable ones.
     """
     labels = labels.astype(np.int64)
     # float64 keeps the ties of float32 scores, and sums of squares exact enough.

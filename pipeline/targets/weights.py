@@ -28,5 +28,20 @@ def balance_classes(split: Split, classes: int) -> np.ndarray:
 
 
 def weigh_rows(split: Split, config: TrainingConfig, classes: int) -> np.ndarray:
-    """Give each row its weight in the loss: its own, times its class's where they are balanced."""
+    """Give each row its weight in the loss: its own, times its class's where they are balanced.
+
+    Parameters
+    ----------
+    split
+        Training rows.
+    config
+        ``class_weight``.
+    classes
+        How many classes there are.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(n,)``.
+    """
     return balance_classes(split, classes) if config.class_weight == "balanced" else split.weights

@@ -174,7 +174,7 @@ def train_baseline(
         differences=differences,
         folds=list(folds),
         notes=[
-            *_write_notes(data, config, decision, network.epochs_run, network.best_epoch),
+            *_write_notes(data, config, decision),
             *_note_sample(peers[0], len(data.train.labels)),
         ],
         rows_per_second=network.rows_per_second,
@@ -355,8 +355,6 @@ def _write_notes(
     data: _Splits,
     config: TrainingConfig,
     decision: Decision,
-    epochs_run: int,
-    best_epoch: int,
 ) -> list[str]:
     """Caveats: what a reader must know before trusting the figures."""
     notes = []
@@ -378,9 +376,4 @@ def _write_notes(
         notes.append(f"The {rows} validation rows are too few to calibrate probabilities by.")
     if not len(data.validation.labels):
         notes.append("There are no validation rows, so training could not stop early.")
-    elif config.early_stopping and epochs_run == config.epochs == best_epoch:
-        notes.append(
-            f"The validation loss was still falling after {epochs_run} epochs; "
-            "more of them (training.epochs) may help."
-        )
     return notes[:20]

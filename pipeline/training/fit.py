@@ -182,6 +182,15 @@ def adjust_outputs(model: keras.Model, offset: np.ndarray, temperature: float = 
     """Add an offset to the logits, then divide them by a temperature, in the last layer's weights.
 
     So whoever loads the network by plain Keras has corrected probabilities.
+
+    Parameters
+    ----------
+    model
+        Its last layer is dense; changed in place.
+    offset
+        Shape ``(k,)``: added to the logits, natural logarithms.
+    temperature
+        What the logits are divided by; 1: nothing.
     """
     kernel, bias = model.layers[-1].get_weights()
     model.layers[-1].set_weights([kernel / temperature, (bias + offset) / temperature])

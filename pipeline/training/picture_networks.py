@@ -32,7 +32,17 @@ SMALL_SIDE = 32
 
 
 def read(path: Path, layout: Layout, scratch: Path) -> Pictures:
-    """Give the pictures of a split, to be read by row number."""
+    """Give the pictures of a split, to be read by row number.
+
+    Parameters
+    ----------
+    path
+        The Parquet file of the split.
+    layout
+        Shape of the pictures.
+    scratch
+        A folder for pixels that don't fit into memory.
+    """
     return Pictures(path, read_shape(layout), scratch)
 
 
@@ -149,6 +159,20 @@ def build_inputs(layout: Layout, config: TrainingConfig, seed: int) -> tuple[Any
 
     Grey levels are scaled by what training pictures show; then come blocks of convolution and
     pooling.
+
+    Parameters
+    ----------
+    layout
+        Shape of the pictures, and mean and deviation of the grey levels.
+    config
+        Filters, kernels, pooling, activation and penalties.
+    seed
+        Seed of the initial weights.
+
+    Returns
+    -------
+    tuple
+        The input, and what the hidden layers take.
     """
     form, cnn = layout.form, config.cnn
     assert form is not None

@@ -22,7 +22,20 @@ read = None
 
 
 def build_inputs(layout: Layout, config: TrainingConfig, seed: int) -> tuple[Any, Any]:
-    """Make the input of a network; what follows takes it as it is."""
+    """Make the input of a network; what follows takes it as it is.
+
+    Parameters
+    ----------
+    layout
+        Names the features.
+    config, seed
+        Not used: a row has no layers of its own.
+
+    Returns
+    -------
+    tuple
+        The input, and what the hidden layers take, which is the same.
+    """
     del config, seed
     inputs = keras.Input((len(layout.features),), name="features")
     return inputs, inputs

@@ -33,7 +33,7 @@ class Beginning:
     Attributes
     ----------
     died
-        When the last run started, if it ended without a word.
+        When the last run started, if it did not finish.
     failing
         Whether the runs before this one failed, died or were stopped since the last good one.
     """
@@ -103,7 +103,17 @@ def end(store: Store, record: Mapping[str, Any]) -> None:
 
 
 def note(store: Store, started: str, message: str) -> None:
-    """Log a run that failed before it could hold the data set."""
+    """Log a run that failed before it could hold the data set.
+
+    Parameters
+    ----------
+    store
+        Of the data set; nothing is logged of one that is not declared.
+    started
+        When the run began, ISO 8601.
+    message
+        What was wrong; secrets in it are hidden.
+    """
     if store.config_path.is_file():
         with explaining("store", store.runs):
             make_directory(store.runs)

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 MOST = 3
+# Sections that say when and for whom a data set is made, and change nothing in it.
+UPKEEP = ("schedule", "tags", "runs", "retention", "notifications")
 
 
 def find_news(now: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
@@ -19,7 +21,14 @@ def find_news(now: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
     """
     news = ["data"] if now["sources"] != before["sources"] else []
     news += ["suites"] if now["suites"] != before["suites"] else []
-    today, then = (dict(_flatten(item["config"])) for item in (now, before))
+    today, then = (
+        {
+            key: value
+            for key, value in _flatten(item["config"])
+            if key.partition(".")[0] not in UPKEEP
+        }
+        for item in (now, before)
+    )
     changed = [key for key in today if today[key] != then.get(key)]
     news += [f"{key}={today[key]}" for key in changed[:MOST]]
     news += [f"{len(changed) - MOST} more settings"] if len(changed) > MOST else []

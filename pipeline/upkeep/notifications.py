@@ -43,6 +43,15 @@ class Notice:
 def notify(notice: Notice, config: NotificationsConfig, home: Path) -> list[str]:
     """Tell it by each way that is declared.
 
+    Parameters
+    ----------
+    notice
+        What is sent.
+    config
+        The webhook and the command.
+    home
+        The project's folder, where the command runs.
+
     Returns
     -------
     list of str

@@ -74,6 +74,15 @@ def find_lost_suites(store: Store, suites: Iterable[str]) -> list[str]:
 def read_profiles(store: Store, versions: Sequence[str], rows: Rows) -> dict[str, Profile]:
     """Read the profiles of versions: of all raw rows, or of those that suites may learn from.
 
+    Parameters
+    ----------
+    store
+        Of the data set.
+    versions
+        Their names.
+    rows
+        ``raw`` or ``train``.
+
     Raises
     ------
     DataContractError
@@ -90,6 +99,15 @@ def read_profiles(store: Store, versions: Sequence[str], rows: Rows) -> dict[str
 
 def hash_profile(store: Store, version: str, rows: Rows) -> str:
     """Give the SHA-256 of a profile; empty if its version was retired meanwhile.
+
+    Parameters
+    ----------
+    store
+        Of the data set.
+    version
+        Its name.
+    rows
+        ``raw`` or ``train``.
 
     Raises
     ------

@@ -73,7 +73,21 @@ def run_chunk(
     wheres: Iterable[Where],
     parts: dict[str, list[Any]],
 ) -> None:
-    """Compute all that is asked of a chunk: parts of blocks, and the rows themselves."""
+    """Compute all that is asked of a chunk: parts of blocks, and the rows themselves.
+
+    Parameters
+    ----------
+    chunk
+        The rows, as they were read.
+    blocks
+        What is computed; the part of each is added to ``parts``.
+    tasks
+        Which rows are sought; what is found is noted in them.
+    wheres
+        Row conditions; those that only pandas can decide are decided first.
+    parts
+        By block, what chunks before this one gave.
+    """
     data, height = chunk.data, chunk.height
     decided = [
         where.decide(chunk.to_pandas(where.columns)).alias(WHERE + where.key)

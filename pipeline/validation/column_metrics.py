@@ -94,7 +94,19 @@ def _plan_quantiles(
 def plan_outlier_statistics(
     column: Column, where: Where | None, kwargs: Args, scan: Scan
 ) -> MetricPlan | None:
-    """MetricPlan the references and the spread that outliers are judged by."""
+    """MetricPlan the references and the spread that outliers are judged by.
+
+    Parameters
+    ----------
+    column
+        A column of numbers, or the metric is left to pandas.
+    where
+        Which rows count; None: all.
+    kwargs
+        ``method``: iqr or std.
+    scan
+        What is asked of the table.
+    """
     if column.kind not in NUMBERS or kwargs.get("method") not in ("iqr", "std"):
         return None
     if kwargs["method"] == "std":
@@ -287,7 +299,19 @@ def _plan_partition(
 def plan_distribution(
     column: Column, where: Where | None, kwargs: Args, scan: Scan
 ) -> MetricPlan | None:
-    """MetricPlan what is kept of a column to be compared with later."""
+    """MetricPlan what is kept of a column to be compared with later.
+
+    Parameters
+    ----------
+    column
+        Numbers, text or booleans; of others nothing is kept.
+    where
+        Which rows count; None: all.
+    kwargs
+        None are looked at.
+    scan
+        What is asked of the table.
+    """
     rows, found = partials.count_rows(where), scan.found
     if column.kind in NUMBERS:
         values = partials.sketch(column, where, finite=True)

@@ -129,6 +129,15 @@ def _translate(condition: Condition, columns: Mapping[str, Column]) -> pl.Expr |
 def compare(column: Column, operator: str, value: Any) -> pl.Expr | None:
     """Compare a column with a value as pandas' ``query`` does: a missing value is unequal to all.
 
+    Parameters
+    ----------
+    column
+        Left of the operator.
+    operator
+        As Great Expectations writes it, such as ``<=`` or ``IN``.
+    value
+        Right of it; for IN and NOT_IN, several.
+
     Returns
     -------
     Expr or None

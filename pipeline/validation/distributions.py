@@ -123,7 +123,17 @@ class Profile:
 
 
 def of_numbers(found: Sketch, moments: Moments, rows: int) -> Distribution:
-    """Make the distribution of finite numbers; infinite ones count as missing."""
+    """Make the distribution of finite numbers; infinite ones count as missing.
+
+    Parameters
+    ----------
+    found
+        Quantiles of the finite numbers.
+    moments
+        Their mean and deviation.
+    rows
+        Of the table, missing ones included.
+    """
     if not found.count:
         return Distribution("numbers", rows, rows)
     deviation = moments.deviation if found.count > 1 else 0.0

@@ -130,6 +130,13 @@ def find_unit(
     out, by a third of the Kolmogorov-Smirnov distance at most. Zeros, which have no unit, are left
     out.
 
+    Parameters
+    ----------
+    before, now
+        What is compared; None comes out unless both are of numbers.
+    significance
+        The p-value from which a difference counts as chance.
+
     Returns
     -------
     tuple

@@ -200,6 +200,9 @@ def _compute_together(scan: Scan, metrics: Mapping[Any, MetricConfiguration]) ->
             plans[key] = made
             for block in made.first:
                 scan.ask(block)
+    # Two passes, since some conditions are known only after the first: a distance from the mean, or
+    # the outliers beyond quartiles, need statistics of the whole column, which no chunk has. What
+    # the first pass found becomes the question of the second; without such a metric it is empty.
     scan.run()
     for made in plans.values():
         if made.then is not None:

@@ -46,7 +46,17 @@ def split_applicable(
 def read_checks(
     results: Mapping[str, Mapping[str, Any]], config: DatasetConfig, schema: Schema
 ) -> list[Check]:
-    """Read the checks of all suites from Great Expectations' results."""
+    """Read the checks of all suites from Great Expectations' results.
+
+    Parameters
+    ----------
+    results
+        By suite, as JSON has them.
+    config
+        What is repaired by which stage.
+    schema
+        The roles of the columns.
+    """
     return [
         _read_check(name, result, config, schema)
         for name, suite in results.items()
@@ -55,7 +65,17 @@ def read_checks(
 
 
 def note_dropped(suite: str, expectation: Mapping[str, Any], why: str) -> Check:
-    """Make the check of an expectation that no longer applies."""
+    """Make the check of an expectation that no longer applies.
+
+    Parameters
+    ----------
+    suite
+        Its name.
+    expectation
+        As the suite's JSON has it.
+    why
+        Stands in the report in place of what was observed.
+    """
     return Check(
         suite=suite,
         type=expectation["type"],
@@ -72,6 +92,15 @@ def judge(checks: list[Check], when: Literal["raw", "repaired"], config: Dataset
 
     Raw, a failure as severe as ``validation.stop_on`` stops the run unless a stage is configured to
     repair it; after the repair every such failure does.
+
+    Parameters
+    ----------
+    checks
+        Of all suites.
+    when
+        Before or after the repair.
+    config
+        ``validation.stop_on``.
     """
     failures = [check for check in checks if check.status in ("failed", "error")]
     stop_on = config.validation.stop_on

@@ -59,7 +59,7 @@ def make_table(
         return from_parquet(list_files(Path(source)), columns, identify)
     if isinstance(source, Sequence):
         return from_parquet([str(file) for file in source], columns, identify)
-    raise TypeError(f"{type(source).__name__} is no table: give a path, a LazyFrame or a DataFrame")
+    raise TypeError(f"an object of type {type(source).__name__} is no table")
 
 
 def _from_lazy(frame: pl.LazyFrame) -> Table:
@@ -106,7 +106,15 @@ class _Batches:
         self.batches: Iterator[pl.DataFrame] = iter(())
 
     def read(self, start: int, stop: int, wanted: Sequence[str]) -> pl.DataFrame:
-        """Read some rows; the query is run again if they are not the next ones."""
+        """Read some rows; the query is run again if they are not the next ones.
+
+        Parameters
+        ----------
+        start, stop
+            Numbers of the first row, and of the one after the last.
+        wanted
+            The columns.
+        """
         if not wanted:
             return pl.DataFrame()
         if start != self.at or list(wanted) != self.wanted:

@@ -17,7 +17,22 @@ from pipeline.validation.table import Table, cast_frame, cut, from_pandas, make_
 def from_parquet(
     files: list[str], wanted: Sequence[str] | None, identify: Callable[[Path], str] | None
 ) -> Table:
-    """Take Parquet files as pandas would."""
+    """Take Parquet files as pandas would.
+
+    Parameters
+    ----------
+    files
+        Paths, in the order of the rows.
+    wanted
+        The columns that the table is to have; None: all.
+    identify
+        Names the content of a file, each of which is then a partition; None: no partitions.
+
+    Raises
+    ------
+    OSError, ValueError
+        If there is no file, or one of them is no Parquet file.
+    """
     import pyarrow.parquet as pq
 
     if not files:

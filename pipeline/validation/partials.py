@@ -38,7 +38,17 @@ def finite_values(column: Column, where: Where | None) -> pl.Expr:
 
 
 def name_block(kind: str, column: Column | None, where: Where | None) -> str:
-    """Make the key of a block."""
+    """Make the key of a block.
+
+    Parameters
+    ----------
+    kind
+        What is computed.
+    column
+        Of which column; None: of the rows.
+    where
+        Of which rows; None: all.
+    """
     name = "" if column is None else column.name
     return f"{kind}|{name}|{'' if where is None else where.key}"
 
@@ -245,7 +255,17 @@ def count_distinct(column: Column, where: Where | None, most: int | None) -> Blo
 
 
 def histogram(column: Column, where: Where | None, edges: Sequence[float]) -> Block:
-    """Count the values between edges, as ``numpy.histogram`` does."""
+    """Count the values between edges, as ``numpy.histogram`` does.
+
+    Parameters
+    ----------
+    column
+        A column of numbers.
+    where
+        Which rows count; None: all.
+    edges
+        Of the bins, ascending; the last bin holds its upper edge too.
+    """
     bins = np.asarray(edges, dtype=np.float64)
     return Block(
         f"{name_block('histogram', column, where)}|{list(edges)}", reads(column, where),
@@ -258,7 +278,19 @@ def histogram(column: Column, where: Where | None, edges: Sequence[float]) -> Bl
 def count_beyond(
     column: Column, where: Where | None, low: float | None, high: float | None, *, strict: bool
 ) -> Block:
-    """Count the values on one side of a bound."""
+    """Count the values on one side of a bound.
+
+    Parameters
+    ----------
+    column
+        A column of numbers.
+    where
+        Which rows count; None: all.
+    low, high
+        The bound; one of the two is None.
+    strict
+        Whether values on the bound are left out.
+    """
     values = values_of(column, where)
     if low is not None:
         inside = values > low if strict else values >= low

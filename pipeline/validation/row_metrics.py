@@ -29,7 +29,21 @@ ROW_METRICS = (
 def plan_rows(
     name: str, suffix: str, domain: Domain, kwargs: dict[str, Any], scan: Scan
 ) -> MetricPlan | None:
-    """MetricPlan a metric of unexpected rows; None if it must be left to pandas."""
+    """MetricPlan a metric of unexpected rows; None if it must be left to pandas.
+
+    Parameters
+    ----------
+    name
+        The condition, such as ``column_values.between``.
+    suffix
+        What is wanted of the rows, one of ``ROW_METRICS``.
+    domain
+        Columns and row condition.
+    kwargs
+        Arguments of the expectation; ``result_format`` is taken out.
+    scan
+        What is asked of the table.
+    """
     if len(set(domain.columns)) < len(domain.columns):
         return None  # the same column twice
     form = kwargs.pop("result_format", None) or {}

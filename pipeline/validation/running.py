@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError, name_examples, name_near_misses
+from pipeline.validation.suites import check_suite, read_suite
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,6 +82,47 @@ def build_suite(name: str, suite: Mapping[str, Any]) -> ExpectationSuite:
     return built
 
 
+def take_suite(given: object) -> ExpectationSuite:
+    """Take a suite in any of the forms in which people hold one.
+
+    Parameters
+    ----------
+    given
+        A suite of Great Expectations, a mapping as its JSON has it, or the path of such a file.
+
+    Raises
+    ------
+    ConfigError
+        If it is none of these, or an expectation in it is unknown or has wrong arguments.
+    """
+    import great_expectations as gx
+
+    if isinstance(given, gx.ExpectationSuite):
+        return given
+    try:
+        if isinstance(given, Mapping):
+            return build_suite(str(given.get("name") or "suite"), check_suite(dict(given)))
+        if isinstance(given, str | Path):
+            return build_suite(Path(given).stem, read_suite(Path(given)))
+    except FileNotFoundError:
+        raise ConfigError(
+            "validation", f"the suite {given} was not found",
+            "Name a suite's JSON file, such as expectations/DATASET/schema.json",
+        ) from None  # fmt: skip
+    except (OSError, ValueError, RecursionError) as error:
+        detail = " ".join(str(error).split())[:200]
+        name = given if isinstance(given, str | Path) else "the mapping given"
+        raise ConfigError(
+            "validation", f"{name} is no suite: {detail}",
+            "Correct it: `expectations`, each with `type` and `kwargs`",
+        ) from None  # fmt: skip
+    raise ConfigError(
+        "validation", f"{name_examples([given])}, of type {type(given).__name__}, is no suite",
+        "Give a great_expectations.ExpectationSuite, a dict with the key `expectations`, or the "
+        "path of a suite's JSON file",
+    )  # fmt: skip
+
+
 def run_suites(
     source: pd.DataFrame | Table, suites: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, dict[str, Any]]:
@@ -114,6 +156,15 @@ def run_suites(
 
 def build_docs(folder: Path, frame: pd.DataFrame, suites: Mapping[str, Mapping[str, Any]]) -> Path:
     """Validate a frame by a checkpoint in a file context and build Data Docs.
+
+    Parameters
+    ----------
+    folder
+        Where the context and its pages go.
+    frame
+        The rows that are judged.
+    suites
+        By name, as their JSON has them.
 
     Returns
     -------

@@ -43,7 +43,17 @@ class Sample:
 
 
 def sample(column: Column, where: Where | None, rows: int) -> Block:
-    """Keep every so-many-th value that is there."""
+    """Keep every so-many-th value that is there.
+
+    Parameters
+    ----------
+    column
+        A column of numbers.
+    where
+        Which rows count; None: all.
+    rows
+        Of the table: the more there are, the fewer of them are kept.
+    """
     step = max(1, rows // SAMPLE)
     values = values_of(column, where).drop_nulls()
 
@@ -83,7 +93,19 @@ class Bracket:
 
 
 def bracket(column: Column, where: Where | None, seen: Sample, rank: int) -> Block:
-    """Count and keep what lies around a rank, as far as the sample tells where that is."""
+    """Count and keep what lies around a rank, as far as the sample tells where that is.
+
+    Parameters
+    ----------
+    column
+        A column of numbers.
+    where
+        Which rows count; None: all.
+    seen
+        A sample of the values, from the pass before.
+    rank
+        The place of the value that is sought among all values in order, from 0.
+    """
     values, size = seen.values, len(seen.values)
     place = rank / max(1, seen.count - 1) * (size - 1)
     share = rank / max(1, seen.count - 1)

@@ -25,7 +25,19 @@ Expectation = dict[str, Any]
 
 
 def make_expectation(type_: str, severity: str, why: str, /, **kwargs: Any) -> Expectation:
-    """Make an expectation that says why it is there."""
+    """Make an expectation that says why it is there.
+
+    Parameters
+    ----------
+    type_
+        Its name in Great Expectations, without ``expect_``.
+    severity
+        info, warning or critical.
+    why
+        Stands in its notes.
+    kwargs
+        Its arguments.
+    """
     return {
         "type": f"expect_{type_}", "kwargs": kwargs, "severity": severity,
         "meta": {MARK: {"why": why}},
@@ -96,7 +108,7 @@ def write_suites(folder: Path, suites: dict[str, list[Expectation]]) -> dict[str
         merged, own[name] = expectations, 0
         if file.is_file():
             with contextlib.suppress(ValueError, RecursionError):  # no suite any more
-                merged, own[name] = merge_suite(_read_suite(file), expectations)
+                merged, own[name] = merge_suite(read_suite(file), expectations)
         suite = {
             "name": name,
             "expectations": merged,
@@ -136,7 +148,7 @@ def read_suites(folder: Path, dataset: str) -> dict[str, dict[str, Any]]:
                 "Give the file another name",
             )
         try:
-            suites[file.stem] = _read_suite(file)
+            suites[file.stem] = read_suite(file)
         except (ValueError, RecursionError) as error:
             detail = " ".join(str(error).split())[:200]
             raise ConfigError(
@@ -148,11 +160,27 @@ def read_suites(folder: Path, dataset: str) -> dict[str, dict[str, Any]]:
     return dict(sorted(suites.items(), key=lambda item: (order.get(item[0], 99), item[0])))
 
 
-def _read_suite(file: Path) -> dict[str, Any]:
-    """Read one suite; a ValueError says what about it is none."""
+def read_suite(file: Path) -> dict[str, Any]:
+    """Read one suite.
+
+    Raises
+    ------
+    ValueError, RecursionError
+        If it is none; the message says why.
+    """
     if file.stat().st_size > MAX_SUITE_BYTES:
         raise ValueError(f"it is larger than {MAX_SUITE_BYTES:,} bytes")
-    suite = json.loads(file.read_text(encoding="utf-8"), parse_int=_parse_whole)
+    return check_suite(json.loads(file.read_text(encoding="utf-8"), parse_int=_parse_whole))
+
+
+def check_suite(suite: Any) -> dict[str, Any]:
+    """Check that a value has the form of a suite, and return it.
+
+    Raises
+    ------
+    ValueError
+        If it has not; the message says why.
+    """
     if not isinstance(suite, dict) or not isinstance(suite.get("expectations"), list):
         raise ValueError("it holds no list `expectations`")
     if not isinstance(suite.get("meta", {}), dict | None):

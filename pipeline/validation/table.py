@@ -169,7 +169,17 @@ def _to_polars(series: pd.Series[Any], kind: Kind) -> pl.Series:
 
 
 def make_column(name: str, dtype: Any, has_nulls: bool) -> Column:
-    """Give a column the dtype that pandas would give it, now that its missing values are known."""
+    """Give a column the dtype that pandas would give it, now that its missing values are known.
+
+    Parameters
+    ----------
+    name
+        The column.
+    dtype
+        What pandas would give it if no value were missing.
+    has_nulls
+        Whether one is.
+    """
     if has_nulls and isinstance(dtype, np.dtype):
         if dtype.kind in "iu":
             dtype = np.dtype("float64")
@@ -181,7 +191,17 @@ def make_column(name: str, dtype: Any, has_nulls: bool) -> Column:
 def to_pandas(
     values: pl.Series, column: Column, index: pd.Index[Any] | None = None
 ) -> pd.Series[Any]:
-    """Give values of a column as pandas would hold them."""
+    """Give values of a column as pandas would hold them.
+
+    Parameters
+    ----------
+    values
+        As Polars has them.
+    column
+        Its name and pandas' dtype.
+    index
+        Labels of the rows; left out: their numbers from 0.
+    """
     if column.kind == "text":
         text: pd.Series[Any] = pd.Series(values.to_arrow(), index, column.dtype, column.name)
         return text

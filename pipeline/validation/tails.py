@@ -74,7 +74,19 @@ def tails(column: Column, where: Where | None) -> Block:
 
 
 def settle(column: Column, block: Block, scan: Scan, rows: Rows) -> bool:
-    """Find unexpected rows in the ends of all chunks; False if a chunk must be read for them."""
+    """Find unexpected rows in the ends of all chunks; False if a chunk must be read for them.
+
+    Parameters
+    ----------
+    column
+        A column of numbers.
+    block
+        The ends that were kept of it.
+    scan
+        What was found; and where chunks begin.
+    rows
+        What is sought; what is found is noted in it.
+    """
     if rows.labels_wanted or rows.wanted is None or not rows.shown <= {column.name}:
         return False
     assert rows.unexpected is not None

@@ -96,7 +96,22 @@ ONE_COLUMN: dict[str, Judge] = {
 def judge_pair(
     name: str, first: Column, second: Column, kwargs: Mapping[str, Any]
 ) -> pl.Expr | None:
-    """Judge pairs of values; a pair with a missing value is unexpected, as for pandas."""
+    """Judge pairs of values; a pair with a missing value is unexpected, as for pandas.
+
+    Parameters
+    ----------
+    name
+        The condition, such as ``column_pair_values.equal``.
+    first, second
+        The two columns.
+    kwargs
+        Arguments of the expectation, such as ``or_equal``.
+
+    Returns
+    -------
+    Expr or None
+        True where a pair is unexpected; None if the metric must be left to pandas.
+    """
     numbers = {first.kind, second.kind} <= {"float", "int"}
     if not numbers and {first.kind, second.kind} != {"text"}:
         return None
@@ -114,7 +129,22 @@ def judge_pair(
 def judge_z_score(
     column: Column, kwargs: Mapping[str, Any], mean: float, deviation: float
 ) -> pl.Expr | None:
-    """Judge by the distance from the mean in standard deviations; what has none is expected."""
+    """Judge by the distance from the mean in standard deviations; what has none is expected.
+
+    Parameters
+    ----------
+    column
+        A column of numbers.
+    kwargs
+        ``threshold``, and ``double_sided``: whether values below the mean count too.
+    mean, deviation
+        Of the whole column.
+
+    Returns
+    -------
+    Expr or None
+        True where a value is unexpected; None if the metric must be left to pandas.
+    """
     threshold = kwargs.get("threshold")
     if column.kind not in ("float", "int") or not _is_number(threshold):
         return None

@@ -21,8 +21,10 @@ from great_expectations.validator.exception_info import ExceptionInfo
 from great_expectations.validator.metric_configuration import MetricConfiguration
 from great_expectations.validator.validation_statistics import calc_validation_statistics
 
+from pipeline.errors import SourceError
 from pipeline.validation.engine import Failure, PolarsBatchData, PolarsExecutionEngine
 from pipeline.validation.opening import Source, make_table
+from pipeline.validation.running import take_suite
 from pipeline.validation.states import States
 from pipeline.validation.table import Table
 
@@ -56,7 +58,7 @@ class Validated:
 
 def validate(
     source: Source,
-    suite: gx.ExpectationSuite,
+    suite: gx.ExpectationSuite | Mapping[str, Any] | str | Path,
     *,
     result_format: Form = "SUMMARY",
     states: str | Path | None = None,
@@ -68,7 +70,8 @@ def validate(
     source
         A Parquet file, a folder or list of them, a Polars frame or a pandas frame.
     suite
-        A suite of Great Expectations.
+        A suite of Great Expectations; or a mapping as the suite's JSON has it, with the key
+        ``expectations``; or the path of such a file.
     result_format
         As for Great Expectations: BOOLEAN_ONLY, BASIC, SUMMARY, COMPLETE, or a mapping.
     states
@@ -80,13 +83,41 @@ def validate(
     Validated
         Its ``result`` is equal to what Great Expectations' engine for pandas gives, up to the last
         digits of sums; docs/validation-engine.md lists where it is not.
+
+    Raises
+    ------
+    SourceError
+        If the table is not there, or is none.
+    ConfigError
+        If the suite is none, or an expectation in it is unknown or has wrong arguments.
     """
+    taken = take_suite(suite)
     kept = None if states is None else States(Path(states))
-    table = make_table(source, identify=None if kept is None else kept.identify)
-    found = validate_all(table, [suite], result_format, kept)[0]
+    table = _open_table(source, kept)
+    found = validate_all(table, [taken], result_format, kept)[0]
     if kept is not None:
         kept.tidy()
     return found
+
+
+def _open_table(source: Source, kept: States | None) -> Table:
+    """Open the table; what a library says of a file that is none gets its fix."""
+    try:
+        return make_table(source, identify=None if kept is None else kept.identify)
+    except FileNotFoundError as error:
+        named = source if isinstance(source, list | tuple) else [source]
+        paths = [item for item in named if isinstance(item, str | Path)]
+        missing = [path for path in paths if not Path(path).exists()]
+        more = f" ({len(missing) - 1} more are missing)" if len(missing) > 1 else ""
+        raise SourceError(
+            "validation", f"{missing[0]} was not found{more}" if missing else str(error),
+            "Correct the path, or give a frame of pandas or Polars",
+        ) from None  # fmt: skip
+    except (ValueError, TypeError) as error:
+        raise SourceError(
+            "validation", " ".join(str(error).split())[:300],
+            "Give Parquet files, or a frame: of CSV, validate(polars.read_csv(path), suite)",
+        ) from None  # fmt: skip
 
 
 def validate_all(
@@ -95,7 +126,24 @@ def validate_all(
     result_format: Form = "SUMMARY",
     states: States | None = None,
 ) -> list[Validated]:
-    """Judge a table by several suites, all in the same passes over it."""
+    """Judge a table by several suites, all in the same passes over it.
+
+    Parameters
+    ----------
+    table
+        What is judged.
+    suites
+        By which suites.
+    result_format
+        As for Great Expectations.
+    states
+        Where the contributions of partitions are kept; left out: nowhere.
+
+    Returns
+    -------
+    list of Validated
+        One for each suite, in their order.
+    """
     engine = PolarsExecutionEngine()
     engine.load_batch_data(BATCH, PolarsBatchData(engine, table, states))
     form = dict(result_format) if isinstance(result_format, Mapping) else result_format

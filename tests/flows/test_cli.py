@@ -40,7 +40,17 @@ def test_help_loads_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["run", "hypothyroyd"], "did you mean 'hypothyroid'?"),
+        (
+            ["run", "hypothyroyd"],
+            "data. Did you mean 'hypothyroid'? Or create it with `assay init SOURCE",
+        ),
+        (["run", "zzz"], "ASSAY_HOME; known are 'hypothyroid'."),
+        (
+            ["run", "hypothyroid", "--set", "training.epoch=60"],
+            "config: --set training.epoch is wrong: there is no such key. Remove the key or "
+            "correct its name: did you mean 'epochs'?\n",
+        ),
+        (["init", "data/hypothyroid/hypothyroid.csv", "--name", "x"], "--target is missing"),
         (["run", "hypothyroid", "--set", "cleaning.outlier.factor=3"], "outlier"),
         (["run", "hypothyroid", "--set", "split.test=2"], "less than 1"),
         (["run", "hypothyroid", "--set", "nonsense"], "section.key=value"),
@@ -72,6 +82,42 @@ def test_a_wrong_call_is_explained_with_exit_code_2(
     assert code == 2
     assert says in shown
     assert "Traceback" not in shown
+
+
+def test_the_columns_to_choose_a_target_from_are_named(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file is named as it was given, eight columns are shown, and nothing was copied."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    names = [f"c{number}" for number in range(10)]
+    (outside / "adult.csv").write_text(",".join(names) + "\n" + ",".join("1" * 10) + "\n")
+    assert main(["init", str(outside / "adult.csv")]) == 2
+    said = capsys.readouterr().err
+    assert f"init: {outside}/adult.csv is a table, and the column to predict is not named" in said
+    assert "--target COLUMN, one of c0, c1, c2, c3, c4, c5, c6, c7 and 2 more; pictures" in said
+    assert not (home / "data/adult").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ([], "2 rows repeat an earlier one; dropped"),
+        (["--key", "id"], "2 rows repeat an earlier one but for id; dropped"),
+    ],
+)
+def test_repeated_rows_are_described_as_they_are(
+    home: Path, key: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only a table with columns that are not learned from has repeats that differ in one."""
+    rows = [f"{number * 0.37:.2f},{'ab'[number % 2]}" for number in range(60)]
+    rows += rows[:2]
+    header = "x,y"
+    if key:
+        header, rows = "id,x,y", [f"p{number},{row}" for number, row in enumerate(rows)]
+    (home / "mine.csv").write_text("\n".join([header, *rows]))
+    assert main(["init", "mine.csv", "--target", "y", *key]) == 0
+    assert f"  - {says}\n" in capsys.readouterr().out
 
 
 def test_a_target_of_numbers_is_refused_with_a_reason(

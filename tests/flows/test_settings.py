@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flows.list_settings import list_settings
+from flows.cli import main
+from flows.list_settings import list_settings, walk_settings
 from pipeline.config.settings import DatasetConfig
 from pipeline.errors import ConfigError
 
@@ -17,6 +18,11 @@ def test_each_section_and_choice_is_listed() -> None:
     assert "cleaning.outliers.action: clip\n    clip | set_missing | keep | quarantine" in text
     assert "training.cnn.kernel: 3\n    whole number ≥ 1 and ≤ 15" in text
     assert "columns.<name>.role: none" in text
+
+
+def test_each_setting_says_what_it_means() -> None:
+    """No name is taken to say it all."""
+    assert [setting.path for setting in walk_settings() if not setting.meaning] == []
 
 
 def test_one_section_alone() -> None:
@@ -50,3 +56,24 @@ def test_a_choice_is_found_and_what_is_nowhere_is_not_guessed_at() -> None:
         list_settings("zzzzzz")
     with pytest.raises(ConfigError, match="Did you mean 'smotenc'"):
         list_settings("smotenk")
+
+
+def test_parts_of_names_and_several_words_are_found() -> None:
+    """The beginning of a part of a name is enough; of several words each must fit."""
+
+    def find(words: str) -> list[str]:
+        return [line.split(":")[0] for line in list_settings(words).splitlines() if line[0] != " "]
+
+    assert find("zoom") == ["augmentation.zoom_range"]
+    assert find("learning rate") == ["training.learning_rate"]
+    assert find("Rate learn") == ["training.learning_rate"]
+    assert find("random crop") == ["augmentation.crop"]
+    assert "augmentation.zoom_range" not in find("range rotation")
+    with pytest.raises(ConfigError, match="is called 'learning zzz'"):
+        list_settings("learning zzz")
+
+
+def test_the_command_takes_several_words(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is typed without quotes is found as well."""
+    assert main(["settings", "learning", "rate"]) == 0
+    assert capsys.readouterr().out.startswith("training.learning_rate: 0.001\n")

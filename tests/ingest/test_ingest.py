@@ -321,6 +321,20 @@ def test_new_rows_may_hold_typed_values() -> None:
     assert partly["n"].equals(got["n"])
 
 
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        (["old"], "'old' can't be read as numeric and counts as missing"),
+        (["old", "new"], "'old', 'new' can't be read as numeric and count as missing"),
+    ],
+)
+def test_a_value_that_cannot_be_read_warns_in_its_number(values: list[str], says: str) -> None:
+    """One value counts as missing, several count; the column and the values are named."""
+    canonical = ingest({"age": ["1", "2.5"], "y": ["p", "q"]})
+    with pytest.warns(UserWarning, match=f"^column 'age': {says}$"):
+        read_rows(pd.DataFrame({"age": values}), canonical.rules)
+
+
 def test_numbers_with_a_decimal_comma_are_read_alike() -> None:
     """A comma in the source stays a comma in new rows; typed numbers need none."""
     table = make_table({"n": ["1,5", "2,25", "1.000,5"], "y": ["p", "q", "p"]}, delimiter=";")

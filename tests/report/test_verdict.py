@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -233,6 +234,25 @@ def test_false_alarms_of_a_class_that_is_decided_for_early_are_told() -> None:
     assert finding.title == "Of the 246 test rows taken for 'hypothyroid', 7 are"
     plain = replace(training, decision=replace(training.decision, multipliers=[1.0, 1.0]))
     assert not list(network_findings.find_false_alarms(replace(record, training=plain), ROWS))
+
+
+def test_a_class_that_is_not_found_is_compared_with_the_one_it_is_taken_for() -> None:
+    """Both classes are named: the one that is missed, and the one that the network says instead."""
+    record = make_published()
+    assert record.training
+    score = replace(record.training.scores[0], confusion=[[0, 20], [6, 890]])
+    training = replace(record.training, scores=[score, *record.training.scores[1:]])
+    found = list(network_findings.judge_classes(replace(record, training=training), ROWS))
+    first, second = record.training.classes
+    assert f"Compare the features of '{first}' and '{second}'; " in found[0].action
+
+
+def test_the_target_of_the_test_rows_is_named_as_one() -> None:
+    """A target that is called class does not read as a word of the sentence."""
+    record = make_published()
+    assert record.training
+    assert record.training.target == "class"
+    assert re.search(r"never trained on; target: .*class", render_html(record))
 
 
 def test_a_network_that_learned_nothing_is_critical() -> None:

@@ -91,7 +91,7 @@ def test_each_end_that_matters_is_told(
     assert Path(told[0]["report"]).is_file()
     assert "was not found" in told[1]["text"]
     assert "nonsense" in told[2]["message"]
-    assert "ended without a word" in told[4]["text"]
+    assert "did not finish" in told[4]["text"]
     assert told[3]["version"] == (home / "data/published/hypothyroid/current").readlink().name
     assert not [p for p in (home / "data").rglob("*") if p.is_file() and b"t0ken" in p.read_bytes()]
 
@@ -146,3 +146,13 @@ def test_what_is_declared_is_checked(home: Path) -> None:
             load_config(path)
         assert load_notifications(path) == NotificationsConfig()
     assert main(["notify", "hypothyroid"]) == 2
+
+
+def test_a_data_set_without_notifications_has_none_to_try(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`assay notify` says what is not declared, and which settings declare it."""
+    copy_sample(home, "hypothyroid")
+    assert main(["notify", "hypothyroid"]) == 2
+    said = capsys.readouterr().err
+    assert "notifications: hypothyroid declares no notification. Set notifications.webhook" in said

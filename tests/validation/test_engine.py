@@ -19,6 +19,7 @@ from great_expectations.datasource.fluent.interfaces import Datasource
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.errors import ConfigError, SourceError
 from pipeline.validation import PolarsExecutionEngine, column_metrics, scan, selection, validate
 from pipeline.validation import table as tables
 from pipeline.validation.cardinality import ERROR, estimate, make_registers
@@ -475,5 +476,59 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
     make_frame(10).to_parquet(tmp_path / "good.parquet")
     (tmp_path / "bad.parquet").write_bytes(b"no such thing")
     suite = build_suite("s", {"expectations": [expect("column_to_exist", column="f0")]})
-    with pytest.raises(ValueError, match=r"bad\.parquet is no Parquet file"):
+    with pytest.raises(SourceError, match=r"bad\.parquet is no Parquet file"):
         validate(tmp_path, suite)
+
+
+def test_a_table_that_is_none_is_refused_with_a_fix(tmp_path: Path) -> None:
+    """A wrong path, a CSV file and a list of rows: each message names it and what to do."""
+    suite = {"expectations": [expect("column_to_exist", column="f0")]}
+    missing = tmp_path / "none.parquet"
+    with pytest.raises(SourceError, match=r"none\.parquet was not found\. Correct the path"):
+        validate(missing, suite)
+    with pytest.raises(SourceError, match=r"none\.parquet was not found"):
+        validate([missing], suite)
+    (tmp_path / "x.csv").write_text("f0\n1\n")
+    with pytest.raises(SourceError, match=r"x\.csv is no Parquet file: .*polars\.read_csv\(path\)"):
+        validate(tmp_path / "x.csv", suite)
+    with pytest.raises(
+        SourceError, match=r"an object of type dict is no table\. Give Parquet files, or a frame"
+    ):
+        validate({"f0": [1]}, suite)  # type: ignore[arg-type]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SourceError, match=r"empty holds 0 Parquet files\. Give"):
+        validate(tmp_path / "empty", suite)
+
+
+def test_a_suite_may_be_a_mapping_or_a_file(tmp_path: Path) -> None:
+    """Each form of a suite gives the same result, under its own name."""
+    plain = {"expectations": [expect("column_values_to_not_be_null", column="f0")]}
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps(plain))
+    frame = make_frame(100)
+    forms = [build_suite("own", plain), plain, plain | {"name": "n"}, file, str(file)]
+    found = [validate(frame, form).result for form in forms]  # type: ignore[arg-type]
+    assert [one.suite_name for one in found] == ["own", "suite", "n", "mine", "mine"]
+    counts = [one.results[0].result["unexpected_count"] for one in found]
+    assert counts == [int(frame["f0"].isna().sum())] * 5
+    exported = build_suite("own", plain).to_json_dict()  # type: ignore[no-untyped-call]
+    assert validate(frame, exported).result.suite_name == "own"
+
+
+@pytest.mark.parametrize(
+    ("suite", "says"),
+    [
+        (7, r"'7', of type int, is no suite\. Give a great_expectations\.ExpectationSuite, a dict"),
+        ({"f0": 1}, r"the mapping given is no suite: it holds no list `expectations`\. Correct"),
+        ({"expectations": [3]}, r"expectation 1, '3', is none\. Correct it"),
+        ("gone.json", r"the suite gone\.json was not found\. Name a suite's JSON file"),
+        (
+            {"expectations": [{"type": "expect_column_to_exst", "kwargs": {}}]},
+            "knows no expectation 'expect_column_to_exst'.*did you mean 'expect_column_to_exist'",
+        ),
+    ],
+)
+def test_what_is_no_suite_is_refused_with_a_fix(suite: Any, says: str) -> None:
+    """It is said before the table is read, and never by a library's error."""
+    with pytest.raises(ConfigError, match=f"^validation: .*{says}"):
+        validate(make_frame(10), suite)
