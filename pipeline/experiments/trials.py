@@ -200,6 +200,7 @@ class _Fits:
     ) -> None:
         self.runs, self.features, self.work, self.scratch = runs, features, work, scratch
         self.trainers = trainers
+        self.first = next(iter(runs))  # without it there is nothing to compare with
         self.trials: dict[str, Trial] = {}
         self.handles: dict[str, Handle] = {}
         self._loads = [0] * len(trainers)
@@ -213,6 +214,8 @@ class _Fits:
         try:
             facts = self.work.resample(run, self.features, folder)
         except StageError as error:
+            if name == self.first:
+                raise
             self.trials[name] = Trial(name, reason=error.problem)
             return
         network = self._seen.setdefault(hash_file(folder / "train.parquet"), name)
@@ -236,11 +239,8 @@ class _Fits:
     def collect(self) -> dict[str, np.ndarray]:
         """Wait for the networks; give what they say of the rows held out, and what is decided."""
         arrays: dict[str, np.ndarray] = {}
-        first = next(iter(self.runs))
         for name, trial in list(self.trials.items()):
             if trial.reason:
-                if name == first:
-                    raise StageError("trials", f"{name}: {trial.reason}", "See the reason")
                 continue
             if trial.network != name:
                 self._share(name, trial.network, arrays)
@@ -248,15 +248,15 @@ class _Fits:
             try:
                 seconds = trial.seconds + self.handles[name].result().seconds
             except StageError as error:
-                if name == first:
+                if name == self.first:
                     raise
                 self.trials[name] = Trial(name, reason=error.problem)
                 continue
             self.trials[name] = Trial(name, False, trial.rows, seconds, "", trial.notes)
             arrays |= self._read(name)
-        layout = load_layout(self.scratch / first)
-        arrays["labels"] = load_split(self.scratch / first, "test", layout).labels
-        arrays["guess"] = np.array(self._load_decision(first).priors)
+        layout = load_layout(self.scratch / self.first)
+        arrays["labels"] = load_split(self.scratch / self.first, "test", layout).labels
+        arrays["guess"] = np.array(self._load_decision(self.first).priors)
         return arrays
 
     def _share(self, name: str, network: str, arrays: dict[str, np.ndarray]) -> None:
