@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from pipeline.config.settings import Role
 from pipeline.dataset import ROLES, Schema
-from pipeline.storage.parts import name_columns, read_all
+from pipeline.storage.parts import list_parts, name_columns, read_all
 
 BINS = 40
 TOP = 12
+HELD = 4_000_000  # values of columns that are read together
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +59,35 @@ def profile_columns(
     schema: Schema,
     bounds: Mapping[str, tuple[float, float]],
 ) -> list[ColumnProfile]:
-    """Profile each column of the schema over the rows of all splits, one column after another.
+    """Profile each column of the schema over the rows of all splits, some columns at a time.
 
     Parameters
     ----------
     raw, repaired
         The partitions before and after repair; a column that was dropped is in the first alone.
     """
-    kept = [] if repaired is None else name_columns(repaired)
-    return [
-        _profile(
-            name,
-            role,
-            read_all(raw, [name])[name],
-            read_all(repaired, [name])[name] if repaired is not None and name in kept else None,
-            bounds.get(name, (None, None)),
-        )
-        for name, role in schema.roles.items()
-    ]
+    kept = set() if repaired is None else set(name_columns(repaired))
+    rows = sum(pq.read_metadata(path).num_rows for path in list_parts(raw))
+    # Opening a file costs as much as a few thousand values of it.
+    step = max(1, HELD // max(1, rows))
+    names = list(schema.roles)
+    profiles = []
+    for start in range(0, len(names), step):
+        own = names[start : start + step]
+        before = read_all(raw, own)
+        still = [name for name in own if name in kept]
+        after = read_all(repaired, still) if repaired is not None and still else None
+        profiles += [
+            _profile(
+                name,
+                schema.roles[name],
+                before[name],
+                after[name] if after is not None and name in kept else None,
+                bounds.get(name, (None, None)),
+            )
+            for name in own
+        ]
+    return profiles
 
 
 def _profile(
