@@ -53,7 +53,7 @@ def list_settings(section: str | None = None) -> str:
     section
         A section at any depth, such as ``cleaning`` or ``race``, or the name of a setting. Else
         words, each of which begins a part of a setting's name, as ``zoom`` does of ``zoom_range``,
-        or stands in its description, as a choice does. Left out: all of them.
+        or is in its description, as a choice is. Left out: all of them.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def list_settings(section: str | None = None) -> str:
 
 
 def _fits(word: str, path: str, line: str) -> bool:
-    """Tell whether a word begins a part of a setting's name, or stands in what is said of it."""
+    """Tell whether a word begins a part of a setting's name, or is in what is said of it."""
     begins = any(part.startswith(word) for part in re.split(r"[._]", path))
     return begins or bool(re.search(rf"\b{re.escape(word)}\b", line, re.IGNORECASE))
 

@@ -67,7 +67,7 @@ def judge(
     values = [measure(ones) for measure in measures]
     parts: list[list[dict[str, np.ndarray]]] = [[] for _ in names]
     # All methods are measured under the same draws. A hard row is hard for each of them: in the
-    # difference of two methods it cancels, and a smaller difference can be told from chance.
+    # difference of two methods it cancels, and a smaller difference is more than chance.
     for weights in _draw_weights(sizes, seed):
         for part, measure in zip(parts, measures, strict=True):
             part.append(measure(weights))

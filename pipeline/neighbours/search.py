@@ -143,7 +143,7 @@ def visit_gaps(
 def map_chunks(
     work: Callable[[slice], None], length: int, threads: int | None = None, chunk: int = CHUNK
 ) -> None:
-    """Work on chunk after chunk of rows, on several cores at once.
+    """Work on chunk after chunk of rows, on several cores.
 
     Parameters
     ----------

@@ -199,17 +199,17 @@ def refuse_no_target(source: Path, columns: Sequence[str]) -> NoReturn:
     source
         As the user named it.
     columns
-        The columns to choose from, of which a few are named.
+        The columns to choose from, of which the first and last are named.
 
     Raises
     ------
     ConfigError
         Always.
     """
-    shown = ", ".join(quote(name) for name in columns[:MOST_COLUMNS])
-    more = len(columns) - MOST_COLUMNS
+    names = [quote(name) for name in columns]
+    if len(names) > MOST_COLUMNS:  # most targets come first or last
+        names = [*names[: MOST_COLUMNS // 2], "…", *names[-MOST_COLUMNS // 2 :]]
     raise ConfigError(
         "init", f"{source} is a table, and the column to predict is not named: --target is missing",
-        f"Name it: --target COLUMN, one of {shown}{f' and {more} more' if more > 0 else ''}; "
-        "pictures in class folders need none",
+        f"Name it: --target COLUMN, one of {', '.join(names)}; pictures in class folders need none",
     )  # fmt: skip

@@ -95,7 +95,7 @@ def test_the_columns_to_choose_a_target_from_are_named(
     assert main(["init", str(outside / "adult.csv")]) == 2
     said = capsys.readouterr().err
     assert f"init: {outside}/adult.csv is a table, and the column to predict is not named" in said
-    assert "--target COLUMN, one of c0, c1, c2, c3, c4, c5, c6, c7 and 2 more; pictures" in said
+    assert "--target COLUMN, one of c0, c1, c2, c3, …, c6, c7, c8, c9; pictures" in said
     assert not (home / "data/adult").exists()
 
 

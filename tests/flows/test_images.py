@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -321,6 +322,16 @@ def test_parquet_beside_other_files_is_found(home: Path) -> None:
     assert code == 0, errors
     assert "24 pictures" in said
     assert "modality: image" in (home / "data/hub/dataset.yaml").read_text()
+
+
+def test_parquet_of_pictures_without_a_target_names_its_columns(home: Path) -> None:
+    """Columns are shown to choose from, the file is named as given, and nothing is left behind."""
+    write_parquet(home / "mine.parquet", make_shapes(bar=3, disc=3), struct=True)
+    code, _, errors = assay("init", "mine.parquet")
+    assert code == 2
+    assert "init: mine.parquet is a table, and the column to predict is not named" in errors
+    assert re.search(r"--target COLUMN, one of (\w+, )*label[,;]", errors)
+    assert not (home / "data/mine").exists()
 
 
 def test_a_folder_that_went_bad_is_stopped_by_its_old_suites(home: Path) -> None:

@@ -135,6 +135,18 @@ def test_notes_name_the_rare_classes(trainer: Trainer, make_features, tmp_path: 
     assert "test rows" in text
 
 
+def test_a_training_that_was_cut_off_is_left_to_the_findings(
+    trainer: Trainer, make_features, tmp_path: Path
+) -> None:
+    """The best epoch was the last one: a finding says so, and no note says it a second time."""
+    config = CONFIG.model_copy(update={"epochs": 2, "early_stopping": 5})
+    facts = train_baseline(
+        make_features(), tmp_path / "out", config, LEARNING, seed=0, trainer=trainer
+    )
+    assert facts.best_epoch == facts.epochs_run == config.epochs
+    assert "epochs" not in " ".join(facts.notes)
+
+
 def test_baselines_cope_with_missing_classes(make_features) -> None:
     """A class without a training row has probability 0; shares are those of original rows."""
     features = make_features(classes=("a", "b", "c"), present=(0, 2), synthetic=20)
