@@ -10,7 +10,6 @@ from pipeline.report.page import render_html
 from tests.report.conftest import clear_logs, list_requests, open_page
 from tests.report.example import make_hostile, make_multiclass, make_published, make_stopped
 
-pytestmark = pytest.mark.xdist_group("report")  # one browser
 PAGES = {
     "published": make_published,
     "multiclass": make_multiclass,
