@@ -16,7 +16,7 @@ demo: $(READY) ## refresh the sample data set hypothyroid: validate, repair, pub
 	@$(BIN)/assay run hypothyroid
 
 test: $(READY) ## run all tests, on as many as four cores
-	@$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadgroup
+	@$(BIN)/python -m pytest -q -n auto --maxprocesses 4
 
 check: $(READY) ## lint, types, import contracts
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports --no-logo

@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -30,11 +31,43 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, begin with the slow ones, so that none waits last.
+# Modules whose tests share what takes seconds to make run in one process each, those of one name
+# in the same; any other test runs wherever there is room.
+TOGETHER = {
+    "tests/endurance/test_endurance.py": "endurance",
+    "tests/targets/test_decisions.py": "trainer",
+    "tests/experiments/test_race.py": "trainer",
+    "tests/flows/test_deployments.py": "server",
+    "tests/flows/test_history.py": "history",
+    "tests/flows/test_images.py": "pictures",
+    "tests/images/test_image_steps.py": "crowd",
+    "tests/report/test_browser.py": "browser",
+    "tests/report/test_sheets.py": "browser",
+    "tests/steps/test_steps.py": "steps",
+    "tests/test_reproducible.py": "reproducible",
+    "tests/training/test_baseline.py": "trainer",
+    "tests/training/test_worker.py": "trainer",
+    "tests/validation/test_suites.py": "suites",
+}
 
-    Tests that share what is dear to make are of one ``xdist_group``, which one process runs.
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand the tests out to several processes by ``TOGETHER``.
+
+    Marks of pytest-xdist would do, but the processes of 3.8 don't tell them under pytest 9.2.
     """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return TOGETHER.get(nodeid.partition("::")[0], nodeid)
+
+    return Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, begin with the slow ones: none is to wait last."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 

@@ -90,7 +90,6 @@ def here() -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("here")
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="binds a process to cores")
 @pytest.mark.parametrize("cores", [1, 2])
 def test_the_number_of_cores_changes_no_byte(here: list[str], cores: int) -> None:

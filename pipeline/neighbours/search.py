@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from pipeline.neighbours.index import Index, group_rows
+from pipeline.neighbours.index import Index, as_rows, group_rows
 
 CHUNK = 1024
 GROUPS = 32
@@ -45,7 +45,7 @@ def find_neighbours(
         Each of shape ``(n_slots, k)``, nearest first: float64, not squared, and int64. Where there
         are fewer than ``k`` donors, the distance is infinite and the position ``n_donors``.
     """
-    rows = np.ascontiguousarray(rows, dtype=np.float64)
+    rows = as_rows(rows)
     owners, wanted = slots or (np.arange(len(rows)), np.full(len(rows), -1))
     if _is_small(index, len(rows)):
         return _find_by_numpy(index, rows, k, owners, wanted)

@@ -22,7 +22,7 @@ from tests.endurance.project import (
     make_project,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("endurance")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -212,7 +212,6 @@ def find_racer(facts: RaceFacts, method: Resampling) -> Racer:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("trainer")
 def test_a_race_chooses_costs_half_and_is_the_same_again(home: Path, trainer: Trainer) -> None:
     """Every method is accounted for; a second project directory gives the same but for time."""
     told: list[str] = []
@@ -246,7 +245,6 @@ def find_counts(features: Address, classes: tuple[str, ...]) -> list[int]:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("trainer")
 def test_a_race_goes_on_from_the_fold_that_was_finished(
     home: Path, trainer: Trainer, one_core: None
 ) -> None:
@@ -268,7 +266,6 @@ def test_a_race_goes_on_from_the_fold_that_was_finished(
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("trainer")
 def test_a_budget_of_a_moment_runs_one_fold_and_takes_the_simplest(
     home: Path, trainer: Trainer
 ) -> None:
@@ -281,7 +278,6 @@ def test_a_budget_of_a_moment_runs_one_fold_and_takes_the_simplest(
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("trainer")
 def test_a_method_that_cannot_run_is_told_with_its_reason(
     home: Path, trainer: Trainer, one_core: None
 ) -> None:
@@ -314,7 +310,6 @@ def write_even(home: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("trainer")
 def test_what_would_change_nothing_is_not_trained(
     home: Path, trainer: Trainer, one_core: None
 ) -> None:
@@ -348,7 +343,6 @@ def test_counts_of_an_unknown_class_are_refused_before_the_race(home: Path) -> N
         race(run, *addresses)
 
 
-@pytest.mark.xdist_group("trainer")
 def test_a_fold_that_cannot_be_made_leaves_the_data_as_it_is(home: Path, trainer: Trainer) -> None:
     """Too few different rows for a race stop nothing: nothing is resampled, and it says so."""
     place = home / "data/few"
@@ -418,7 +412,6 @@ def test_fewer_rows_take_part_where_there_are_many() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("trainer")
 def test_folds_of_a_cross_validation_take_the_chosen_method(
     home: Path, trainer: Trainer, one_core: None
 ) -> None:
@@ -445,7 +438,6 @@ def test_folds_of_a_cross_validation_take_the_chosen_method(
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("trainer")
 def test_pictures_can_race(home: Path, trainer: Trainer) -> None:
     """The methods for pictures, augmented copies among them."""
     declare(home, make_shapes(bar=30, disc=30, ring=12))

@@ -24,7 +24,6 @@ from flows.cli import main
 from pipeline.storage.store import Store
 from tests.conftest import SAMPLES, copy_sample
 
-in_prefect = pytest.mark.xdist_group("prefect")  # one server
 FULL = ["training.epochs=2", "training.compare_unrepaired=false"]
 SPEED = ["training.epochs=1", "training.compare_unrepaired=false", "training.bootstrap=100"]
 ROOT = Path(__file__).parents[2]
@@ -64,7 +63,6 @@ def read_deployments() -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@in_prefect
 def test_deployments_follow_the_declaration(home: Path, server: str) -> None:
     """Schedule, tags, a form with help for each parameter; deployed again, what changed changes."""
     copy_sample(home, "hypothyroid")
@@ -113,7 +111,6 @@ def test_deployments_follow_the_declaration(home: Path, server: str) -> None:
 
 
 @pytest.mark.slow
-@in_prefect
 def test_crashed_runs_are_told_by_the_server(home: Path, server: str) -> None:
     """A process that is killed tells nobody: an automation marks its run, another one notifies."""
     from prefect.blocks.notifications import CustomWebhookNotificationBlock
@@ -141,7 +138,6 @@ def test_crashed_runs_are_told_by_the_server(home: Path, server: str) -> None:
 
 
 @pytest.mark.slow
-@in_prefect
 def test_states_say_what_happened(home: Path, server: str) -> None:
     """Published, unchanged, refused: each flow run's state says it; settings reach the run."""
     from flows.prefect_flows import refresh, train
@@ -187,7 +183,6 @@ def _read_tasks(flow_run: UUID) -> dict[str, str]:
 
 
 @pytest.mark.slow
-@in_prefect
 @pytest.mark.usefixtures("server")
 def test_a_flow_run_completes_with_tasks_and_artifacts(home: Path) -> None:
     """Each stage is a task that completes; report and checks are artifacts."""
@@ -219,7 +214,6 @@ def test_a_flow_run_completes_with_tasks_and_artifacts(home: Path) -> None:
 
 
 @pytest.mark.slow
-@in_prefect
 @pytest.mark.usefixtures("server")
 def test_a_failing_gate_ends_in_failed_with_its_reason(home: Path) -> None:
     """A gate that stops makes the flow run Failed; its message says which column and why."""
@@ -252,7 +246,6 @@ class Export(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.mark.slow
-@in_prefect
 def test_a_secret_is_in_no_file_no_log_no_artifact(home: Path, server: str) -> None:
     """Kept as a Prefect block, used in the source's URL; searched for in all that was written."""
     from prefect.blocks.system import Secret

@@ -18,7 +18,7 @@ from pipeline.scaffold.initialise import initialise, suggest_again
 from pipeline.storage.store import Store
 from tests.conftest import SAMPLES
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("history")]
+pytestmark = pytest.mark.slow
 QUICK = [
     "training.epochs=1", "training.compare_unrepaired=false", "imputation.numeric=median",
     "resampling.method=none", "runs.settle_seconds=0",

@@ -29,7 +29,6 @@ from pipeline.storage.store import Store, load_facts, read_manifest
 from tests.images.example import Files, encode, write_folder, write_parquet, write_zip
 from tests.shapes import draw_shape, make_shapes
 
-pytestmark = pytest.mark.xdist_group("pictures")
 LIMIT = "split.train_counts={bar: 25}"
 FAST = (LIMIT, "training.epochs=2", "training.compare_unrepaired=false", "training.bootstrap=100")
 HOSTILE = "<img src=x onerror=alert(1)>"

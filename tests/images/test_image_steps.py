@@ -42,7 +42,6 @@ from tests.shapes import (
     prepare_shapes,
 )
 
-pytestmark = pytest.mark.xdist_group("crowd")
 FEATURES = ("train.parquet", "validation.parquet", "test.parquet")
 AUGMENT = "resampling={method: augment, ratio: 1.0}"
 

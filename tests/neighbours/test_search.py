@@ -299,3 +299,18 @@ def test_one_hot_categories_are_compared_at_once(route: str) -> None:
     np.testing.assert_array_equal(positions, same)
     between = (rows[:50] + rows[50:100]) / 2  # no one-hot rows any more
     np.testing.assert_array_equal(folded.kneighbors(between)[1], plain.kneighbors(between)[1])
+
+
+def test_read_only_arrays_need_no_machine_code_of_their_own(monkeypatch: Any) -> None:
+    """Rows and donors of a mapped file are searched by what is compiled, to the same result."""
+    from pipeline.neighbours import kernels
+
+    monkeypatch.setattr(search, "_is_small", lambda index, rows: False)
+    rows = np.random.default_rng(0).normal(size=(300, 4))
+    expected = search.find_neighbours(build_index(rows), rows, 3)
+    compiled = list(kernels.search.signatures), list(kernels.lay_blocks.signatures)
+    frozen = rows.copy()
+    frozen.flags.writeable = False
+    found = search.find_neighbours(build_index(frozen), frozen, 3)
+    np.testing.assert_array_equal(found, expected)
+    assert (kernels.search.signatures, kernels.lay_blocks.signatures) == compiled

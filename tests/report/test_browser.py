@@ -15,7 +15,6 @@ from tests.report.example import (
     render_html,
 )
 
-pytestmark = pytest.mark.xdist_group("report")  # one browser
 PAGES = {
     "published": make_published,
     "multiclass": make_multiclass,

@@ -26,7 +26,6 @@ from tests.images.example import encode
 from tests.report.conftest import clear_logs, list_requests, open_page
 from tests.shapes import declare, draw_shape, make_shapes, prepare_shapes
 
-pytestmark = pytest.mark.xdist_group("report")  # one browser
 BESIDE = """return [...document.querySelectorAll('.strip')].filter((strip) => {
     const name = strip.querySelector('p');
     return name && [...strip.querySelectorAll('img')].some((image) =>

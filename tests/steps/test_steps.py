@@ -23,7 +23,6 @@ from pipeline.storage.parts import list_parts, read_all, read_frame
 from pipeline.storage.store import Address
 from tests.conftest import SAMPLES, copy_sample
 
-pytestmark = pytest.mark.xdist_group("steps")
 FEATURES = ("train.parquet", "validation.parquet", "test.parquet")
 
 

@@ -185,7 +185,6 @@ def write_unbalanced(folder: Path, *, copies: int, even: bool = False) -> Path:
     return folder
 
 
-@pytest.mark.xdist_group("trainer")
 def test_a_network_of_repeated_rows_is_as_calibrated_as_one_of_plain_rows(
     trainer: Trainer, tmp_path: Path
 ) -> None:

@@ -20,7 +20,6 @@ from pipeline.targets.results import FoldScore, TrainingFacts
 from pipeline.training.baseline import train_baseline
 from pipeline.training.client import Trainer
 
-pytestmark = pytest.mark.xdist_group("trainer")
 CONFIG = TrainingConfig(hidden=(8,), epochs=4, bootstrap=100)
 
 LEARNING = find_modality("table").learning

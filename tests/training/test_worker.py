@@ -18,7 +18,6 @@ from pipeline.errors import MachineError, StageError
 from pipeline.training.client import Trainer
 from pipeline.training.jobs import Job
 
-pytestmark = pytest.mark.xdist_group("trainer")
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = TrainingConfig(hidden=(8,), epochs=3)
 ROWS = "pipeline.training.row_networks"

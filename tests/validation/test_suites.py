@@ -30,7 +30,6 @@ from pipeline.validation.suites import SUITES, read_suites, write_suites
 from tests.conftest import SAMPLES
 
 Suites = dict[str, dict[str, Any]]
-pytestmark = pytest.mark.xdist_group("suites")
 ROWS = 1000
 TARGETS = {
     "hypothyroid": "class",
