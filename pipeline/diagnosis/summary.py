@@ -9,6 +9,7 @@ from pipeline.diagnosis import drift_findings as drift
 from pipeline.diagnosis import network_findings as network
 from pipeline.diagnosis import race_findings as race
 from pipeline.diagnosis import repair_findings as repair
+from pipeline.diagnosis import value_findings as values
 from pipeline.diagnosis.finding import ORDER, State, Summary
 from pipeline.diagnosis.wording import cut, quote, read_difference, write_count, write_interval
 from pipeline.targets.metric_names import MAIN, TITLES
@@ -39,17 +40,17 @@ def list_rules(terms: Terms) -> tuple[Rule, ...]:
         network.judge_history,
         data.find_imbalance,
         race.find_race,
-        data.find_disguises,
-        data.find_gaps,
-        data.find_left_out,
+        values.find_disguises,
+        values.find_gaps,
+        values.find_left_out,
         network.judge_certainty,
         network.judge_full_recall,
         data.find_notes,
         data.find_code_alone,
         data.find_lost_suites,
         data.find_failures,
-        data.find_repairs,
-        data.find_lost_rows,
+        values.find_repairs,
+        values.find_lost_rows,
         *terms.unlikely,
         network.judge_confidence,
         network.pass_on_notes,
