@@ -173,6 +173,7 @@ def find_imbalance(record: RunRecord, terms: Terms) -> Iterator[Finding]:
     small, large = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
     ratio = counts[large] / counts[small]
     if ratio >= IMBALANCE:
+        figures = {"ratio": ratio, "smallest": counts[small], "largest": counts[large]}
         planned = str(record.config.get("resampling", {}).get("method", "none"))
         method = record.resampling.method if record.resampling else planned
         detail = (
@@ -191,7 +192,7 @@ def find_imbalance(record: RunRecord, terms: Terms) -> Iterator[Finding]:
                 else "",
                 cause="class_imbalance",
                 label=small,
-                figures={"ratio": ratio, "smallest": counts[small], "largest": counts[large]},
+                figures=figures,
                 change={"resampling.method": "auto"} if record.race is None else {},
             )
         else:
@@ -204,7 +205,7 @@ def find_imbalance(record: RunRecord, terms: Terms) -> Iterator[Finding]:
                 "",
                 cause="class_imbalance",
                 label=small,
-                figures={"ratio": ratio, "smallest": counts[small], "largest": counts[large]},
+                figures=figures,
             )
     tiny = [name for name, count in counts.items() if count < FEW_TRAINING_ROWS]
     if tiny:
@@ -320,11 +321,11 @@ def _as_title(note: str) -> str:
 
 def find_code_alone(record: RunRecord, terms: Terms) -> Iterator[Finding]:
     """Tell if nothing but Assay itself differs from the version before."""
-    if len(record.news) == 1 and record.news[0].startswith("Assay's code"):
+    if record.code_alone:
         yield Finding(
             "code_alone",
             "info",
-            f"Only {record.news[0]} differs from the version before",
+            f"Only Assay's code of {', '.join(record.code_alone)} differs from the version before",
             "Data, suites, settings and packages are the same; these stages, and those behind "
             "them, were made again.",
             "",

@@ -17,8 +17,7 @@ from pipeline.diagnosis.wording import (
     write_share,
     write_signed,
 )
-from pipeline.targets.metric_names import MAIN
-from pipeline.targets.metric_names import TITLES as METRICS
+from pipeline.targets.metric_names import MAIN, TITLES
 
 if TYPE_CHECKING:
     from pipeline.diagnosis.record import RunRecord
@@ -150,7 +149,7 @@ def describe_difference(difference: Difference) -> str:
         "network_unrepaired": "the same network without it",
     }
     return (
-        f"{METRICS[difference.metric]}, network minus "
+        f"{TITLES[difference.metric]}, network minus "
         f"{other.get(difference.against, difference.against)}: "
         f"{write_signed(difference.interval)} on {write_count(difference.rows, 'test row')}, "
         "paired 95 % interval."

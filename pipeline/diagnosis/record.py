@@ -43,8 +43,8 @@ class RunRecord:
         Contact sheets, where rows can be looked at.
     code
         By stage, the hash of the code that makes it.
-    news
-        What this run was made of that the version before it was not; empty if there was none.
+    code_alone
+        The stages whose code differs from that of the version before, where nothing else does.
     summary
         The headline and the findings, worked out once.
     """
@@ -73,7 +73,7 @@ class RunRecord:
     lost_suites: list[str] = field(default_factory=list)
     sheets: list[Sheet] = field(default_factory=list)
     code: dict[str, str] = field(default_factory=dict)
-    news: list[str] = field(default_factory=list)
+    code_alone: list[str] = field(default_factory=list)
     summary: Summary | None = None
 
     @property

@@ -12,7 +12,7 @@ import contextlib
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -221,7 +221,7 @@ class _Fits:
         network = self._seen.setdefault(hash_file(folder / "train.parquet"), name)
         rows = sum(facts.after.values()) if network == name else 0
         seconds = time.perf_counter() - began
-        self.trials[name] = Trial(network, False, rows, seconds, "", facts.notes)
+        self.trials[name] = Trial(network, rows=rows, seconds=seconds, notes=facts.notes)
         if rows:
             job = Job(
                 folder,
@@ -252,7 +252,7 @@ class _Fits:
                     raise
                 self.trials[name] = Trial(name, reason=error.problem)
                 continue
-            self.trials[name] = Trial(name, False, trial.rows, seconds, "", trial.notes)
+            self.trials[name] = replace(trial, seconds=seconds)
             arrays |= self._read(name)
         layout = load_layout(self.scratch / self.first)
         arrays["labels"] = load_split(self.scratch / self.first, "test", layout).labels
@@ -261,13 +261,13 @@ class _Fits:
 
     def _share(self, name: str, network: str, arrays: dict[str, np.ndarray]) -> None:
         """Decide by another variant's network; tell whether that comes to the same."""
-        given, theirs = self.trials[name], self.trials[network]
+        theirs = self.trials[network]
         if theirs.reason:
             self.trials[name] = Trial(network, reason=theirs.reason)
             return
         own, other = self._load_decision(network, name), self._load_decision(network)
         idle = own.multipliers == other.multipliers
-        self.trials[name] = Trial(network, idle, 0, given.seconds, "", given.notes)
+        self.trials[name] = replace(self.trials[name], idle=idle)
         if not idle:
             arrays[f"{name} predicted"] = decide(arrays[f"{network} probabilities"], own)
 

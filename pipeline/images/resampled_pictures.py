@@ -15,12 +15,12 @@ from pipeline.augmentation.draws import key_rows
 from pipeline.augmentation.transform_plan import plan_augmentation
 from pipeline.dataset import ROW_ID, Features, TrainFeatures
 from pipeline.errors import StageError
-from pipeline.features.layout import Layout, complete_resampled, load_layout
+from pipeline.features.layout import Layout, load_layout
 from pipeline.features.picture_files import Pictures, SplitWriter, count_batch_rows, read_shape
 from pipeline.images.picture_features import make_columns
 from pipeline.resampling.balance import Resampled, resample
+from pipeline.resampling.table_features import finish_resampled
 from pipeline.storage.disk import link_file
-from pipeline.storage.store import FACTS, dump_json
 
 if TYPE_CHECKING:
     from pipeline.augmentation.transform_plan import TransformPlan
@@ -61,10 +61,7 @@ def resample_pictures(features: Path, out: Path, config: DatasetConfig) -> None:
         _write_resampled(features, layout, out, config, result, ids)
     else:
         link_file(features / "train.parquet", out / "train.parquet")
-    facts = result.facts
-    even = facts.method == "threshold"
-    complete_resampled(features, out, facts.before, facts.balanced, even=even)
-    dump_json(out / FACTS, facts)
+    finish_resampled(features, out, result.facts)
 
 
 def _write_resampled(

@@ -27,8 +27,7 @@ from pipeline.diagnosis.wording import (
     write_seconds,
     write_share,
 )
-from pipeline.targets.metric_names import LOWER_IS_BETTER
-from pipeline.targets.metric_names import TITLES as METRICS
+from pipeline.targets.metric_names import LOWER_IS_BETTER, TITLES
 
 if TYPE_CHECKING:
     import jinja2
@@ -181,10 +180,10 @@ def _gather_training(training: TrainingFacts) -> dict[str, Any]:
     from pipeline.report import figures
     from pipeline.report import row_counts as rows
 
-    known = [m for m in METRICS if any(m in score.metrics for score in training.scores)]
+    known = [m for m in TITLES if any(m in score.metrics for score in training.scores)]
     return {
         "models": MODELS,
-        "metrics": METRICS,
+        "metrics": TITLES,
         "learners": figures.compare_learners(training),
         "forest": figures.draw_forest(training),
         "curves": figures.draw_history(training),
@@ -193,7 +192,7 @@ def _gather_training(training: TrainingFacts) -> dict[str, Any]:
         "thresholds": rows.list_thresholds(training),
         "class_scores": rows.score_classes(training),
         "score_rows": [_write_scores(training, metric) for metric in known],
-        "fold_metrics": [m for m in METRICS if training.folds and m in training.folds[0].metrics],
+        "fold_metrics": [m for m in TITLES if training.folds and m in training.folds[0].metrics],
         "how_scored": (
             f"On {write_count(training.test_rows, 'test row')} that no learner was trained on. "
             f"Intervals: 95 %, percentile bootstrap of the test rows, "
@@ -209,7 +208,7 @@ def _write_scores(training: TrainingFacts, metric: str) -> dict[str, Any]:
         text = write_interval(interval) if interval else DASH
         value = interval.value if interval and interval.value is not None else ""
         cells.append({"text": text, "value": value})
-    return {"name": METRICS[metric], "lower": metric in LOWER_IS_BETTER, "cells": cells}
+    return {"name": TITLES[metric], "lower": metric in LOWER_IS_BETTER, "cells": cells}
 
 
 def _write_config(config: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from pipeline.diagnosis.wording import (
 )
 from pipeline.evaluation.bootstrap import Interval
 from pipeline.report.network_charts import choose_axis, draw_strip, draw_strip_axis
-from pipeline.targets.metric_names import TITLES as METRICS
+from pipeline.targets.metric_names import TITLES
 
 if TYPE_CHECKING:
     from pipeline.targets.race_facts import RaceFacts, Racer
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 UNKNOWN = Interval(None, None, None)
 SHOWN = ("balanced_accuracy", "log_loss", "macro_f1", "auc", "average_precision", "brier")
 SCORES = {
-    **METRICS,
+    **TITLES,
     "combined": "the mean of balanced accuracy and log loss, each from 0 (guessing by the class "
     "shares) to 1 (perfect)",
 }
@@ -77,7 +77,7 @@ def tabulate_race(race: RaceFacts) -> RaceTable:
     axis = choose_axis([0.0, *values])
     return RaceTable(
         explain_race(race),
-        [METRICS[name] for name in SHOWN],
+        [TITLES[name] for name in SHOWN],
         [_make_row(racer, race, turned.get(racer.method), axis) for racer in race.racers],
         draw_strip_axis(axis, title="Score minus that of the best method"),
         _tell_how(race),

@@ -21,9 +21,7 @@ from pipeline.dataset import Features, TrainFeatures, draw_uniform
 from pipeline.errors import StageError, name_examples, name_near_misses
 
 COPYING = ("random_over", "augment")
-OVER = ("random_over", "smote", "smotenc", "smote_tomek", "smote_enn")
 ENN_NEIGHBOURS = 3
-NEIGHBOURLY = ("smote", "smotenc", "smote_tomek", "smote_enn")
 
 
 @dataclass(frozen=True, slots=True)

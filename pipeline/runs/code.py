@@ -67,11 +67,12 @@ def find_modules(root: Path = ROOT) -> Mapping[str, Path]:
     return found
 
 
-def hash_code(step: str, modality: str) -> str:
-    """Hash the sources of all modules that a step reaches, see ``find_code``."""
+@cache
+def hash_code(stage: str, modality: str) -> str:
+    """Hash the sources of all modules that the step of a stage reaches, see ``find_code``."""
     digest = hashlib.sha256(f"{sys.version_info[:2]}".encode())
     known = find_modules()
-    for name in sorted(find_code(step, modality)):
+    for name in sorted(find_code(f"pipeline.steps.{stage}", modality)):
         digest.update(f"{name}\n".encode() + known[name].read_bytes())
     return digest.hexdigest()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from pipeline.config.settings import DatasetConfig
 from pipeline.runs.code import hash_code, keep_mentions
@@ -13,11 +13,6 @@ PACKAGES = (
     "keras", "great-expectations", "pillow", "opencv-python-headless", "albumentations", "scipy",
     "numba", "rapidfuzz", "charset-normalizer",
 )  # fmt: skip
-
-
-def hash_stages(stages: Iterable[str], modality: str) -> dict[str, str]:
-    """Hash the code of each stage, see ``runs.code``."""
-    return {stage: hash_code(f"pipeline.steps.{stage}", modality) for stage in stages}
 
 
 def plan_keys(
@@ -53,7 +48,7 @@ def plan_keys(
     def plan(stage: str, sections: str, inputs: str, *more: object) -> None:
         keys[stage] = hash_key(
             stage,
-            hash_code(f"pipeline.steps.{stage}", config.modality),
+            hash_code(stage, config.modality),
             {name: plain[name] for name in sections.split()},
             [keys[name] for name in inputs.split()],
             package_versions(*PACKAGES),
@@ -90,7 +85,7 @@ def plan_keys(
     inputs = "split resample unrepaired" + (" cross_validate" if config.training.folds else "")
     plan("train", "training augmentation", inputs, draws)
     # What came before is no part of it: the same source and settings are the same version.
-    judging = hash_code("pipeline.steps.validate_raw", config.modality)
+    judging = hash_code("validate_raw", config.modality)
     plan("publish", "dataset validation drift", "validate_repaired profile train", judging)
     keep_mentions()
     return keys

@@ -102,7 +102,7 @@ class Run:
 
     @property
     def wants_folds(self) -> bool:
-        """Whether a cross-validation is asked for and not done yet."""
+        """Whether a cross-validation is asked for."""
         return self.config.training.folds > 0
 
     @property

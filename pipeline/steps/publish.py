@@ -17,7 +17,8 @@ from pipeline.ingest.canonical import IngestFacts
 from pipeline.report.markdown import render_markdown
 from pipeline.report.page import render_html
 from pipeline.resampling import ResamplingFacts
-from pipeline.runs.keys import PACKAGES, hash_stages
+from pipeline.runs.code import hash_code
+from pipeline.runs.keys import PACKAGES
 from pipeline.runs.run import Run
 from pipeline.splitting.split_facts import SplitFacts
 from pipeline.steps.judge import judge_results, read_drift
@@ -28,7 +29,7 @@ from pipeline.storage.integrity import MANIFEST, write_checksum
 from pipeline.storage.store import STAMP, dump_json, read_manifest
 from pipeline.targets.race_facts import RaceFacts
 from pipeline.targets.results import TrainingFacts
-from pipeline.upkeep.news import find_news
+from pipeline.upkeep.news import find_code_alone
 from pipeline.validation.accepted import PROFILES, find_lost_suites
 from pipeline.validation.column_profiles import ColumnProfile, profile_columns
 
@@ -87,7 +88,7 @@ def make_record(
         suites=run.suites,
         packages=package_versions(*PACKAGES),
         config=run.config.model_dump(mode="json"),
-        code=hash_stages(run.keys, run.config.modality),
+        code={stage: hash_code(stage, run.config.modality) for stage in run.keys},
         ingest=ingest,
         raw=judge_results(run, "raw"),
         drift=read_drift(run),
@@ -112,8 +113,8 @@ def make_record(
     before = run.store.current()
     if before is not None:
         made_of = {name: getattr(record, name) for name in MADE_OF}
-        news = find_news(made_of, read_manifest(run.store.version(before)))
-        record = replace(record, news=news)
+        alone = find_code_alone(made_of, read_manifest(run.store.version(before)))
+        record = replace(record, code_alone=alone)
     return replace(record, summary=summarise(record, run.modality.speak()))
 
 

@@ -47,6 +47,11 @@ def find_changed_code(now: Mapping[str, Any], before: Mapping[str, Any]) -> list
     return find_changed(now.get("code", {}), before.get("code", {})) if "code" in before else []
 
 
+def find_code_alone(now: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
+    """Name the stages whose code differs, where nothing else does; see ``find_news``."""
+    return find_changed_code(now, before) if len(find_news(now, before)) == 1 else []
+
+
 def find_changed(now: Mapping[str, str], before: Mapping[str, str]) -> list[str]:
     """Name the keys whose values differ, where both have them.
 

@@ -26,7 +26,6 @@ from pipeline.validation.validation_facts import (
 NUMBER_RULES = ("between", "outliers", "z_scores", "value_lengths")
 # Pictures that can't be read are left out up to this share; beyond it the source itself is wrong.
 MOST_UNREADABLE = 0.5
-SET_RULES = ("_in_set", "_be_in_type_list")
 
 
 def split_applicable(
