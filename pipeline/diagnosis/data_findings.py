@@ -1,4 +1,4 @@
-"""What the data shows: gates, leaks, contradicting labels, classes, checks that fail.
+"""What the data shows: gates, leaks, contradicting labels, checks that fail.
 
 Each rule takes the record and yields its findings; a stage that did not run yields none. The
 thresholds are where a figure is worth a reader's minute, not laws: each finding gives its numbers.
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.diagnosis.finding import Finding, Severity
 from pipeline.diagnosis.wording import cut, join_words, quote, write_count, write_share
+from pipeline.targets.metric_names import MAIN, TITLES
 from pipeline.validation.drift_results import UNIT_TYPE
 from pipeline.validation.suites import DRIFT
 from pipeline.validation.validation_facts import ABSENT
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 MOST = 3  # findings of one kind that are told one by one
 CONFLICTS_CRITICAL, CONFLICTS_WARNING = 0.05, 0.01
-IMBALANCE = 10.0
-FEW_TRAINING_ROWS = 20
 
 
 def find_gate_reasons(record: RunRecord, terms: Terms) -> Iterator[Finding]:
@@ -85,12 +84,13 @@ def find_leaks(record: RunRecord, terms: Terms) -> Iterator[Finding]:
             "leak",
             "critical",
             f"{quote(leak.column)} alone gives the label away",
-            f"A small tree on this one feature reaches a balanced accuracy of {leak.score:.3f} on "
-            f"{write_count(leak.rows, 'training row')} that it was not fitted on. {danger}",
+            f"A small tree on this one feature reaches a {TITLES[MAIN].lower()} of "
+            f"{leak.score:.3f} on {write_count(leak.rows, 'training row')} that it was not "
+            f"fitted on. {danger}",
             action,
             cause="leakage",
             column=leak.column,
-            figures={"balanced_accuracy": leak.score, "rows": leak.rows},
+            figures={MAIN: leak.score, "rows": leak.rows},
             change=_drop(record, leak.column) if terms.drops_columns else {},
         )
     if len(open_) > MOST:
@@ -163,63 +163,6 @@ def advise_on_labels(record: RunRecord) -> str:
         return " cleaning.conflicting_labels can drop them or settle them by majority."
     what = "were left out of training" if done == "drop" else "were settled by majority"
     return f" In training they {what}."
-
-
-def find_imbalance(record: RunRecord, terms: Terms) -> Iterator[Finding]:
-    """Tell how uneven the classes are in training, and whether something was done about it."""
-    if record.split is None:
-        return
-    counts = {name: c for name, c in record.split.counts["train"].items() if c}
-    small, large = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
-    ratio = counts[large] / counts[small]
-    if ratio >= IMBALANCE:
-        figures = {"ratio": ratio, "smallest": counts[small], "largest": counts[large]}
-        planned = str(record.config.get("resampling", {}).get("method", "none"))
-        method = record.resampling.method if record.resampling else planned
-        detail = (
-            f"{quote(large)} has {write_count(counts[large], 'training row')}, {quote(small)} has "
-            f"{write_count(counts[small])}. Accuracy alone hides a class that is never found; read "
-            "the balanced accuracy."
-        )
-        if method == "none":
-            yield Finding(
-                "class_imbalance",
-                "warning",
-                f"One class is {ratio:.0f} times as large as another",
-                detail,
-                "Set resampling.method: auto, which tries what there is and takes what helps."
-                if record.race is None
-                else "",
-                cause="class_imbalance",
-                label=small,
-                figures=figures,
-                change={"resampling.method": "auto"} if record.race is None else {},
-            )
-        else:
-            title = f"One class was {ratio:.0f} times as large as another before resampling"
-            yield Finding(
-                "class_imbalance",
-                "info",
-                title,
-                f"{detail} resampling.method is {method}.",
-                "",
-                cause="class_imbalance",
-                label=small,
-                figures=figures,
-            )
-    tiny = [name for name, count in counts.items() if count < FEW_TRAINING_ROWS]
-    if tiny:
-        yield Finding(
-            "few_class_rows",
-            "warning",
-            f"{write_count(len(tiny), 'class has', 'classes have')} fewer than {FEW_TRAINING_ROWS} "
-            "training rows",
-            join_words([f"{quote(n, 24)} has {write_count(counts[n])}" for n in tiny]) + ".",
-            "Collect more rows of them, or join them with a related class.",
-            cause="too_little_data",
-            label=tiny[0] if len(tiny) == 1 else None,
-            figures={name: counts[name] for name in tiny},
-        )
 
 
 def find_lost_suites(record: RunRecord, terms: Terms) -> Iterator[Finding]:

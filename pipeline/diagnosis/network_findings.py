@@ -1,4 +1,4 @@
-"""What the training tells: against its peers, by class, by epoch."""
+"""What the training tells: against its peers, and by epoch."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING
 
 from pipeline.diagnosis.finding import Finding, Severity
 from pipeline.diagnosis.wording import (
-    NBSP,
     cut,
-    quote,
     read_difference,
     write_count,
     write_interval,
-    write_share,
     write_signed,
 )
 from pipeline.targets.metric_names import MAIN, TITLES
@@ -24,16 +21,13 @@ if TYPE_CHECKING:
     from pipeline.diagnosis.terms import Terms
     from pipeline.targets.results import Difference, Score, TrainingFacts
 
-SMALL = 0.01  # a difference of balanced accuracy that may be another seed's
-RARELY_RIGHT = 0.25  # share of those taken for a class below which that is told
-FOUND = 0.9  # share of a class from which it is found well
+SMALL = 0.01  # a difference of the main metric that may be another seed's
 WIDE = 0.05  # half-width from which an interval is called wide
 RISE = 1.15  # validation loss at the end over its best
 GAP = 1.5  # validation loss over training loss at the best epoch
 ACCURACY_GAP = 0.05
 FEW_CLASS_TEST_ROWS = 5
-FULL_ROWS = 50  # of a class, from which a bootstrap of rows that were all found misleads little
-TOO_GOOD = 0.995  # balanced accuracy that is suspicious
+TOO_GOOD = 0.995  # of the main metric: suspicious
 
 
 def find_difference(training: TrainingFacts, against: str, metric: str = MAIN) -> Difference | None:
@@ -156,93 +150,6 @@ def describe_difference(difference: Difference) -> str:
     )
 
 
-def judge_classes(record: RunRecord, terms: Terms) -> Iterator[Finding]:
-    """Tell which class the network finds least of, if clearly less than it does on average."""
-    score = record.training and find_score(record.training, "network")
-    if not score or not record.training:
-        return
-    average = score.metrics[MAIN].value
-    found = []
-    for i, row in enumerate(score.confusion):
-        rows = sum(row)
-        high = find_recall_interval(row[i], rows)[1]
-        missed = average is not None and (high < average or row[i] == 0)
-        if rows >= FEW_CLASS_TEST_ROWS and missed and row[i] / rows < FOUND:
-            found.append((row[i] / rows, i))
-    for recall, i in sorted(found)[:2]:
-        row = score.confusion[i]
-        wrong = max((j for j in range(len(row)) if j != i), key=lambda j: row[j])
-        low, high = find_recall_interval(row[i], sum(row))
-        classes = record.training.classes
-        yield Finding(
-            "class_not_found",
-            "critical" if recall == 0 else "warning",
-            f"The network finds {write_count(row[i])} of the {write_count(sum(row), 'test row')} "
-            f"of class {quote(classes[i])}",
-            f"{write_share(recall)}, 95 % interval {write_share(low)} to {write_share(high)} "
-            f"(Wilson). It takes most of the others for {quote(classes[wrong])} "
-            f"({write_count(row[wrong])}).",
-            _advise_on_classes(record, terms, classes[i], classes[wrong]),
-            label=classes[i],
-            figures={"found": row[i], "rows": sum(row), "recall": recall, "low": low, "high": high},
-        )
-
-
-def find_false_alarms(record: RunRecord, terms: Terms) -> Iterator[Finding]:
-    """Tell what it costs to decide for a rare class early."""
-    training = record.training
-    score = training and find_score(training, "network")
-    if not score or not training or not training.decision.moves:
-        return
-    for i, name in enumerate(training.classes):
-        taken = sum(row[i] for row in score.confusion)
-        right = score.confusion[i][i]
-        if taken >= FEW_CLASS_TEST_ROWS and right / taken < RARELY_RIGHT:
-            yield Finding(
-                "false_alarms",
-                "warning",
-                f"Of the {write_count(taken, 'test row')} taken for {quote(name)}, "
-                f"{write_count(right)} {'is' if right == 1 else 'are'}",
-                f"{write_share(right, taken)} right: the price of finding more of a rare class. "
-                "Balanced accuracy does not count it.",
-                "If false alarms cost more than misses, set resampling.method: none, or race for "
-                "them with resampling.race.score: macro_f1.",
-                label=name,
-                figures={"taken": taken, "right": right, "precision": right / taken},
-            )
-
-
-def _advise_on_classes(record: RunRecord, terms: Terms, name: str, other: str) -> str:
-    """Say what may part a class from the one it is taken for.
-
-    Class weights are named only where they are not in use.
-    """
-    counts = record.split.counts["train"].values() if record.split else ()
-    balanced = bool(counts) and max(counts) < 2 * max(1, min(counts))
-    weighs = balanced or (record.resampling and record.resampling.method != "none")
-    advice = (
-        f"more rows of {quote(name)}" + ("" if weighs else ", or class weights,") + " may help."
-    )
-    return f"Compare the {terms.inputs} of {quote(name)} and {quote(other)}; {advice}"
-
-
-def find_recall_interval(hits: int, rows: int) -> tuple[float, float]:
-    """Find the 95 % interval of a share (Wilson 1927), which holds for few rows too.
-
-    >>> tuple(round(bound, 3) for bound in find_recall_interval(8, 10))
-    (0.49, 0.943)
-    """
-    if rows == 0:
-        return 0.0, 1.0
-    z = 1.959964
-    share = hits / rows
-    middle = (share + z * z / (2 * rows)) / (1 + z * z / rows)
-    half = (
-        z * math.sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows)) / (1 + z * z / rows)
-    )
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
 def judge_certainty(record: RunRecord, terms: Terms) -> Iterator[Finding]:
     """Tell if the test split is too small to show small differences."""
     score = record.training and find_score(record.training, "network")
@@ -256,7 +163,7 @@ def judge_certainty(record: RunRecord, terms: Terms) -> Iterator[Finding]:
             "warning",
             f"{write_count(record.training.test_rows, 'test row')} are too few for a score",
             f"Their smallest class has {write_count(least, 'row')}; each of its rows moves "
-            "the balanced accuracy by many points, whatever the interval says.",
+            f"the {TITLES[MAIN].lower()} by many points, whatever the interval says.",
             "Give more rows, a larger split.test, or use training.folds: 5 to judge changes.",
             cause="too_little_data",
             figures={"test_rows": record.training.test_rows, "smallest_class": least},
@@ -268,7 +175,7 @@ def judge_certainty(record: RunRecord, terms: Terms) -> Iterator[Finding]:
         "imprecise_score",
         "warning",
         f"{write_count(record.training.test_rows, 'test row')} are few for a precise score",
-        f"The balanced accuracy is {write_interval(interval)}: an interval of "
+        f"The {TITLES[MAIN].lower()} is {write_interval(interval)}: an interval of "
         f"{100 * (interval.high - interval.low):.0f} points. Smaller improvements can't be seen.",
         "Give more rows, a larger split.test, or use training.folds: 5 to judge changes.",
         cause="too_little_data",
@@ -278,31 +185,6 @@ def judge_certainty(record: RunRecord, terms: Terms) -> Iterator[Finding]:
             "high": interval.high,
         },
     )
-
-
-def judge_full_recall(record: RunRecord, terms: Terms) -> Iterator[Finding]:
-    """Tell of a class of few test rows that were all found: its interval shows no spread."""
-    score = record.training and find_score(record.training, "network")
-    if not score or not record.training:
-        return
-    for position, (name, row) in enumerate(
-        zip(record.training.classes, score.confusion, strict=True)
-    ):
-        rows = sum(row)
-        if row[position] < rows or not FEW_CLASS_TEST_ROWS <= rows < FULL_ROWS:
-            continue
-        low, _ = find_recall_interval(rows, rows)
-        yield Finding(
-            "all_found",
-            "info",
-            f"All {rows} test rows of class {quote(name)} were found: the score is less sure than "
-            "its interval says",
-            f"Of other rows of the class, {write_share(low)} to 100{NBSP}% would be found (95 % "
-            "Wilson interval); the score's interval, which draws these again, can't show that.",
-            "Give more rows of the class, or use training.folds: 5 to judge changes.",
-            label=name,
-            figures={"rows": rows, "low": low},
-        )
 
 
 def judge_perfection(record: RunRecord, terms: Terms) -> Iterator[Finding]:
@@ -318,11 +200,11 @@ def judge_perfection(record: RunRecord, terms: Terms) -> Iterator[Finding]:
                 "warning",
                 f"{learner.capitalize()} is nearly always right: look for a column that holds the "
                 "answer",
-                f"Balanced accuracy {write_interval(score.metrics[MAIN])} on test rows.",
+                f"{TITLES[MAIN]} {write_interval(score.metrics[MAIN])} on test rows.",
                 "Name columns that are made from the label, or known only after it, in "
                 "cleaning.drop_columns.",
                 cause="leakage",
-                figures={"balanced_accuracy": score.metrics[MAIN].value},
+                figures={MAIN: score.metrics[MAIN].value},
             )
             return
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.diagnosis import class_findings as classes
 from pipeline.diagnosis import data_findings as data
 from pipeline.diagnosis import drift_findings as drift
 from pipeline.diagnosis import network_findings as network
@@ -35,16 +36,16 @@ def list_rules(terms: Terms) -> tuple[Rule, ...]:
         network.compare_peer,
         data.find_conflicts,
         *terms.likely,
-        network.judge_classes,
-        network.find_false_alarms,
+        classes.judge_classes,
+        classes.find_false_alarms,
         network.judge_history,
-        data.find_imbalance,
+        classes.find_imbalance,
         race.find_race,
         values.find_disguises,
         values.find_gaps,
         values.find_left_out,
         network.judge_certainty,
-        network.judge_full_recall,
+        classes.judge_full_recall,
         data.find_notes,
         data.find_code_alone,
         data.find_lost_suites,

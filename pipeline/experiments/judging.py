@@ -10,7 +10,7 @@ are pooled and bootstrapped (Tsamardinos, Greasidou and Borboudakis, Machine Lea
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -18,18 +18,15 @@ import numpy as np
 from pipeline.config.settings import RaceConfig, RaceScore, Resampling
 from pipeline.evaluation.bootstrap import Interval, draw_counts, summarize
 from pipeline.experiments.outcomes import Outcome
-from pipeline.targets.class_metrics import prepare_balance, prepare_metrics
-from pipeline.targets.decisions import SMALLEST
 from pipeline.targets.metric_names import METRICS
 from pipeline.targets.race_facts import Standing
+from pipeline.targets.race_scores import Measure, prepare_score
 from pipeline.targets.resamplings import sort_simplest_first
 
 STAGE = "resampling"
 RESAMPLES = 1000
 CHUNK = 4_000_000  # weights held at once
 SAME = 1e-12
-LESS_IS_BETTER = ("log_loss", "brier", "ece")
-Measure = Callable[[np.ndarray], dict[str, np.ndarray]]
 
 
 def judge(
@@ -45,7 +42,7 @@ def judge(
     one of them look significant by chance (Romano and Wolf, Econometrica 73, 2005). Differences
     vary from fold to fold too, by the training rows and the seed; where that is more than the rows
     explain, intervals are as much wider (the dispersion of McCullagh and Nelder, Generalized Linear
-    Models, 1989, section 4.5), by Student's t. Balanced accuracy is that of the classes drawn.
+    Models, 1989, section 4.5), by Student's t.
 
     Parameters
     ----------
@@ -139,27 +136,13 @@ def _read_score(standing: Standing) -> float:
 
 def _prepare(outcomes: Sequence[Outcome], score: RaceScore) -> Measure:
     """Make a function that measures all metrics and the score under weights, shape ``(r, n)``."""
-    labels = np.concatenate([outcome.labels for outcome in outcomes])
-    probabilities = np.concatenate([outcome.probabilities for outcome in outcomes])
-    predicted = np.concatenate([outcome.predicted for outcome in outcomes])
-    weigh = prepare_metrics(labels, probabilities, predicted)
-    balance = prepare_balance(labels, predicted)
-    guesses = np.concatenate(
-        [-np.log(np.maximum(o.guess[o.labels], SMALLEST)) for o in outcomes]
-    )  # fmt: skip
-    chance = 1 / max(2, len(np.unique(labels)))
-
-    def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
-        found = weigh(weights) | {"balanced_accuracy": balance(weights)}
-        if score == "combined":
-            guessed = np.maximum(weights @ guesses / len(labels), SMALLEST)
-            decided = (found["balanced_accuracy"] - chance) / (1 - chance)
-            found["score"] = (decided + 1 - found["log_loss"] / guessed) / 2
-        else:
-            found["score"] = (-1.0 if score in LESS_IS_BETTER else 1.0) * found[score]
-        return found
-
-    return measure
+    return prepare_score(
+        np.concatenate([outcome.labels for outcome in outcomes]),
+        np.concatenate([outcome.probabilities for outcome in outcomes]),
+        np.concatenate([outcome.predicted for outcome in outcomes]),
+        np.concatenate([outcome.guess[outcome.labels] for outcome in outcomes]),
+        score,
+    )
 
 
 def _draw_weights(sizes: Sequence[int], seed: int) -> Iterator[np.ndarray]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from pipeline.diagnosis.network_findings import find_recall_interval
+from pipeline.diagnosis.class_findings import find_recall_interval
 from pipeline.diagnosis.wording import MINUS, cut, write_count, write_share
 from pipeline.report.svg import draw, find_ticks, line, path, place, rect, tag, write
 

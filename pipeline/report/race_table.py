@@ -19,18 +19,12 @@ from pipeline.diagnosis.wording import (
 )
 from pipeline.evaluation.bootstrap import Interval
 from pipeline.report.network_charts import choose_axis, draw_strip, draw_strip_axis
-from pipeline.targets.metric_names import TITLES
+from pipeline.targets.metric_names import IN_RACE, RACE_SCORES, TITLES
 
 if TYPE_CHECKING:
     from pipeline.targets.race_facts import RaceFacts, Racer
 
 UNKNOWN = Interval(None, None, None)
-SHOWN = ("balanced_accuracy", "log_loss", "macro_f1", "auc", "average_precision", "brier")
-SCORES = {
-    **TITLES,
-    "combined": "the mean of balanced accuracy and log loss, each from 0 (guessing by the class "
-    "shares) to 1 (perfect)",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +71,7 @@ def tabulate_race(race: RaceFacts) -> RaceTable:
     axis = choose_axis([0.0, *values])
     return RaceTable(
         explain_race(race),
-        [TITLES[name] for name in SHOWN],
+        [TITLES[name] for name in IN_RACE],
         [_make_row(racer, race, turned.get(racer.method), axis) for racer in race.racers],
         draw_strip_axis(axis, title="Score minus that of the best method"),
         _tell_how(race),
@@ -115,7 +109,7 @@ def _make_row(
         strip,
         "" if gap is None else "best" if best else write_signed(gap),
         "" if standing is None else write_interval(standing.score),
-        [write_interval(standing.metrics.get(m, UNKNOWN)) for m in SHOWN] if standing else [],
+        [write_interval(standing.metrics.get(m, UNKNOWN)) for m in IN_RACE] if standing else [],
         racer.folds,
         write_count(racer.rows) if racer.rows else "",
         write_seconds(racer.seconds) if racer.seconds else "",
@@ -134,9 +128,9 @@ def _tell_how(race: RaceFacts) -> str:
         f"Cross-validation on {write_count(race.rows, 'training row')}, {race.folds} of "
         f"{race.planned} folds, everything fitted within the fold; the baseline network was asked "
         "about the rows held out, with all methods on the same folds and seeds. Score: "
-        f"{SCORES[race.score]}. Minus the best: {sure:.0f}{NBSP}% intervals, wide enough for the "
-        "choice among all methods that were left, and for what differs from fold to fold. After "
-        f"each fold the worse half is dropped, until two networks are left: {race.fits} of "
+        f"{RACE_SCORES[race.score]}. Minus the best: {sure:.0f}{NBSP}% intervals, wide enough for "
+        "the choice among all methods that were left, and for what differs from fold to fold. "
+        f"After each fold the worse half is dropped, until two networks are left: {race.fits} of "
         f"{race.all_fits} networks trained, on "
         f"{write_share(race.rows_trained, race.all_rows)} of the rows that all would have taken, "
         f"in {write_seconds(race.seconds)}. {shared if one else ''}Probabilities are corrected to "

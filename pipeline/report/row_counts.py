@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.diagnosis.network_findings import find_recall_interval, find_score
+from pipeline.diagnosis.class_findings import find_recall_interval
+from pipeline.diagnosis.network_findings import find_score
 
 if TYPE_CHECKING:
     from pipeline.diagnosis.record import RunRecord

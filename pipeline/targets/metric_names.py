@@ -19,3 +19,10 @@ MAIN = "balanced_accuracy"  # what a verdict rests on
 COMPARED = (
     "balanced_accuracy", "macro_f1", "auc", "average_precision", "accuracy", "log_loss", "brier",
 )  # fmt: skip
+# Those that the table of a race shows, and what one can race for.
+IN_RACE = ("balanced_accuracy", "log_loss", "macro_f1", "auc", "average_precision", "brier")
+RACE_SCORES = {
+    **TITLES,
+    "combined": "the mean of balanced accuracy and log loss, each from 0 (guessing by the class "
+    "shares) to 1 (perfect)",
+}

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.cleaning.leaks import Leak
-from pipeline.diagnosis import network_findings, repair_findings
+from pipeline.diagnosis import class_findings, repair_findings
+from pipeline.diagnosis.class_findings import find_recall_interval
 from pipeline.diagnosis.drift_findings import find_drift
 from pipeline.diagnosis.finding import ORDER, Summary
-from pipeline.diagnosis.network_findings import find_recall_interval
 from pipeline.diagnosis.record import RunRecord
 from pipeline.diagnosis.terms import ROWS
 from pipeline.diagnosis.wording import (
@@ -230,10 +230,10 @@ def test_false_alarms_of_a_class_that_is_decided_for_early_are_told() -> None:
     assert record.training
     score = replace(record.training.scores[0], confusion=[[7, 3], [239, 656]])
     training = replace(record.training, scores=[score, *record.training.scores[1:]])
-    (finding,) = network_findings.find_false_alarms(replace(record, training=training), ROWS)
+    (finding,) = class_findings.find_false_alarms(replace(record, training=training), ROWS)
     assert finding.title == "Of the 246 test rows taken for 'hypothyroid', 7 are"
     plain = replace(training, decision=replace(training.decision, multipliers=[1.0, 1.0]))
-    assert not list(network_findings.find_false_alarms(replace(record, training=plain), ROWS))
+    assert not list(class_findings.find_false_alarms(replace(record, training=plain), ROWS))
 
 
 def test_a_class_that_is_not_found_is_compared_with_the_one_it_is_taken_for() -> None:
@@ -242,7 +242,7 @@ def test_a_class_that_is_not_found_is_compared_with_the_one_it_is_taken_for() ->
     assert record.training
     score = replace(record.training.scores[0], confusion=[[0, 20], [6, 890]])
     training = replace(record.training, scores=[score, *record.training.scores[1:]])
-    found = list(network_findings.judge_classes(replace(record, training=training), ROWS))
+    found = list(class_findings.judge_classes(replace(record, training=training), ROWS))
     first, second = record.training.classes
     assert f"Compare the features of '{first}' and '{second}'; " in found[0].action
 
