@@ -33,7 +33,17 @@ class ColumnConfig(Section):
     keep: Texts = Field((), description="texts that look missing but are values")
     minimum: float | None = Field(None, description="smallest possible value, in the column's unit")
     maximum: float | None = Field(None, description="largest possible value, in the column's unit")
-    format: str | None = Field(None, description="strptime format of a datetime column")
+    format: str | None = Field(
+        None,
+        description="strptime format of a datetime column ('?' for any mark between its parts, "
+        "' | ' between several formats); of durations and times of day: h:m:s, h:m or m:s",
+    )
+    decimal: Literal[".", ","] | None = Field(
+        None, description="mark before the decimals of its numbers; left out: inferred"
+    )
+    thousands: Literal["", ",", ".", " ", "'"] | None = Field(
+        None, description="mark between groups of three digits; left out: inferred"
+    )
 
 
 class IngestConfig(Section):

@@ -6,7 +6,7 @@ Numbers are float64; categories, booleans, texts and labels are text; dates are 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -25,13 +25,15 @@ from pipeline.ingest.picture_facts import ImageFacts
 from pipeline.ingest.roles import (
     Inferred,
     Suspicion,
-    find_decimal,
     find_suspicions,
     infer_role,
     is_missing,
     make_missing_rule,
 )
 from pipeline.ingest.row_ids import hash_rows
+from pipeline.ingest.written import find_written
+from pipeline.sources.guesses import Guess, SetAside
+from pipeline.sources.number_forms import PLAINLY
 from pipeline.sources.reading import SourceTable, TextColumn
 from pipeline.targets.label_checks import check_labels
 
@@ -67,6 +69,8 @@ class IngestFacts:
     suspicions: list[Suspicion]
     unreadable: int = 0
     images: ImageFacts | None = None
+    guesses: list[Guess] = field(default_factory=list)
+    set_aside: list[SetAside] = field(default_factory=list)
 
     @property
     def schema(self) -> Schema:
@@ -109,28 +113,36 @@ def canonicalise(table: SourceTable, config: DatasetConfig) -> Canonical:
     # What `columns` names may have vanished from the source; that is for the gate to say.
     check_names(table.columns, config, expected=config.columns)
     _refuse_reserved(table, config)
-    decimal: str = config.ingest.decimal
-    if decimal == "auto":
-        decimal = find_decimal(list(table.columns.values()), table.dialect.get("delimiter", ","))
+    declarations = {name: _declare(name, config) for name in table.columns}
+    missing_rules = {
+        name: make_missing_rule(said, config.ingest) for name, said in declarations.items()
+    }
+    gaps = {name: is_missing(column, missing_rules[name]) for name, column in table.columns.items()}
+    written = find_written(table, gaps, declarations, config.ingest)
     data: dict[str, pd.Series] = {}
+    guesses: list[Guess] = [*table.guesses]
     facts: list[ColumnFacts] = []
     suspicions: list[Suspicion] = []
     rules: dict[str, ColumnRule] = {}
     for column in table.columns.values():
-        declared = config.columns.get(column.name, ColumnConfig())
-        if column.name == config.target:
-            declared = declared.model_copy(update={"role": "target"})
-        if column.name == config.key:
-            declared = declared.model_copy(update={"role": "identifier"})
-        rule = make_missing_rule(declared, config.ingest)
-        missing = is_missing(column, rule)
-        inferred = infer_role(column, missing, declared, decimal)
-        rules[column.name] = ColumnRule(inferred.role, rule, inferred.format)
-        typed = type_values(column, missing, rules[column.name], decimal)
+        name, declared, missing = column.name, declarations[column.name], gaps[column.name]
+        form = written.numbers[name]
+        numbers = PLAINLY if form is None else form.form
+        dates = written.dates.get(name)
+        inferred = infer_role(
+            column,
+            missing,
+            declared,
+            None if form is None else numbers,
+            None if dates is None else dates.form,
+        )
+        rules[name] = ColumnRule(inferred.role, missing_rules[name], inferred.format, numbers)
+        typed = type_values(column, missing, rules[name], numbers)
+        guesses += written.tell(name, inferred.role)
         _refuse_unreadable(column, missing, typed, inferred)
         data[column.name] = typed.take(column.codes).reset_index(drop=True)
         facts.append(_describe_column(column, missing, typed, inferred))
-        suspicions += find_suspicions(column, missing, inferred.role, decimal, declared)
+        suspicions += find_suspicions(column, missing, inferred.role, numbers, declared)
     identifiers = [column.name for column in facts if column.role == "identifier"]
     row_ids, how = _name_rows(table, config, facts)
     data.pop(ROW_ID, None)  # the key itself, where it has that name
@@ -143,9 +155,9 @@ def canonicalise(table: SourceTable, config: DatasetConfig) -> Canonical:
     return Canonical(
         labelled,
         frame[~has_label].reset_index(drop=True),
-        ColumnRules(config.target, decimal, rules),
+        ColumnRules(config.target, written.decimal, rules),
         IngestFacts(
-            dialect=table.dialect | {"decimal": decimal},
+            dialect=table.dialect | {"decimal": written.decimal},
             rows=table.rows + len(table.malformed),
             labelled=len(labelled),
             unlabelled=int((~has_label).sum()),
@@ -155,8 +167,19 @@ def canonicalise(table: SourceTable, config: DatasetConfig) -> Canonical:
             classes={str(name): int(count) for name, count in sorted(classes.items())},
             columns=facts,
             suspicions=suspicions,
+            guesses=guesses,
+            set_aside=table.set_aside,
         ),
     )
+
+
+def _declare(name: str, config: DatasetConfig) -> ColumnConfig:
+    """Join what dataset.yaml says of a column in its several places."""
+    declared = config.columns.get(name, ColumnConfig())
+    if name in (config.target, config.key):
+        role = "target" if name == config.target else "identifier"
+        return declared.model_copy(update={"role": role})
+    return declared
 
 
 def check_names(known: Collection[str], config: DatasetConfig, expected: Collection[str]) -> None:

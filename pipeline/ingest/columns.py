@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass
 from datetime import date
@@ -12,17 +13,32 @@ import pandas as pd
 from pipeline.config.settings import Role
 from pipeline.dataset import FEATURE_ROLES, ROLES
 from pipeline.errors import name_examples
-from pipeline.ingest.roles import MissingRule, is_missing, parse_dates, parse_numbers
+from pipeline.ingest.roles import MissingRule, is_missing
+from pipeline.sources.number_forms import ANY, PLAINLY, NumberForm, parse_numbers
 from pipeline.sources.reading import TextColumn
+from pipeline.sources.time_forms import BETWEEN, ISO, parse_times
+
+PLAIN_LABEL = re.compile(r"[+-]?\d+(\.\d+)?")
+ZERO_DECIMALS = re.compile(r"\.0+$")
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnRule:
-    """How the raw values of one column are read."""
+    """How the raw values of one column are read.
+
+    Attributes
+    ----------
+    format
+        Of dates.
+    numbers
+        How its numbers are written; None in versions of before, where ``ColumnRules.decimal`` says
+        it for all columns.
+    """
 
     role: Role
     missing: MissingRule
     format: str | None = None
+    numbers: NumberForm | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +53,13 @@ class ColumnRules:
     def roles(self) -> dict[str, Role]:
         """The role of each column."""
         return {name: rule.role for name, rule in self.columns.items()}
+
+    def find_form(self, name: str) -> NumberForm:
+        """Find how the numbers of a column are written."""
+        form = self.columns[name].numbers
+        if form is not None:
+            return form
+        return NumberForm(",", ".", ANY) if self.decimal == "," else NumberForm(".", ",", ANY)
 
 
 def read_rows(frame: pd.DataFrame, rules: ColumnRules) -> pd.DataFrame:
@@ -57,13 +80,13 @@ def read_rows(frame: pd.DataFrame, rules: ColumnRules) -> pd.DataFrame:
     for name, rule in rules.columns.items():
         if rule.role not in FEATURE_ROLES:
             continue
-        decimal = rules.decimal if ROLES[rule.role].values == "numbers" else "."
+        form = rules.find_form(name) if ROLES[rule.role].values == "numbers" else PLAINLY
         given = frame[name] if name in frame.columns else [None] * len(frame)
-        texts = [_write_text(value, decimal, rule.format) for value in given]
+        texts = [_write_text(value, form, rule.format) for value in given]
         codes, values = pd.factorize(np.array(texts, dtype=object))
         column = TextColumn(name, codes, values, np.bincount(codes, minlength=len(values)))
         missing = is_missing(column, rule.missing)
-        typed = type_values(column, missing, rule, rules.decimal)
+        typed = type_values(column, missing, rule, form)
         unread = column.values[typed.isna().to_numpy() & ~missing]
         if len(unread):
             warnings.warn(
@@ -75,7 +98,7 @@ def read_rows(frame: pd.DataFrame, rules: ColumnRules) -> pd.DataFrame:
     return pd.DataFrame(columns, index=range(len(frame)))
 
 
-def _write_text(value: object, decimal: str, form: str | None) -> str:
+def _write_text(value: object, numbers: NumberForm, form: str | None) -> str:
     """Write a raw value as the source would: whole floats without a point, dates in its form."""
     if value is None or value is pd.NaT or value is pd.NA:
         return ""
@@ -85,17 +108,18 @@ def _write_text(value: object, decimal: str, form: str | None) -> str:
         whole = float(value)
         if whole.is_integer() and abs(whole) < 1e15:
             return str(int(whole))
-        return str(value).replace(".", decimal)
+        return str(value).replace(".", numbers.decimal)
     if isinstance(value, bool | np.bool_):
         return str(value).lower()
     if isinstance(value, date | np.datetime64):
         moment = pd.Timestamp(value)
-        return moment.isoformat() if form in (None, "ISO8601") else moment.strftime(str(form))
+        single = (form or ISO).split(BETWEEN)[0]
+        return moment.isoformat() if single == ISO else moment.strftime(single)
     return str(value).strip()
 
 
 def type_values(
-    column: TextColumn, missing: np.ndarray, rule: ColumnRule, decimal: str
+    column: TextColumn, missing: np.ndarray, rule: ColumnRule, form: NumberForm
 ) -> pd.Series:
     """Give the distinct values of a column their type; what can't be read becomes missing.
 
@@ -107,8 +131,8 @@ def type_values(
         Shape ``(distinct,)``, bool: which of its distinct texts count as missing.
     rule
         Its role, and the format of its dates.
-    decimal
-        The mark before decimals, ``.`` or ``,``.
+    form
+        How its numbers are written.
 
     Returns
     -------
@@ -119,21 +143,17 @@ def type_values(
     values[missing] = None
     kind = ROLES[rule.role].values
     if kind == "numbers":
-        return pd.Series(np.where(missing, np.nan, parse_numbers(column.values, decimal)))
+        return pd.Series(np.where(missing, np.nan, parse_numbers(column.values, form)))
     if kind == "dates" and rule.format is not None:
-        return parse_dates(values, rule.format)
+        return parse_times(values, rule.format)
     if kind == "labels":
         return pd.Series(_normalise_labels(values), dtype="str")
     return pd.Series(values, dtype="str")
 
 
 def _normalise_labels(values: np.ndarray) -> list[str | None]:
-    """Write labels that are all whole numbers in one way: '1' and '1.0' are one class."""
-    present = np.array([text is not None for text in values], dtype=bool)
-    numbers = parse_numbers(values[present])
-    # From 2^53 on two whole numbers may share a float.
-    if not (np.abs(numbers) < 2**53).all() or (numbers != np.round(numbers)).any():
+    """Write numbers among labels in one way: 1 and 1.0 are one class, 1 and 01 are two."""
+    present = [text for text in values if text is not None]
+    if not all(PLAIN_LABEL.fullmatch(text) for text in present):
         return list(values)
-    labels = values.copy()
-    labels[present] = [str(int(number)) for number in numbers]
-    return list(labels)
+    return [None if text is None else ZERO_DECIMALS.sub("", text) for text in values]

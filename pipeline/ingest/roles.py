@@ -10,12 +10,13 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from pipeline.config.settings import ColumnConfig, IngestConfig, Role
 from pipeline.dataset import ROLES
 from pipeline.errors import StageError, name_examples
+from pipeline.sources.number_forms import NumberForm, find_bounds, match, parse_numbers
 from pipeline.sources.reading import TextColumn
+from pipeline.sources.time_forms import DIGITS, parse_times
 
 BOOLEAN_PAIRS = (
     {"t", "f"},
@@ -34,26 +35,15 @@ WORDS_FOR_MISSING = frozenset(
 SENTINELS = frozenset(
     sign * float(digits) for sign in (1, -1) for digits in ("99", "999", "9999", "99999", "999999")
 ) | {-1.0, -9.0}
-DATE_FORMATS = (
-    "ISO8601", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d.%m.%Y", "%Y/%m/%d", "%d-%m-%Y",
-    "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S",
-)  # fmt: skip
-DATE_LIKE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d|$)")
 IDENTIFIER_NAME = re.compile(r"(^|[\s_.-])(id|uuid|guid|key|index|idx|rownum|unnamed_\d+)$", re.I)
-MOSTLY = 0.98
+MOSTLY = 0.9  # of the rows, to call a column one of numbers or dates; the others are told
 # Below MOSTLY, a column of numbers may still be one whose gaps are written with a few odd words.
 MANY = 0.75
 FEW_WORDS = 3
-# Sign, whole part in groups of three or plain, decimals, exponent; a currency or per cent sign.
-DRESSED = {
-    decimal: re.compile(
-        rf"[€$£¥]?\s?([+-]?)[€$£¥]?(\d{{1,3}}(?:[{group}]\d{{3}})+|\d+)"
-        rf"(?:[{decimal}](\d*))?([eE][+-]?\d+)?\s?[€$£¥%]?"
-    )
-    for decimal, group in ((".", ","), (",", ". "))
-}
+DISTINCT = 0.98  # distinct numbers over rows, of a column named as an identifier
+MOST_BOUNDS = 0.3  # share of rows such as <0.45 that still are a column of numbers
+FEW_LED = 0.01  # share of rows with a leading zero that are odd cells rather than codes
 MIN_ROWS = 20
-LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,51 +103,12 @@ def is_missing(column: TextColumn, rule: MissingRule) -> np.ndarray:
     return result
 
 
-def parse_numbers(values: np.ndarray, decimal: str = ".") -> np.ndarray:
-    """Parse texts as float64; what is no number that a network can hold becomes NaN, -0 becomes 0.
-
-    Networks and trees take float32: beyond 3.4e38 a number is as infinite to them as ``inf``.
-    """
-    texts = pd.Series(values, dtype=object)
-    written = [_undress_number(text, decimal) for text in texts]
-    parsed = pd.to_numeric(pd.Series(written, dtype=object), errors="coerce")
-    numbers = parsed.to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.where(np.abs(numbers) <= LARGEST, numbers + 0.0, np.nan)
-
-
-def _undress_number(text: object, decimal: str) -> object:
-    """Write a number with groups of three digits, a currency or a per cent sign in the plain way.
-
-    >>> [_undress_number(text, ",") for text in ("1.234,5", "12,5 %", "17.10.2021")]
-    ['1234.5', '12.5', '17.10.2021']
-    """
-    if not isinstance(text, str) or (decimal == "." and text.isdecimal()):
-        return text
-    found = DRESSED[decimal].fullmatch(text)
-    if found is None:
-        return text
-    sign, whole, part, power = found.groups()
-    return f"{sign or ''}{re.sub(r'[., ]', '', whole)}.{part or '0'}{power or ''}"
-
-
-def parse_dates(values: np.ndarray, form: str) -> pd.Series:
-    """Parse texts as timestamps in UTC without a zone; what is none becomes NaT."""
-    parsed = pd.to_datetime(pd.Series(values, dtype=object), format=form, errors="coerce", utc=True)
-    return parsed.dt.tz_localize(None).astype("datetime64[us]")
-
-
-def find_decimal(columns: list[TextColumn], delimiter: str) -> str:
-    """Tell whether numbers are written with a comma: only where the comma is no delimiter."""
-    if delimiter == ",":
-        return "."
-    pattern = re.compile(r"[+-]?\d+(\.\d{3})*,\d+")
-    commas = sum(bool(pattern.fullmatch(t)) for column in columns for t in column.values[:200])
-    points = sum(bool(re.fullmatch(r"[+-]?\d+\.\d+", t)) for c in columns for t in c.values[:200])
-    return "," if commas > points else "."
-
-
 def infer_role(
-    column: TextColumn, missing: np.ndarray, declared: ColumnConfig, decimal: str
+    column: TextColumn,
+    missing: np.ndarray,
+    declared: ColumnConfig,
+    numbers: NumberForm | None,
+    dates: str | None,
 ) -> Inferred:
     """Infer the role of a column that is not the target.
 
@@ -169,8 +120,10 @@ def infer_role(
         Shape ``(distinct,)``, bool: which of its distinct texts count as missing.
     declared
         What dataset.yaml says about it; a declared role is taken.
-    decimal
-        The mark before decimals, ``.`` or ``,``.
+    numbers
+        How its numbers are written; None where they can't be compared with one another.
+    dates
+        How its dates are written; None where it holds none.
 
     Raises
     ------
@@ -182,10 +135,10 @@ def infer_role(
     values, counts = column.values[~missing], column.counts[~missing]
     rows, distinct = int(counts.sum()), len(values)
     if declared.role == "datetime":
-        form = declared.format or _find_date_format(values, counts, 0.5)
+        form = declared.format or dates
         name = name_examples([column.name])
         try:
-            unread = form is None or (distinct and parse_dates(values, form).isna().all())
+            unread = form is None or (distinct and parse_times(values, form).isna().all())
         except ValueError as error:
             raise StageError(
                 "ingest", f"column {name} is declared datetime with the format "
@@ -205,16 +158,17 @@ def infer_role(
     if distinct == 2 and folded in BOOLEAN_PAIRS:
         return Inferred("boolean", "two opposite values")
     return (
-        _infer_number(column, values, counts, decimal)
-        or _infer_date(values, counts)
+        (dates == DIGITS and Inferred("datetime", "dates", dates))
+        or (numbers and _infer_number(column, values, counts, numbers))
+        or (dates and Inferred("datetime", "dates", dates))
         or _infer_words(column.name, values, rows, distinct)
     )
 
 
 def _infer_number(
-    column: TextColumn, values: np.ndarray, counts: np.ndarray, decimal: str
+    column: TextColumn, values: np.ndarray, counts: np.ndarray, form: NumberForm
 ) -> Inferred | None:
-    numbers = parse_numbers(values, decimal)
+    numbers = parse_numbers(values, form)
     is_word = np.fromiter((text.casefold() in WORDS_FOR_MISSING for text in values), bool)
     considered = counts[~is_word].sum()
     parsed = np.isfinite(numbers)
@@ -222,14 +176,17 @@ def _infer_number(
     odd = values[~parsed & ~is_word]
     if share < (MANY if len(odd) <= FEW_WORDS < parsed.sum() else MOSTLY):
         return None
-    if any(re.fullmatch(r"0\d+", text) for text in values):
+    if counts[find_bounds(values) != 0].sum() > MOST_BOUNDS * counts.sum():
+        return None  # '<=50K' beside '>50K': intervals, not numbers
+    led = match(values, r"^0[0-9]+$")
+    if counts[led].sum() > FEW_LED * counts.sum() or (led.any() and _are_alike(values)):
         return None  # leading zeros are part of a code, not of a number
     found = numbers[parsed]
     whole = bool((found == np.round(found)).all())
     rows = int(counts[parsed].sum())
     unique = len(found) == rows >= MIN_ROWS
     # Rows that were exported twice repeat their number.
-    nearly = len(found) >= MOSTLY * rows >= MIN_ROWS and IDENTIFIER_NAME.search(column.name)
+    nearly = len(found) >= DISTINCT * rows >= MIN_ROWS and IDENTIFIER_NAME.search(column.name)
     counter = whole and unique and found.max() - found.min() == len(found) - 1
     if whole and (counter or nearly):
         return Inferred("identifier", "counts the rows" if counter else "a different number each")
@@ -237,20 +194,9 @@ def _infer_number(
     return Inferred("numeric", reason)
 
 
-def _infer_date(values: np.ndarray, counts: np.ndarray) -> Inferred | None:
-    form = _find_date_format(values, counts, MOSTLY)
-    return Inferred("datetime", "dates", form) if form else None
-
-
-def _find_date_format(values: np.ndarray, counts: np.ndarray, share: float) -> str | None:
-    """Find the first format that parses the wanted share of rows."""
-    like = np.fromiter((bool(DATE_LIKE.match(text)) for text in values), bool)
-    if len(values) == 0 or counts[like].sum() < share * counts.sum():
-        return None
-    for form in DATE_FORMATS:
-        if counts[parse_dates(values, form).notna().to_numpy()].sum() >= share * counts.sum():
-            return form
-    return None
+def _are_alike(values: np.ndarray) -> bool:
+    """Tell whether all texts are digits of one length, as codes are."""
+    return bool(match(values, r"^[0-9]+$").all()) and len({len(text) for text in values}) == 1
 
 
 def _infer_words(name: str, values: np.ndarray, rows: int, distinct: int) -> Inferred:
@@ -267,7 +213,7 @@ def _infer_words(name: str, values: np.ndarray, rows: int, distinct: int) -> Inf
 
 
 def find_suspicions(
-    column: TextColumn, missing: np.ndarray, role: Role, decimal: str, declared: ColumnConfig
+    column: TextColumn, missing: np.ndarray, role: Role, form: NumberForm, declared: ColumnConfig
 ) -> list[Suspicion]:
     """Find values that may stand for missing ones: words, -999-likes, impossible zeros.
 
@@ -279,8 +225,8 @@ def find_suspicions(
         Shape ``(distinct,)``, bool: which of its distinct texts count as missing already.
     role
         Its role: words are suspicious among categories, codes among numbers.
-    decimal
-        The mark before decimals, ``.`` or ``,``.
+    form
+        How its numbers are written.
     declared
         What dataset.yaml says about it; texts in ``keep`` are no suspicion.
     """
@@ -294,7 +240,7 @@ def find_suspicions(
                 advice = f"kept as a category; if it means missing, add it to {place}"
                 found.append(Suspicion(column.name, text, int(count), "word", advice))
     if kind == "numbers":
-        numbers = parse_numbers(values, decimal)
+        numbers = parse_numbers(values, form)
         found += [
             Suspicion(
                 column.name,

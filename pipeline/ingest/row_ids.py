@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.dataset import mix_bits
-from pipeline.ingest.roles import parse_numbers
+from pipeline.sources.number_forms import parse_numbers
 from pipeline.sources.reading import TextColumn
 
 LANES = (b"assay row lane A", b"assay row lane B")

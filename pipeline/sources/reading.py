@@ -13,7 +13,7 @@ import re
 import struct
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 from pipeline.config.settings import IngestConfig
 from pipeline.errors import MachineError, SourceError, name_examples
 from pipeline.sources.delimited import describe_damage, name_columns, read_csv
+from pipeline.sources.guesses import Guess, SetAside
 
 TABLES = (".csv", ".tsv", ".txt", ".data", ".parquet", ".pq")
 CHUNK = 1 << 20
@@ -72,12 +73,18 @@ class SourceTable:
         Lines with another number of fields than the header, as they stand.
     dialect
         How the source was read: format, encoding, delimiter.
+    guesses
+        What of that had to be guessed.
+    set_aside
+        Lines that are no rows.
     """
 
     columns: dict[str, TextColumn]
     rows: int
     malformed: list[str]
     dialect: dict[str, str]
+    guesses: list[Guess] = field(default_factory=list)
+    set_aside: list[SetAside] = field(default_factory=list)
 
 
 def read_source(path: Path, config: IngestConfig) -> SourceTable:

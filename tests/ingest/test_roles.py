@@ -15,15 +15,15 @@ from pipeline.errors import StageError
 from pipeline.ingest.roles import (
     Inferred,
     Suspicion,
-    find_decimal,
     find_suspicions,
     infer_role,
     is_missing,
     make_missing_rule,
-    parse_dates,
-    parse_numbers,
 )
-from pipeline.sources.reading import TextColumn, read_source
+from pipeline.ingest.written import Written, find_written
+from pipeline.sources.number_forms import PLAINLY, NumberForm, parse_numbers
+from pipeline.sources.reading import SourceTable, TextColumn, read_source
+from pipeline.sources.time_forms import parse_times
 from tests.conftest import SAMPLES
 
 
@@ -33,11 +33,24 @@ def make_column(texts: list[str], name: str = "x") -> TextColumn:
     return TextColumn(name, codes.astype(np.int32), values, np.bincount(codes))
 
 
-def infer(texts: list[str], name: str = "x", decimal: str = ".", **declared: object) -> Inferred:
+def infer(texts: list[str], name: str = "x", **declared: object) -> Inferred:
     """Infer the role of a column of texts."""
     column, known = make_column(texts, name), ColumnConfig.model_validate(declared)
+    return infer_column(column, known, write(column, known, {"delimiter": ","}))
+
+
+def write(column: TextColumn, known: ColumnConfig, dialect: dict[str, str]) -> Written:
+    """Find how a column is written that is alone in its source."""
+    table = SourceTable({column.name: column}, int(column.counts.sum()), [], dialect)
     missing = is_missing(column, make_missing_rule(known, IngestConfig()))
-    return infer_role(column, missing, known, decimal)
+    return find_written(table, {column.name: missing}, {column.name: known}, IngestConfig())
+
+
+def infer_column(column: TextColumn, known: ColumnConfig, written: Written) -> Inferred:
+    """Infer the role of a column as ingest does."""
+    missing = is_missing(column, make_missing_rule(known, IngestConfig()))
+    form, dates = written.numbers[column.name], written.dates.get(column.name)
+    return infer_role(column, missing, known, form and form.form, dates and dates.form)
 
 
 def suspect(numbers: np.ndarray, **declared: object) -> list[Suspicion]:
@@ -45,7 +58,7 @@ def suspect(numbers: np.ndarray, **declared: object) -> list[Suspicion]:
     column = make_column([f"{number:.10g}" for number in numbers])
     known = ColumnConfig.model_validate(declared)
     missing = is_missing(column, make_missing_rule(known, IngestConfig()))
-    return find_suspicions(column, missing, "numeric", ".", known)
+    return find_suspicions(column, missing, "numeric", PLAINLY, known)
 
 
 @pytest.mark.parametrize(
@@ -117,12 +130,12 @@ def test_a_word_among_numbers_is_missing_and_among_words_a_class() -> None:
     column = make_column(words)
     missing = is_missing(column, make_missing_rule(ColumnConfig(), IngestConfig()))
     assert not missing.any()
-    found = find_suspicions(column, missing, "categorical", ".", ColumnConfig())
+    found = find_suspicions(column, missing, "categorical", PLAINLY, ColumnConfig())
     assert [(item.value, item.count, item.kind, item.taken) for item in found] == [
         ("None", 10, "word", False)
     ]
     kept = ColumnConfig(keep=("None",))
-    assert find_suspicions(column, missing, "categorical", ".", kept) == []
+    assert find_suspicions(column, missing, "categorical", PLAINLY, kept) == []
 
 
 def test_declared_tokens_are_missing_however_they_are_written() -> None:
@@ -212,13 +225,20 @@ def test_impossible_zeros_are_found_but_not_counts() -> None:
         (["1,5", "2,25"], ";", ","),
         (["1.234,5", "2,0"], ";", ","),
         (["1.5", "2.25"], ";", "."),
-        (["1,5", "2,25"], ",", "."),
+        (["1,5", "2,25"], ",", ","),
+        (["2.993", "343", "1.204", "7.100"], ";", ","),
+        (["2.993", "0.343", "1.204"], ";", "."),
+        (["2,993", "343", "1,204", "7,100"], ",", "."),
         (["a", "b"], ";", "."),
     ],
 )
 def test_the_decimal_comma_is_found(texts: list[str], delimiter: str, decimal: str) -> None:
-    """A comma is a decimal sign where numbers are written with it and it cuts no fields."""
-    assert find_decimal([make_column(texts)], delimiter) == decimal
+    """The mark before decimals follows from what the marks of all texts can mean."""
+    column = make_column(texts)
+    written = write(column, ColumnConfig(), {"delimiter": delimiter})
+    form = written.numbers["x"]
+    assert form is not None
+    assert form.form.decimal == decimal
 
 
 @given(st.floats(-1e9, 1e9).map(lambda x: round(x, 3)))
@@ -226,7 +246,8 @@ def test_numbers_with_a_comma_parse_as_with_a_point(number: float) -> None:
     """Both writings give the same number, with and without separators of thousands."""
     plain = f"{number:.3f}"
     thousands = f"{number:,.3f}".translate(str.maketrans(",.", ".,"))
-    got = parse_numbers(np.array([plain.replace(".", ","), thousands], dtype=object), ",")
+    texts = np.array([plain.replace(".", ","), thousands], dtype=object)
+    got = parse_numbers(texts, NumberForm(",", "."))
     assert got.tolist() == [float(plain)] * 2
 
 
@@ -234,13 +255,13 @@ def test_numbers_with_a_comma_parse_as_with_a_point(number: float) -> None:
 def test_what_is_no_finite_number_is_none(text: str) -> None:
     """Infinity can't be averaged, and words are not numbers."""
     assert np.isnan(parse_numbers(np.array([text], dtype=object))).all()
-    assert np.isnan(parse_numbers(np.array([text], dtype=object), ",")).all()
+    assert np.isnan(parse_numbers(np.array([text], dtype=object), NumberForm(",", "."))).all()
 
 
 def test_minus_zero_is_zero() -> None:
     """Equal numbers have equal bits, so that hashes of rows find them equal."""
-    for decimal in (".", ","):
-        assert not np.signbit(parse_numbers(np.array(["-0", "-0e5"], dtype=object), decimal)).any()
+    for form in (PLAINLY, NumberForm(",", ".")):
+        assert not np.signbit(parse_numbers(np.array(["-0", "-0e5"], dtype=object), form)).any()
 
 
 @pytest.mark.parametrize(
@@ -256,25 +277,27 @@ def test_the_format_of_dates_is_found(form: str) -> None:
     texts = [moment.strftime(form) for moment in moments]
     inferred = infer(texts, "when")
     assert inferred.role == "datetime"
-    parsed = parse_dates(np.array(texts, dtype=object), str(inferred.format))
+    parsed = parse_times(np.array(texts, dtype=object), str(inferred.format))
     assert (parsed.dt.date.to_numpy() == moments.date).all()
 
 
 def test_a_declared_format_is_used_and_a_wrong_one_is_explained() -> None:
     """Dates in a format of their own are read by declaration; one that fits none is refused."""
-    texts = ["Jan 02 2020", "Feb 13 2021"] * 10
+    texts = ["02. of Jan 2020", "13. of Feb 2021"] * 10
     assert infer(texts).role == "categorical"
-    assert infer(texts, role="datetime", format="%b %d %Y").format == "%b %d %Y"
+    form = "%d. of %b %Y"
+    assert infer(texts, role="datetime", format=form).format == form
     with pytest.raises(StageError, match=r"column 'x' is declared datetime.*columns\.x\.format"):
         infer(texts, role="datetime", format="%Y")
     with pytest.raises(StageError, match="column 'x' is declared datetime, but none of its 2"):
         infer(texts, role="datetime")
 
 
-def test_dates_with_a_zone_become_utc() -> None:
-    """A zone is taken into account and dropped."""
-    parsed = parse_dates(np.array(["2020-01-01T01:00:00+01:00", None], dtype=object), "ISO8601")
-    assert parsed[0] == pd.Timestamp("2020-01-01")
+def test_dates_keep_the_clock_of_their_zone() -> None:
+    """Nine in the morning is nine in the morning, in Berlin and in Boston."""
+    texts = ["2020-01-01T09:00:00+01:00", None, "2020-01-01 09:00:00 EST"]
+    parsed = parse_times(np.array(texts, dtype=object), "ISO8601")
+    assert parsed[0] == parsed[2] == pd.Timestamp("2020-01-01 09:00")
     assert pd.isna(parsed[1])
 
 
@@ -313,6 +336,6 @@ def test_real_columns_have_the_roles_that_a_person_would_give(
     expected |= dict.fromkeys(numbers, "numeric") | roles
     got = {}
     for column in table.columns.values():
-        missing = is_missing(column, make_missing_rule(ColumnConfig(), IngestConfig()))
-        got[column.name] = infer_role(column, missing, ColumnConfig(), ".").role
+        known = ColumnConfig()
+        got[column.name] = infer_column(column, known, write(column, known, table.dialect)).role
     assert got == expected

@@ -1,0 +1,229 @@
+"""How the numbers and dates of each column are written, and what of it had to be guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipeline.config.settings import ColumnConfig, IngestConfig, Role
+from pipeline.ingest.roles import MOSTLY
+from pipeline.sources.guesses import Guess
+from pipeline.sources.number_forms import (
+    PLAINLY,
+    Decimal,
+    FormGuess,
+    NumberForm,
+    count_marks,
+    find_file_decimal,
+    guess_form,
+    match_plain,
+    parse_numbers,
+)
+from pipeline.sources.reading import SourceTable
+from pipeline.sources.time_forms import (
+    TimeGuess,
+    count_zones,
+    guess_times,
+    parse_times,
+    settle_order,
+)
+
+HALF = 0.5  # of the rows: those that a declared role has to fit
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The texts of a column that stand for no missing value, with the rows of each."""
+
+    values: np.ndarray
+    counts: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How the columns of a source are written.
+
+    Attributes
+    ----------
+    seen
+        By column, its texts.
+    numbers
+        By column; None where units contradict each other.
+    dates
+        By column, where it holds dates.
+    decimal
+        The mark before decimals that the columns agree on, else a point.
+    """
+
+    seen: dict[str, Seen]
+    numbers: dict[str, FormGuess | None]
+    dates: dict[str, TimeGuess]
+    decimal: Decimal
+
+    def tell(self, name: str, role: Role) -> Iterator[Guess]:
+        """Tell what was guessed of a column that got a role."""
+        numbers = self.numbers[name]
+        if role == "numeric" and numbers is not None:
+            yield from _tell_form(name, self.seen[name], numbers)
+        elif role == "datetime" and name in self.dates:
+            yield from _tell_dates(name, self.seen[name], self.dates[name])
+        elif role in ("text", "identifier", "categorical") and numbers is None:
+            yield from _tell_mixed_units(name, self.seen[name])
+
+
+def find_written(
+    table: SourceTable,
+    gaps: Mapping[str, np.ndarray],
+    declared: Mapping[str, ColumnConfig],
+    config: IngestConfig,
+) -> Written:
+    """Find how the columns of a source are written, each by its own texts and its neighbours'.
+
+    Parameters
+    ----------
+    gaps
+        By column, which of its distinct texts stand for a missing value.
+    declared
+        What dataset.yaml says of the columns.
+    """
+    seen = {
+        name: Seen(column.values[~gaps[name]], column.counts[~gaps[name]])
+        for name, column in table.columns.items()
+    }
+    delimiter = table.dialect.get("delimiter", ",")
+    asked = [n for n in seen if declared[n].role in (None, "numeric")]
+    forms, decimal = _find_forms({n: seen[n] for n in asked}, declared, config, delimiter)
+    dates: dict[str, TimeGuess] = {}
+    for name in seen:
+        if declared[name].role in (None, "datetime"):
+            least = MOSTLY if declared[name].role is None else HALF
+            guess = guess_times(seen[name].values, seen[name].counts, least)
+            if guess is not None:
+                dates[name] = guess
+    known = list(dates.values())
+    settled = {n: settle_order(g, known) if g.other else g for n, g in dates.items()}
+    plain: dict[str, FormGuess | None] = dict.fromkeys(seen, FormGuess(PLAINLY))
+    return Written(seen, plain | forms, settled, decimal)
+
+
+def _find_forms(
+    columns: Mapping[str, Seen],
+    declared: Mapping[str, ColumnConfig],
+    config: IngestConfig,
+    delimiter: str,
+) -> tuple[dict[str, FormGuess | None], Decimal]:
+    """Find how the numbers of columns are written, each by its own texts and its neighbours'.
+
+    Parameters
+    ----------
+    columns
+        By name, those that may hold numbers.
+    declared
+        What dataset.yaml says of them.
+    delimiter
+        Of the file.
+
+    Returns
+    -------
+    tuple
+        By name, the form; None where units contradict each other. Then the file's decimal mark.
+    """
+    marks = {name: count_marks(seen.values) for name, seen in columns.items()}
+    file: Decimal | None
+    file = find_file_decimal(list(marks.values())) if config.decimal == "auto" else config.decimal
+    forms: dict[str, FormGuess | None] = {}
+    for name, seen in columns.items():
+        said = declared.get(name, ColumnConfig())
+        given = None
+        if said.decimal or said.thousands is not None or config.decimal != "auto":
+            decimal = said.decimal or file or "."
+            opposite: Decimal = "," if decimal == "." else "."
+            mark = said.thousands if said.thousands is not None else marks[name].other or opposite
+            given = NumberForm(decimal, mark)
+        forms[name] = guess_form(seen.values, seen.counts, marks[name], file, delimiter, given)
+    return forms, file or "."
+
+
+def _tell_form(name: str, seen: Seen, guess: FormGuess) -> Iterator[Guess]:
+    """Tell how the numbers of a column were read, where programs would write them otherwise."""
+    form = guess.form
+    dressed = seen.values[~match_plain(seen.values)]
+    pool = dressed if len(dressed) else seen.values
+    example = _find_example(pool if guess.other is None else seen.values, guess)
+    if example is None or (len(dressed) == 0 and guess.certainty == "certain"):
+        return
+    number = parse_numbers(np.array([example], dtype=object), form)[0]
+    other = "" if guess.other is None else _tell_other(example, guess.other)
+    yield Guess(
+        "numbers",
+        name,
+        f"{example!r} is read as {number:.10g}" + (f" {form.unit}" if form.unit else ""),
+        other,
+        guess.evidence,
+        guess.certainty,
+        {} if guess.other is None else _change(name, guess.other),
+    )
+
+
+def _tell_mixed_units(name: str, seen: Seen) -> Iterator[Guess]:
+    """Tell that a column has several units beside its numbers, so that none is compared."""
+    shown = ", ".join(repr(text) for text in seen.values[:3])
+    yield Guess(
+        "units",
+        name,
+        "its numbers have several units, so it is not read as numbers",
+        "",
+        f"such as {shown}",
+        "likely",
+    )
+
+
+def _tell_dates(name: str, seen: Seen, guess: TimeGuess) -> Iterator[Guess]:
+    """Tell how dates were read where that was not certain, and of zones that were passed over."""
+    if guess.certainty != "certain":
+        example = seen.values[[0]]
+        readings = [
+            _show_date(parse_times(example, form)[0]) for form in (guess.form, guess.other) if form
+        ]
+        yield Guess(
+            "dates", name, f"{example[0]!r} is read as {readings[0]}",
+            f"it is {readings[1]}" if guess.other else "", guess.evidence, guess.certainty,
+            {f"columns.{name}.format": guess.other} if guess.other else {},
+        )  # fmt: skip
+    zones = count_zones(seen.values)
+    if len(zones) > 1:
+        shown = ", ".join(zones[:3])
+        yield Guess(
+            "zones", name, "times are taken by the clock of their own zone", "",
+            f"{len(zones)} zones, such as {shown}",
+        )  # fmt: skip
+
+
+def _show_date(moment: pd.Timestamp) -> str:
+    return moment.strftime("%-d %B %Y") if pd.notna(moment) else "no date"
+
+
+def _find_example(values: np.ndarray, guess: FormGuess) -> str | None:
+    """Find a text that both readings read, and differently where there are two."""
+    first = parse_numbers(values, guess.form)
+    usable = np.isfinite(first)
+    if guess.other is not None:
+        differ = usable & (parse_numbers(values, guess.other) != first)
+        usable = differ if differ.any() else usable
+    found = np.flatnonzero(usable)
+    return str(values[found[0]]) if len(found) else None
+
+
+def _tell_other(example: str, form: NumberForm) -> str:
+    number = parse_numbers(np.array([example], dtype=object), form)[0]
+    return "it can't be read" if np.isnan(number) else f"it is {number:.10g}"
+
+
+def _change(name: str, form: NumberForm) -> dict[str, str]:
+    if form.clock:
+        return {f"columns.{name}.format": form.clock}
+    change = {f"columns.{name}.decimal": form.decimal}
+    return change | ({f"columns.{name}.thousands": form.thousands} if form.thousands else {})
