@@ -53,6 +53,23 @@ class IngestConfig(Section):
         "auto", pattern=r"^(auto|[\t -!#-~])$", description="one ASCII character, or 'auto'"
     )
     encoding: str = Field("auto", description="a codec's name, or 'auto'")
+    quote: str = Field(
+        "auto",
+        pattern=r"^(auto|none|[!-~])$",
+        description="the mark around cells, 'none' or 'auto'",
+    )
+    escape: str = Field(
+        "auto",
+        pattern=r"^(auto|none|[!-~])$",
+        description="the mark before a quote within a cell, where it is not doubled",
+    )
+    skip_lines: int | None = Field(
+        None, ge=0, description="lines before the header; left out: found"
+    )
+    comment: str | None = Field(
+        None, min_length=1, description="how lines begin that are no rows; left out: found"
+    )
+    footer: int | None = Field(None, ge=0, description="lines behind the last row; left out: found")
     decimal: Literal["auto", ".", ","] = Field(
         "auto", description="mark before the decimals of a number"
     )

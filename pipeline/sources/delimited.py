@@ -1,104 +1,181 @@
-"""Delimited text: encoding, delimiter, quotes and lines of another width than the header's."""
+"""Delimited text as columns of text: what is a row, and which lines are none."""
 
 from __future__ import annotations
 
 import csv
-import re
 from collections import Counter
-from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from pipeline.config.settings import IngestConfig
 from pipeline.errors import SourceError, name_examples
+from pipeline.sources.decoding import decode
+from pipeline.sources.guesses import Guess, SetAside
+from pipeline.sources.line_structure import (
+    SHOWN,
+    Structure,
+    check_header,
+    find_structure,
+    make_dialect,
+    walk_lines,
+)
+from pipeline.sources.stray_rows import find_stray_rows
 
-DELIMITERS = (",", ";", "\t", "|")
-SNIFFED_CHARACTERS = 256_000
 BLOCK = 1 << 20
 # Whole questions of a survey are shorter; a name beyond this is data, or an open quote's catch.
 MAX_NAME = 1_000
 MAX_COLUMNS = 20_000
-LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
-# What today's programs write; among old Macs' and DOS codecs the guess would often be wrong.
-OTHER_CODECS = (
-    "cp1251", "cp1253", "cp1255", "cp1256", "koi8_r", "cp932", "euc_jp", "gb18030", "big5", "cp949",
-)  # fmt: skip
+MOST_BEHIND = 30  # lines that may stand behind the rows
+MOST_LINES = 5  # that are named
 UNREADABLE = (".xls", ".xlsx", ".ods", ".json", ".jsonl", ".feather", ".sav", ".dta", ".pkl")
+TRAILING = "unnamed_last"
 
 
-def read_csv(
-    content: bytes, name: str, config: IngestConfig, malformed: list[str]
-) -> tuple[pa.Table, dict[str, str]]:
-    """Read delimited text as columns of text.
+@dataclass(frozen=True, slots=True)
+class Delimited:
+    """Delimited text, read.
 
-    Parameters
+    Attributes
     ----------
+    table
+        Its columns, all text.
+    dialect
+        How it was read: format, encoding, delimiter.
     malformed
-        Lines with another number of fields than the header are added to it.
+        Lines with another number of cells than the header, as they stand.
+    guesses
+        What had to be guessed.
+    set_aside
+        Lines that are no rows.
+    """
 
-    Returns
-    -------
-    tuple
-        The table, and how it was read: format, encoding, delimiter.
+    table: pa.Table
+    dialect: dict[str, str]
+    malformed: list[str] = field(default_factory=list)
+    guesses: list[Guess] = field(default_factory=list)
+    set_aside: list[SetAside] = field(default_factory=list)
+
+
+def read_csv(content: bytes, name: str, config: IngestConfig) -> Delimited:
+    """Read delimited text as columns of text.
 
     Raises
     ------
     SourceError
-        If it is not text, not in the codec, empty, without a header, a quote is never closed, or a
-        name is longer, or columns are more, than a table's are.
+        If it is not text, not in the codec, empty, without a header, a quote is never closed or
+        swallows rows, or a name is longer, or columns are more, than a table's are.
     """
     if name.lower().endswith(UNREADABLE):
         raise SourceError("ingest", f"{name} is not CSV or Parquet", "Save it as CSV or Parquet")
-    text, encoding = _decode(content, name, config.encoding)
-    text = text.lstrip("\r\n")
+    text, encoding, guesses = decode(content, name, config.encoding)
     if "\n" not in text:  # the ends of lines of old Macs
         text = text.replace("\r", "\n")
     if not text or text.isspace():
         raise SourceError("ingest", f"{name} is empty", "Give a file with a header and rows")
-    sample = text[:SNIFFED_CHARACTERS]
-    delimiter = _find_delimiter(sample) if config.delimiter == "auto" else config.delimiter
-    _check_quotes(text, delimiter, name)
-    header = _read_header(text, delimiter, name)
-    if all(_is_number(cell) for cell in header):
-        raise SourceError(
-            "ingest", f"the first line of {name} holds only numbers ({name_examples(header)})",
-            "Put a header with the columns' names before the data",
+    found = find_structure(text, config, name)
+    read = _read_body(text, found, config, name)
+    lines = _find_swallowed(text, found, read)
+    if lines and config.quote == "auto":
+        plain = find_structure(text, config.model_copy(update={"quote": "none"}), name)
+        again = _read_body(text, plain, config, name)
+        if len(again.malformed) > config.max_malformed * (again.table.num_rows + 1):
+            raise _refuse_open_quotes(lines, name)
+        named = ", ".join(map(str, lines[:MOST_LINES]))
+        guess = Guess(
+            "quotes", None, "quotes are parts of values",
+            "they enclose cells of many lines",
+            f"line {named}: a quote opens a cell that is closed many rows later",
+            change={"ingest.quote": '"'}, lines=lines[:MOST_LINES],
         )  # fmt: skip
-    names = name_columns(header, name)
-    content = (text if text.endswith("\n") else text + "\n").encode()
+        read = replace(again, guesses=[*again.guesses, guess])
+    elif lines:
+        raise _refuse_open_quotes(lines, name)
+    return replace(
+        read,
+        dialect={"format": "csv", "encoding": encoding, "delimiter": found.delimiter},
+        guesses=[*guesses, *read.guesses],
+    )
+
+
+def _refuse_open_quotes(lines: list[int], name: str) -> SourceError:
+    one = len(lines) == 1
+    named = ", ".join(map(str, lines[:MOST_LINES]))
+    return SourceError(
+        "ingest",
+        f"{'a quote that opens' if one else f'{len(lines)} quotes that open'} in line {named} of "
+        f"{name} {'is' if one else 'are'} never closed",
+        "Close it, double quotes that belong to a value, or set ingest.quote: none",
+    )
+
+
+def _read_body(text: str, found: Structure, config: IngestConfig, name: str) -> Delimited:
+    """Read what is behind the header."""
+    check_header(found.header, name)
+    names = name_columns(found.header, name)
+    if found.width > len(names):
+        names = [*names, TRAILING]
+    end, behind = _find_end(text, found, config)
+    body = text[found.start : end]
+    content = (body if body.endswith("\n") or not body else body + "\n").encode()
     # A line longer than a block needs one block for all: slower, but it can be read.
-    for block in (BLOCK, min(len(content), 2**31 - 1)):
+    for block in (BLOCK, max(BLOCK + 1, min(len(content), 2**31 - 1))):
         try:
-            table, aside = _parse_csv(content, delimiter, names, block)
+            table, aside = _parse_csv(content, found, names, block)
             break
         except pa.ArrowInvalid as error:
             if block != BLOCK or "straddl" not in str(error):
                 raise describe_damage(name, "CSV", error) from None
-    malformed += aside
-    return table, {"format": "csv", "encoding": encoding, "delimiter": delimiter}
+    comment = found.comment
+    commented = [row for row in aside if comment and row.lstrip().startswith(comment)]
+    malformed = [row for row in aside if not (comment and row.lstrip().startswith(comment))]
+    table = _name_rows(table, found)
+    keep, stray = find_stray_rows(table, found, lambda rows: _find_lines(text, found, rows))
+    if keep is not None:
+        table = table.filter(keep)
+    set_aside = [
+        *found.set_aside, *(SetAside(0, row[:SHOWN], "comment") for row in commented), *stray,
+        *behind,
+    ]  # fmt: skip
+    return Delimited(table, {}, malformed, list(found.guesses), set_aside)
+
+
+def _name_rows(table: pa.Table, found: Structure) -> pa.Table:
+    """Settle a cell more than there are names: nothing behind a last delimiter, or rows' names."""
+    names = table.column_names
+    last = table.column(len(names) - 1)
+    unnamed = names[-1] == TRAILING or not found.header[-1].strip()
+    if unnamed and len(names) > 1 and not pc.any(pc.not_equal(last, "")).as_py():
+        return table.drop_columns([names[-1]])
+    if names[-1] == TRAILING:
+        return table.rename_columns(["unnamed_1", *names[:-1]])
+    return table
 
 
 def _parse_csv(
-    content: bytes, delimiter: str, names: list[str], block: int
+    content: bytes, found: Structure, names: list[str], block: int
 ) -> tuple[pa.Table, list[str]]:
     """Parse UTF-8 text by pyarrow; also return the lines with another number of fields."""
     malformed: list[str] = []
+    if not content:
+        return pa.table({column: pa.array([], pa.string()) for column in names}), malformed
 
     def set_aside(row: pacsv.InvalidRow) -> str:
         # A stray quote may join many lines into one row: each of them counts.
         malformed.extend((row.text or f"{row.actual_columns} fields").splitlines())
         return "skip"
 
-    # A header that is quoted over several lines is read as one row, so rows are skipped by names.
     table = pacsv.read_csv(
         pa.BufferReader(content),
-        read_options=pacsv.ReadOptions(
-            column_names=names, skip_rows_after_names=1, block_size=block
-        ),
+        read_options=pacsv.ReadOptions(column_names=names, block_size=block),
         parse_options=pacsv.ParseOptions(
-            delimiter=delimiter,
-            newlines_in_values=b'"' in content,
+            delimiter=found.delimiter,
+            quote_char=found.quote or False,
+            double_quote=not found.escape,
+            escape_char=found.escape or False,
+            newlines_in_values=bool(found.quote) and found.quote.encode() in content,
             invalid_row_handler=set_aside,
         ),
         convert_options=pacsv.ConvertOptions(
@@ -108,118 +185,93 @@ def _parse_csv(
     return table, malformed
 
 
-def _walk_lines(text: str) -> Iterator[str]:
-    """Give line after line with its end, without a second copy of the text."""
-    return (line.group() for line in LINE.finditer(text))
+def _find_end(text: str, found: Structure, config: IngestConfig) -> tuple[int, list[SetAside]]:
+    """Find where the rows end: lines behind them have another number of cells, or are declared."""
+    if config.footer == 0 or found.width < 2:
+        return len(text), []
+    end = len(text.rstrip("\r\n"))
+    behind: list[str] = []
+    most = config.footer or MOST_BEHIND
+    while len(behind) < most and end > found.start:
+        begin = max(text.rfind("\n", found.start, end) + 1, found.start)
+        line = text[begin:end].rstrip("\r")
+        if config.footer is None and line.strip():
+            if found.quote and line.count(found.quote) % 2:
+                break
+            dialect = make_dialect(found.delimiter, found.quote, found.escape)
+            cells = next(csv.reader([line], **dialect), [])
+            if len(cells) == found.width or len(cells) > found.width:
+                break
+        if line.strip():
+            behind.append(line)
+        end = max(begin - 1, found.start)
+    if len(behind) >= MOST_BEHIND and config.footer is None:
+        return len(text), []  # the rows themselves are not what the header says
+    if not behind:
+        return len(text), []
+    first = text.count("\n", 0, end) + 2
+    lines = [SetAside(first + i, t[:SHOWN], "footer") for i, t in enumerate(reversed(behind))]
+    return end, lines
 
 
-def _read_header(text: str, delimiter: str, name: str) -> list[str]:
-    """Read the first row, which may be quoted over several lines."""
-    try:
-        return next(csv.reader(_walk_lines(text), delimiter=delimiter))
-    except csv.Error as error:
-        limit = f"a name in it is longer than {csv.field_size_limit():,} characters"
-        detail = limit if "field larger" in str(error) else str(error)
-        raise SourceError(
-            "ingest", f"the header of {name} can't be read: {detail}",
-            "Put a header with the columns' names, in one line, before the data",
-        ) from None  # fmt: skip
+def _find_lines(text: str, found: Structure, rows: list[int]) -> list[int]:
+    """Find the lines that rows stand in, by their positions among the rows read; both ascend."""
+    lines: list[int] = []
+    wanted = iter(rows)
+    row = next(wanted, None)
+    line, position = found.line, 0
+    reader = csv.reader(
+        walk_lines(text, found.start), **make_dialect(found.delimiter, found.quote, found.escape)
+    )
+    before = 0
+    for cells in reader:
+        if row is None:
+            break
+        if len(cells) == found.width:
+            if position == row:
+                lines.append(line + before)
+                row = next(wanted, None)
+            position += 1
+        before = reader.line_num
+    return lines
 
 
-def _check_quotes(text: str, delimiter: str, name: str) -> None:
-    """Refuse a quote that is never closed: all lines behind it would be one value."""
-    if text.count('"') % 2 == 0:
-        return
-    lines, start = csv.reader(_walk_lines(text), delimiter=delimiter, strict=True), 1
+def _find_swallowed(text: str, found: Structure, read: Delimited) -> list[int]:
+    """Find the lines whose quote encloses rows: cells of lines that have a row's delimiters each.
+
+    A quote that is never closed is such a one too.
+    """
+    quote = found.quote
+    if not quote or read.table.num_columns < 2:
+        return _find_open_quote(text, found)
+    rows: set[int] = set()
+    for column in read.table.columns:
+        many = pc.match_substring(column, "\n")
+        if not pc.any(many).as_py():
+            continue
+        for row in pc.indices_nonzero(many).to_pylist():
+            inner = column[row].as_py().splitlines()[1:-1]
+            like = sum(line.count(found.delimiter) == found.width - 1 for line in inner)
+            if like and like >= len(inner) / 2:
+                rows.add(row)
+    lines = _find_lines(text, found, sorted(rows)) if rows else []
+    return lines or _find_open_quote(text, found)
+
+
+def _find_open_quote(text: str, found: Structure) -> list[int]:
+    """Find the line of a quote that is never closed."""
+    quote = found.quote
+    if not quote or text.count(quote, found.start) % 2 == 0:
+        return []
+    dialect = make_dialect(found.delimiter, quote, found.escape) | {"strict": True}
+    lines, start = csv.reader(walk_lines(text, found.start), **dialect), 0
     try:
         for _ in lines:
-            start = lines.line_num + 1
+            start = lines.line_num
     except csv.Error as error:
         if "end of data" in str(error) or "field larger" in str(error):
-            raise SourceError(
-                "ingest", f"a quote that opens in line {start} of {name} is never closed",
-                "Close it, or double quotes that belong to a value",
-            ) from None  # fmt: skip
-
-
-def _decode(content: bytes, name: str, encoding: str) -> tuple[str, str]:
-    """Decode by the declared codec, a byte order mark, UTF-8, or the likeliest 8-bit codec."""
-    if encoding == "auto":
-        marked = content[:2] in (b"\xff\xfe", b"\xfe\xff")
-        if b"\0" in content[:4096] and not marked:
-            raise SourceError(
-                "ingest", f"{name} is not text: it holds NUL bytes",
-                "Give a CSV or Parquet file, or name its codec in ingest.encoding",
-            )  # fmt: skip
-        encoding = "utf-16" if marked else "utf-8-sig"
-        try:
-            return _check_text(content.decode(encoding), name), encoding.removesuffix("-sig")
-        except UnicodeDecodeError:
-            encoding = "utf-16" if marked else _guess_codec(content)
-    try:
-        text = content.decode(encoding)
-        text.encode()  # some codecs make halves of characters
-    except UnicodeDecodeError as error:
-        raise SourceError(
-            "ingest", f"byte {error.start} of {name} is not {encoding}",
-            "Set ingest.encoding to the file's codec, say 'latin-1'",
-        ) from None  # fmt: skip
-    except UnicodeError as error:
-        raise SourceError(
-            "ingest", f"{name} can't be read as {name_examples([encoding])}: {str(error)[:80]}",
-            "Set ingest.encoding to the file's codec, say 'latin-1'",
-        ) from None  # fmt: skip
-    except (LookupError, ValueError):
-        raise SourceError(
-            "ingest", f"there is no encoding {name_examples([encoding])}",
-            "Correct ingest.encoding",
-        ) from None  # fmt: skip
-    # A byte order mark is no part of the first column's name, whatever codec was declared.
-    return _check_text(text.removeprefix("\ufeff"), name), encoding
-
-
-def _check_text(text: str, name: str) -> str:
-    """Refuse NUL characters, which no program writes into a table."""
-    found = text.find("\0")
-    if found >= 0:
-        line = text.count("\n", 0, found) + 1
-        raise SourceError(
-            "ingest",
-            f"{name} holds {text.count(chr(0))} NUL characters, the first in line {line}",
-            "Remove them, or set ingest.encoding: UTF-16 and UTF-32 have NUL bytes",
-        )
-    return text
-
-
-def _guess_codec(content: bytes) -> str:
-    """Guess the codec of a text that is not UTF-8."""
-    runs = re.findall(rb"[\x80-\xff]+", content[:SNIFFED_CHARACTERS])
-    # Western texts have single accented letters among plain ones; other scripts have whole words,
-    # which are what a guess by frequencies needs.
-    if sum(map(len, runs)) < 1.5 * len(runs):
-        undefined = re.search(rb"[\x81\x8d\x8f\x90\x9d]", content)
-        return "latin-1" if undefined else "cp1252"
-    from charset_normalizer import from_bytes
-
-    best = from_bytes(content[:SNIFFED_CHARACTERS], cp_isolation=list(OTHER_CODECS)).best()
-    return best.encoding if best is not None else "latin-1"
-
-
-def _find_delimiter(sample: str) -> str:
-    """Choose the delimiter that cuts most lines into the same number of fields, at least two."""
-    best, best_score = ",", 0.0
-    lines = sample.splitlines()
-    lines = lines[:-1] if len(lines) > 2 else lines
-    for delimiter in DELIMITERS:
-        try:
-            widths = Counter(len(row) for row in csv.reader(lines, delimiter=delimiter) if row)
-        except csv.Error:
-            continue
-        width, rows = widths.most_common(1)[0] if widths else (1, 0)
-        score = rows / max(1, sum(widths.values())) + min(width, 100) / 1000
-        if width > 1 and score > best_score:
-            best, best_score = delimiter, score
-    return best
+            return [found.line + start]
+    return []
 
 
 def name_columns(header: list[str], source: str) -> list[str]:
@@ -253,14 +305,6 @@ def name_columns(header: list[str], source: str) -> list[str]:
             f"{name_examples(repeated)}", "Give each column its own name",
         )  # fmt: skip
     return names
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def describe_damage(name: str, kind: str, error: Exception) -> SourceError:

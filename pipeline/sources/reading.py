@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 
 from pipeline.config.settings import IngestConfig
 from pipeline.errors import MachineError, SourceError, name_examples
-from pipeline.sources.delimited import describe_damage, name_columns, read_csv
+from pipeline.sources.delimited import Delimited, describe_damage, name_columns, read_csv
 from pipeline.sources.guesses import Guess, SetAside
 
 TABLES = (".csv", ".tsv", ".txt", ".data", ".parquet", ".pq")
@@ -133,19 +133,16 @@ def check_source(path: Path) -> None:
 
 def _read_source(path: Path, config: IngestConfig) -> SourceTable:
     check_source(path)
-    malformed: list[str] = []
-    if path.is_dir():
-        table, dialect = _read_folder(path, config, malformed)
-    else:
-        content, name = _unpack(path)
-        table, dialect = _read_table(content, name, config, malformed)
+    read = _read_folder(path, config) if path.is_dir() else _read_table(*_unpack(path), config)
+    table, malformed = read.table, read.malformed
     total = table.num_rows + len(malformed)
     if len(malformed) > config.max_malformed * total:
         raise SourceError(
             "ingest",
             f"{len(malformed)} of {total} lines of {path.name} have another number of fields than "
             f"the header ({table.num_columns}): {name_examples(malformed)}",
-            "Set ingest.delimiter, correct the lines, or raise ingest.max_malformed",
+            "Set ingest.delimiter, ingest.quote or ingest.skip_lines, correct the lines, or raise "
+            "ingest.max_malformed",
         )
     if table.num_rows == 0:
         raise SourceError("ingest", f"{path.name} has 0 rows", "Give a source with rows")
@@ -153,26 +150,33 @@ def _read_source(path: Path, config: IngestConfig) -> SourceTable:
         name: _encode_column(name, column)
         for name, column in zip(table.column_names, table.columns, strict=True)
     }
-    return SourceTable(columns, table.num_rows, malformed, dialect)
+    return SourceTable(
+        columns, table.num_rows, malformed, read.dialect, read.guesses, read.set_aside
+    )
 
 
-def _read_folder(
-    path: Path, config: IngestConfig, malformed: list[str]
-) -> tuple[pa.Table, dict[str, str]]:
+def _read_folder(path: Path, config: IngestConfig) -> Delimited:
     files = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith((".", "_")))
     kinds = sorted({file.suffix.lower() for file in files})
     if kinds and {*kinds} <= {".parquet", ".pq"}:
         table = _read_partitions(path)
-        return _as_text(table, path.name), {"format": "parquet", "files": str(len(files))}
+        dialect = {"format": "parquet", "files": str(len(files))}
+        return Delimited(_as_text(table, path.name), dialect)
     if kinds and {*kinds} <= {".csv", ".tsv", ".gz"}:
-        parts = [_read_table(*_unpack(file), config, malformed) for file in files]
-        names = {tuple(table.column_names) for table, _ in parts}
+        parts = [_read_table(*_unpack(file), config) for file in files]
+        names = {tuple(part.table.column_names) for part in parts}
         if len(names) > 1:
             raise SourceError(
                 "ingest", f"the files in {path.name} have {len(names)} different headers",
                 "Give files with one header",
             )  # fmt: skip
-        return pa.concat_tables([t for t, _ in parts]), parts[0][1] | {"files": str(len(files))}
+        return Delimited(
+            pa.concat_tables([part.table for part in parts]),
+            parts[0].dialect | {"files": str(len(files))},
+            [line for part in parts for line in part.malformed],
+            [guess for part in parts for guess in part.guesses],
+            [line for part in parts for line in part.set_aside],
+        )
     of_kinds = f", of the kinds {name_examples(kinds)}" if kinds else ""
     raise SourceError(
         "ingest",
@@ -268,9 +272,7 @@ def _refuse_bomb(name: str, size: int, packed: int, unit: str = "bytes") -> None
         )
 
 
-def _read_table(
-    content: bytes, name: str, config: IngestConfig, malformed: list[str]
-) -> tuple[pa.Table, dict[str, str]]:
+def _read_table(content: bytes, name: str, config: IngestConfig) -> Delimited:
     if content[:4] == b"PAR1" or name.lower().endswith((".parquet", ".pq")):
         import pyarrow.parquet as pq
 
@@ -288,8 +290,8 @@ def _read_table(
             raise _describe_parquet(name, error) from None
         except (pa.ArrowException, OSError, ValueError) as error:
             raise _describe_parquet(name, error) from None
-        return _as_text(table, name), {"format": "parquet"}
-    return read_csv(content, name, config, malformed)
+        return Delimited(_as_text(table, name), {"format": "parquet"})
+    return read_csv(content, name, config)
 
 
 def _describe_parquet(name: str, error: Exception) -> SourceError:
