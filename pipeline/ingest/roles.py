@@ -41,8 +41,8 @@ MOSTLY = 0.9  # of the rows, to call a column one of numbers or dates; the other
 MANY = 0.75
 FEW_WORDS = 3
 DISTINCT = 0.98  # distinct numbers over rows, of a column named as an identifier
-MOST_BOUNDS = 0.3  # share of rows such as <0.45 that still are a column of numbers
-FEW_LED = 0.01  # share of rows with a leading zero that are odd cells rather than codes
+FEWEST_NUMBERS = 3  # beside bounds such as <0.45 that still are a column of numbers
+FEW_LED = 0.05  # share of rows with a leading zero that are odd cells rather than codes
 MIN_ROWS = 20
 
 
@@ -176,7 +176,8 @@ def _infer_number(
     odd = values[~parsed & ~is_word]
     if share < (MANY if len(odd) <= FEW_WORDS < parsed.sum() else MOSTLY):
         return None
-    if counts[find_bounds(values) != 0].sum() > MOST_BOUNDS * counts.sum():
+    bounds = find_bounds(values) != 0
+    if bounds.any() and (parsed & ~bounds).sum() < FEWEST_NUMBERS:
         return None  # '<=50K' beside '>50K': intervals, not numbers
     led = match(values, r"^0[0-9]+$")
     if counts[led].sum() > FEW_LED * counts.sum() or (led.any() and _are_alike(values)):

@@ -19,6 +19,7 @@ from pipeline.sources.number_forms import (
     count_marks,
     find_file_decimal,
     guess_form,
+    match,
     match_plain,
     parse_numbers,
 )
@@ -68,6 +69,7 @@ class Written:
         numbers = self.numbers[name]
         if role == "numeric" and numbers is not None:
             yield from _tell_form(name, self.seen[name], numbers)
+            yield from _tell_odd_cells(name, self.seen[name])
         elif role == "datetime" and name in self.dates:
             yield from _tell_dates(name, self.seen[name], self.dates[name])
         elif role in ("text", "identifier", "categorical") and numbers is None:
@@ -166,6 +168,27 @@ def _tell_form(name: str, seen: Seen, guess: FormGuess) -> Iterator[Guess]:
         guess.certainty,
         {} if guess.other is None else _change(name, guess.other),
     )
+
+
+def _tell_odd_cells(name: str, seen: Seen) -> Iterator[Guess]:
+    """Tell of cells that say more than their number: bounds, notes, zeros before it."""
+    for about, pattern, what, otherwise in (
+        ("bounds", r"^\s*[<>≤≥~≈]|[0-9]\s*\+$", "bounds or rough figures", "it is missing"),
+        ("notes", r"[0-9)]\s*(\*+|[†‡]|\([a-z]\))$", "numbers with a note behind them",
+         "it is missing"),
+        ("zeros", r"^0[0-9]+$", "numbers with zeros before them", "the column holds codes"),
+    ):  # fmt: skip
+        odd = match(seen.values, pattern)
+        if not odd.any():
+            continue
+        rows, texts = int(seen.counts[odd].sum()), seen.values[odd]
+        change = {f"columns.{name}.role": "categorical"} if about == "zeros" else {
+            f"columns.{name}.missing": list(texts[:5])
+        }  # fmt: skip
+        yield Guess(
+            about, name, f"{texts[0]!r} is read as its number", otherwise,
+            f"{rows} of {int(seen.counts.sum())} values are {what}", change=change,
+        )  # fmt: skip
 
 
 def _tell_mixed_units(name: str, seen: Seen) -> Iterator[Guess]:

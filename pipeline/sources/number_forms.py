@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from pipeline.sources.guesses import CERTAINTIES, Certainty
 
 Decimal = Literal[".", ","]
-Clock = Literal["", "h:m:s", "h:m", "m:s"]
+Clock = Literal["", "h:m:s", "h:m", "m:s", "words"]
 
 # Networks and trees take float32: beyond 3.4e38 a number is as infinite to them as ``inf``.
 LARGEST = float(np.finfo(np.float32).max)
@@ -36,18 +36,32 @@ BEHIND = rf"[{SYMBOL}]\s?[CFK]?|[^\W\d_]{{1,8}}[²³23]?(?:/[^\W\d_]{{1,5}}[²³
 DRESSED = re.compile(
     rf"(?P<open>\()?\s?(?P<bound>[<>≤≥~≈]=?)?\s?(?P<sign>[+-])?\s?(?P<before>{BEFORE})?\s?"
     rf"(?P<sign2>[+-])?(?P<body>\d+(?:[ ',.]\d+)*[.,]?|[.,]\d+)(?P<power>[eE][+-]?\d+)?\s?"
-    rf"(?P<behind>{BEHIND})?(?P<trail>[+-])?\s?(?P<close>\))?"
+    rf"(?P<behind>{BEHIND})?(?P<trail>[+-])?\s?(?P<close>\))?\s?(?P<note>\*+|[†‡]|\([a-z]\))?"
 )
+# What other programs write: 1_000, '12, 1.5D+03, 1.5 × 10^3.
+UNDERSCORE = re.compile(r"(?<=\d)_(?=\d{3})")
+POWER = re.compile(r"(?<=\d)\s?(?:[dD](?=[+-]?\d)|[x×*·]\s?10(?:\^|\*\*)?(?=[+-]?\d))")
 # 1:20:11, 20:11, 2 days 04:05:06.
 CLOCK = re.compile(
     r"(?:(?P<days>\d+)\s*(?:days?|d),?\s+)?(?P<first>\d+):(?P<second>[0-5]\d)"
-    r"(?::(?P<third>[0-5]\d(?:[.,]\d+)?))?"
+    r"(?::(?P<third>[0-5]\d(?:[.,]\d+)?))?(?:\s?(?P<half>[ap])\.?m\.?)?",
+    re.I,
+)
+# 1h 20m, 2 hours, PT1H20M.
+IN_WORDS = re.compile(
+    r"P?(?:(?P<days>\d+)\s?d(?:ays?)?)?[T ]?\s?(?:(?P<hours>\d+)\s?h(?:rs?|ours?)?)?\s?"
+    r"(?:(?P<minutes>\d+)\s?m(?:ins?|inutes?)?)?\s?(?:(?P<seconds>\d+(?:\.\d+)?)\s?s(?:ec|econds?)?)?",
+    re.I,
 )
 # Blanks, minus signs and apostrophes that look like the plain ones.
 ALIKE = str.maketrans(
     dict.fromkeys("\u00a0\u202f\u2009\u2007\u2002\u2003", " ")
     | dict.fromkeys("\u2212\u2013\ufe63\uff0d", "-")
     | dict.fromkeys("\u2019\u02bc\u00b4`", "'")
+)
+LIKE_A_CLOCK = (
+    r"(?i)^([0-9]+\s*(days?|d),?\s+)?[0-9]+:[0-5][0-9](:[0-5][0-9]([.,][0-9]+)?)?"
+    r"(\s?[ap]\.?m\.?)?$"
 )
 MULTIPLIERS = {"k": 1e3, "K": 1e3, "M": 1e6, "Mio": 1e6, "Mio.": 1e6, "B": 1e9, "bn": 1e9}
 ANY, OLD_UNITS = "*", "€$£¥%"  # what versions of before read beside any number
@@ -151,6 +165,18 @@ def find_bounds(values: np.ndarray) -> np.ndarray:
     return result
 
 
+def tidy(text: str) -> str:
+    """Write a text with the plain blanks, minus signs and powers; what it says stays.
+
+    >>> [tidy(text) for text in ("1\u202f000", "\u22123", "'12", "1.5D+03", "1.5 × 10^3", "1_000")]
+    ['1 000', '-3', '12', '1.5e+03', '1.5e3', '1000']
+    """
+    plain = text.translate(ALIKE).strip()
+    if plain.startswith("'") and plain[1:2].isdigit():
+        plain = plain[1:]
+    return POWER.sub("e", UNDERSCORE.sub("", plain))
+
+
 def match(values: np.ndarray, pattern: str) -> np.ndarray:
     """Tell which texts hold a match of a pattern of RE2; shape ``(n,)``, bool."""
     texts = pa.array(values, pa.string(), from_pandas=True)
@@ -166,7 +192,7 @@ def match_plain(values: np.ndarray) -> np.ndarray:
 def _parse_one(text: object, form: NumberForm) -> float:
     if not isinstance(text, str):
         return np.nan
-    text = text.translate(ALIKE).strip()
+    text = tidy(text)
     if form.clock:
         return _parse_clock(text, form.clock)
     found = DRESSED.fullmatch(text)
@@ -197,7 +223,14 @@ def _plain_body(body: str, form: NumberForm) -> str | None:
     if not front.isdigit() and front:
         mark = form.thousands
         head, *groups = front.split(mark) if mark else [front]
-        grouped = all(len(g) == 3 and g.isdigit() for g in groups)
+        grouped = (
+            all(g.isdigit() for g in groups)
+            and (
+                all(len(g) == 3 for g in groups)
+                # Lakhs and crores: 12,34,567.
+                or (len(groups[-1]) == 3 and all(len(g) == 2 for g in groups[:-1]))
+            )
+        )
         if not (groups and grouped and head.isdigit() and len(head) <= 3):
             return None
         front = head + "".join(groups)
@@ -210,15 +243,27 @@ def _name_unit(found: re.Match[str]) -> str:
 
 
 def _parse_clock(text: str, clock: Clock) -> float:
+    if clock == "words":
+        return _parse_duration(text)
     found = CLOCK.fullmatch(text)
     if found is None:
         return np.nan
     first, second = int(found["first"]), int(found["second"])
     third = float((found["third"] or "0").replace(",", "."))
     days = 86_400.0 * int(found["days"] or 0)
+    if found["half"]:
+        first = first % 12 + (12 if found["half"] in "pP" else 0)
     if clock == "m:s" and found["third"] is None:
         return days + 60.0 * first + second
     return days + 3600.0 * first + 60.0 * second + third
+
+
+def _parse_duration(text: str) -> float:
+    found = IN_WORDS.fullmatch(text)
+    if found is None or not any(found.groups()):
+        return np.nan
+    parts = zip(("days", "hours", "minutes", "seconds"), (86_400.0, 3600.0, 60.0, 1.0), strict=True)
+    return sum(float(found[name] or 0) * seconds for name, seconds in parts)
 
 
 # Finding the form
@@ -268,18 +313,18 @@ def count_marks(values: np.ndarray) -> Marks:
     )
     other: Counter[str] = Counter()
     for text in values[~plain]:
-        found = DRESSED.fullmatch(text.translate(ALIKE).strip())
+        found = DRESSED.fullmatch(tidy(text))
         if found is None or bool(found["open"]) != bool(found["close"]):
             continue
         body = found["body"]
         for mark in " '":
             if mark in body:
                 other[mark] += 1
-        counts.update(_read_marks(body))
+        counts.update(_read_marks(body, bool(found["power"])))
     return Marks(**counts, other=other.most_common(1)[0][0] if other else "")
 
 
-def _read_marks(body: str) -> list[str]:
+def _read_marks(body: str, power: bool) -> list[str]:
     """Tell what the marks in the digits of one text can mean."""
     grouped = re.sub(r"[ ']", "", body)
     names = {".": "point", ",": "comma"}
@@ -296,7 +341,8 @@ def _read_marks(body: str) -> list[str]:
         return [f"{names[last]}s"]
     front, _, decimals = grouped.partition(last)
     must_be_decimal = (
-        len(decimals) != 3
+        power
+        or len(decimals) != 3
         or not front
         or front.startswith("0")
         or len(front) > 3
@@ -364,6 +410,8 @@ def _guess_clock(values: np.ndarray, counts: np.ndarray) -> FormGuess | None:
     parts = [m for m in found if m is not None]
     if any(m["third"] for m in parts):
         return FormGuess(NumberForm(clock="h:m:s"))
+    if any(m["half"] for m in parts):
+        return FormGuess(NumberForm(clock="h:m"))
     hours = all(len(m["first"]) == 2 and int(m["first"]) <= 23 for m in parts)
     clock, other = ("h:m", "m:s") if hours else ("m:s", "h:m")
     evidence = f"{parts[0].group()} is read as " + (
@@ -436,7 +484,7 @@ def _add_unit(guess: FormGuess, values: np.ndarray, counts: np.ndarray) -> FormG
     spelling: dict[str, str] = {}
     bare: list[float] = []
     for text, count in zip(values, counts, strict=True):
-        found = DRESSED.fullmatch(text.translate(ALIKE).strip())
+        found = DRESSED.fullmatch(tidy(text))
         if found is None or _plain_body(found["body"], form) is None:
             continue
         unit = _name_unit(found)
