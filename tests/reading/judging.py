@@ -113,7 +113,9 @@ def judge(case: Case, folder: Path) -> Result:
         reading = read_as_init(path, case.target)
     except AssayError as error:
         # That the file's name or first line is cited names no cause.
-        text = re.sub(r"known are .*", "", str(error).replace(path.name, "the source"))
+        inner = path.stem if "." in path.stem else path.name
+        text = str(error).replace(path.name, "the source").replace(inner, "the source")
+        text = re.sub(r"known are .*", "", text)
         named = case.refusal is not None and re.search(case.refusal, text)
         return Result(case, "refused" if named else "misleading", str(error))
     except Exception as error:  # whatever it is, a user would see a traceback
