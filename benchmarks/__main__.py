@@ -19,6 +19,7 @@ from benchmarks import (
     pictures,
     planted,
     race,
+    reading,
     rehearsal,
     validation,
 )
@@ -33,6 +34,7 @@ ALL = {
     "large_pictures": large_pictures.measure,
     "planted": planted.measure,
     "race": race.measure,
+    "reading": reading.measure,
     "rehearsal": rehearsal.measure,
     "augmentation": augmentation.measure,
 }

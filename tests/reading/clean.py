@@ -138,6 +138,9 @@ def _list_mixed() -> Sequence[Clean]:
     hours = [pd.Timestamp("2022-03-01") + pd.Timedelta(hours=i) for i in range(ROWS)]
     power.columns["timestamp"] = Column("time", hours)
     power.number("load_mw", 4200, 600, 1).number("price_eur", 61, 20, 2)
+    hourly = power.label("peak", "True", "False").spell(
+        "timestamp", lambda t: t.strftime("%Y-%m-%d %H:%M:%S")
+    )
     air = Draft("air").number("Ozone", 42, 20, 0).gaps("Ozone", 6).count("Solar", 7, 330)
     air.gaps("Solar", 29).number("Wind", 10, 3).count("Month", 5, 10).count("Day", 1, 32)
     places = Draft("places").choice("zip", "02134", "08540", "10001", "94103", "60601")
@@ -153,7 +156,7 @@ def _list_mixed() -> Sequence[Clean]:
         ("mushrooms", ",", "mushrooms.csv", caps.label("class", "e", "p")),
         ("stones", ",", "diamonds.csv", stones.label("cut", "Fair", "Good", "Ideal")),
         ("flights", ",", "flights.csv", flights.label("late", "on time", "late")),
-        ("power", ",", "power.csv", power.label("peak", "True", "False")),
+        ("power", ",", "power.csv", hourly),
         ("air", ",", "airquality.csv", air_table),
         ("places", "|", "places.txt", places.label("vote", "a", "b")),
     ]

@@ -113,7 +113,9 @@ def judge(case: Case, folder: Path) -> Result:
         reading = read_as_init(path, case.target)
     except AssayError as error:
         # That the file's name or first line is cited names no cause.
-        text = re.sub(r"known are .*", "", str(error).replace(path.name, "the source"))
+        inner = path.stem if "." in path.stem else path.name
+        text = str(error).replace(path.name, "the source").replace(inner, "the source")
+        text = re.sub(r"known are .*", "", text)
         named = case.refusal is not None and re.search(case.refusal, text)
         return Result(case, "refused" if named else "misleading", str(error))
     except Exception as error:  # whatever it is, a user would see a traceback
@@ -196,7 +198,8 @@ def _is_invented(name: str, case: Case, reading: Reading) -> bool:
 def _find_evidence(case: Case, name: str, cells: int, reading: Reading) -> str | None:
     """Find what names a column or the lines: the certainty of a guess, or that it was counted.
 
-    Cells that differ are named only if as many were counted as missing, unreadable or suspected.
+    Cells that differ are named only if as many were counted as unreadable, suspected or mistyped. A
+    guess names its column whatever it says: whether it was right, ``Result.exact`` tells.
     """
     about = [g for g in reading.guesses if _concerns(g, name, case)]
     if any(g.certainty == "open" for g in about):

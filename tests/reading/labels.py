@@ -117,7 +117,8 @@ def _list_united() -> list[Case]:
                   alternatives={"y": [points]}),
         make_case("labels_rare_typo", 5, write_text(typo), typo, report=("y",),
                   alternatives={"y": [Column("label", typo.cells["y"])]}),
-        make_case("labels_rare_case", 5, write_text(rare), rare, report=("y",)),
+        make_case("labels_rare_case", 5, write_text(rare), rare, report=("y",),
+                  alternatives={"y": [Column("label", rare.cells["y"])]}),
     ]  # fmt: skip
 
 
@@ -125,7 +126,7 @@ def _list_no_classes() -> list[Case]:
     rng = make_rng("no classes")
     base = make_classes("no classes", ["low", "high"])
     whole = [str(v) for v in rng.permutation(ROWS) + 1000]
-    dose = [f"{v:.3f}" for v in rng.normal(5, 2, ROWS)]
+    dose = [f"{v:.4g}" for v in rng.normal(5, 2, ROWS)]
     gaps = [None if i % 9 == 4 else v for i, v in enumerate(base.columns["y"].values)]
     missing = base.put("y", Column("label", gaps))
     question = base.put("y", Column("label", gaps), ["?" if v is None else str(v) for v in gaps])
