@@ -63,6 +63,10 @@ LIKE_A_CLOCK = (
     r"(?i)^([0-9]+\s*(days?|d),?\s+)?[0-9]+:[0-5][0-9](:[0-5][0-9]([.,][0-9]+)?)?"
     r"(\s?[ap]\.?m\.?)?$"
 )
+LIKE_A_DURATION = (
+    r"(?i)^(p(t?[0-9]+[dhms])+t?([0-9]+[hms])*|[0-9]+\s?(d|h)[a-z]*\s?[0-9]+\s?(h|m)[a-z]*.*)$"
+)
+LEAST = 0.9  # share of rows that have to look like times
 MULTIPLIERS = {"k": 1e3, "K": 1e3, "M": 1e6, "Mio": 1e6, "Mio.": 1e6, "B": 1e9, "bn": 1e9}
 ANY, OLD_UNITS = "*", "€$£¥%"  # what versions of before read beside any number
 MOST_ODD = 0.02  # share of texts that may contradict a form and are then not read
@@ -401,10 +405,14 @@ def guess_form(
 
 
 def _guess_clock(values: np.ndarray, counts: np.ndarray) -> FormGuess | None:
-    like = match(
-        values, r"^([0-9]+\s*(days?|d),?\s+)?[0-9]+:[0-5][0-9](:[0-5][0-9]([.,][0-9]+)?)?$"
-    )
-    if len(values) == 0 or counts[like].sum() < 0.9 * counts.sum():
+    if len(values) == 0:
+        return None
+    worded = match(values, LIKE_A_DURATION)
+    if counts[worded].sum() >= LEAST * counts.sum():
+        seconds = np.array([_parse_duration(text) for text in values[worded]])
+        return FormGuess(NumberForm(clock="words")) if np.isfinite(seconds).all() else None
+    like = match(values, LIKE_A_CLOCK)
+    if counts[like].sum() < LEAST * counts.sum():
         return None
     found = [CLOCK.fullmatch(text) for text in values[like]]
     parts = [m for m in found if m is not None]
