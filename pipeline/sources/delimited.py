@@ -19,7 +19,9 @@ from pipeline.sources.line_structure import (
     Structure,
     check_header,
     find_structure,
+    is_number,
     make_dialect,
+    tidy_marks,
     walk_lines,
 )
 from pipeline.sources.stray_rows import find_stray_rows
@@ -28,6 +30,7 @@ BLOCK = 1 << 20
 # Whole questions of a survey are shorter; a name beyond this is data, or an open quote's catch.
 MAX_NAME = 1_000
 MAX_COLUMNS = 20_000
+SAMPLE = 1_000  # rows that the first line is compared with
 MOST_BEHIND = 30  # lines that may stand behind the rows
 MOST_LINES = 5  # that are named
 UNREADABLE = (".xls", ".xlsx", ".ods", ".json", ".jsonl", ".feather", ".sav", ".dta", ".pkl")
@@ -75,6 +78,7 @@ def read_csv(content: bytes, name: str, config: IngestConfig) -> Delimited:
         text = text.replace("\r", "\n")
     if not text or text.isspace():
         raise SourceError("ingest", f"{name} is empty", "Give a file with a header and rows")
+    text = tidy_marks(text)
     found = find_structure(text, config, name)
     read = _read_body(text, found, config, name)
     lines = _find_swallowed(text, found, read)
@@ -128,6 +132,7 @@ def _read_body(text: str, found: Structure, config: IngestConfig, name: str) -> 
         except pa.ArrowInvalid as error:
             if block != BLOCK or "straddl" not in str(error):
                 raise describe_damage(name, "CSV", error) from None
+    _refuse_row_as_header(table, found, name)
     comment = found.comment
     commented = [row for row in aside if comment and row.lstrip().startswith(comment)]
     malformed = [row for row in aside if not (comment and row.lstrip().startswith(comment))]
@@ -140,6 +145,22 @@ def _read_body(text: str, found: Structure, config: IngestConfig, name: str) -> 
         *behind,
     ]  # fmt: skip
     return Delimited(table, {}, malformed, list(found.guesses), set_aside)
+
+
+def _refuse_row_as_header(table: pa.Table, found: Structure, name: str) -> None:
+    """Refuse a first line that holds numbers, and words that its columns hold below."""
+    cells = [cell.strip() for cell in found.header]
+    if not any(is_number(cell) for cell in cells):
+        return
+    rows = table.slice(0, SAMPLE)
+    for cell, column in zip(cells, rows.columns, strict=False):
+        if cell and not is_number(cell) and pc.any(pc.equal(column, cell)).as_py():
+            raise SourceError(
+                "ingest",
+                f"the first line of {name} is a row and no header: {name_examples([cell])} is a "
+                "value of its column",
+                "Put a header with the columns' names before the data",
+            )
 
 
 def _name_rows(table: pa.Table, found: Structure) -> pa.Table:

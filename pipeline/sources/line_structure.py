@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, product
 from typing import Any
 
 from pipeline.config.settings import IngestConfig
@@ -19,12 +19,17 @@ from pipeline.errors import SourceError, name_examples
 from pipeline.sources.guesses import Guess, SetAside
 
 DELIMITERS = (",", ";", "\t", "|")
+RARE_DELIMITERS = ("^", "~", "\x01", " ", ":")  # only where none of the usual ones divides lines
 SNIFFED_CHARACTERS = 256_000
 SNIFFED_LINES = 2_000
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 SEPARATOR = re.compile(r'"?sep=(.)"?\s*', re.I)
 COMMENTS = ("#", "%", "//")
 SINGLE_QUOTED = re.compile(r"'.*'", re.S)
+TYPOGRAPHIC = str.maketrans("\u201c\u201d", '""')
+APART = re.compile(r'([,;|\t]) +"')
+BLANKS = re.compile(r"(?<=\S) +(?=\S)")
+ALL_BUT = 0.98  # share of lines with one number of words, from which blanks divide columns
 MOST_BEFORE = 200  # lines that may stand before the header
 LEAST_ALIKE = 0.8  # share of lines with one number of cells, from which it is that of the rows
 SHOWN = 120  # characters of a line that is set aside
@@ -103,9 +108,29 @@ def find_structure(text: str, config: IngestConfig, name: str) -> Structure:
     if config.quote == "auto":
         quote = _find_quote(lines, delimiter)
     if config.escape == "auto":
-        escape = "\\" if quote and _is_escaped(lines, delimiter, quote) else ""
+        escape = "\\" if _is_escaped(lines, delimiter, quote) else ""
     found = Structure(delimiter, quote, escape, [], 0, start, line, "", guesses, aside)
     return _find_header(text, found, lines, config, name)
+
+
+def tidy_marks(text: str) -> str:
+    """Write quotes as programs do: no typographic ones, and no blanks before them.
+
+    Only where most lines have them so; what is within cells stays.
+    """
+    lines = [line for line in islice(walk_lines(text[:SNIFFED_CHARACTERS]), SNIFFED_LINES) if line]
+    if sum(line.count("\u201c") > 1 for line in lines) > len(lines) / 2 and '"' not in text:
+        text = text.translate(TYPOGRAPHIC)
+    if sum(bool(APART.search(line)) for line in lines) > len(lines) / 2:
+        text = APART.sub(r'\1"', text)
+    blanks = [BLANKS.sub("\t", line.strip()) for line in lines if line.strip()]
+    widths = Counter(line.count("\t") for line in blanks)
+    if widths and not any(mark in lines[0] for mark in DELIMITERS):
+        width, rows = widths.most_common(1)[0]
+        if width and rows >= ALL_BUT * len(blanks) and any("  " in line for line in lines):
+            text = re.sub(r"(?m)^[ ]+|[ ]+$", "", text)
+            text = BLANKS.sub("\t", text)
+    return text
 
 
 def walk_lines(text: str, start: int = 0) -> Iterator[str]:
@@ -145,13 +170,15 @@ def _count_widths(lines: list[str], delimiter: str, quote: str, escape: str = ""
 def _find_delimiter(lines: list[str], quote: str) -> str:
     """Choose the delimiter that cuts most lines into the same number of cells, at least two."""
     best, best_score = ",", 0.0
-    for delimiter in DELIMITERS:
-        for mark in (quote, ""):
+    for delimiters, least in ((DELIMITERS, 0.0), (RARE_DELIMITERS, LEAST_ALIKE)):
+        for delimiter, mark in product(delimiters, (quote, "")):
             widths = _count_widths(lines, delimiter, mark)
             width, rows = widths.most_common(1)[0] if widths else (1, 0)
             score = rows / max(1, sum(widths.values())) + min(width, 100) / 1000
-            if width > 1 and score > best_score:
+            if width > 1 and score > max(best_score, least):
                 best, best_score = delimiter, score
+        if best_score:
+            break
     return best
 
 
@@ -169,8 +196,15 @@ def _find_quote(lines: list[str], delimiter: str) -> str:
 
 
 def _is_escaped(lines: list[str], delimiter: str, quote: str) -> bool:
-    """Tell whether quotes within cells have a backslash before them."""
-    if not any(f"\\{quote}" in line for line in lines):
+    """Tell whether quotes or delimiters within cells have a backslash before them."""
+    if any(f"\\{delimiter}" in line for line in lines):
+        alike = []
+        for escape in ("", "\\"):
+            widths = _count_widths(lines, delimiter, quote, escape)
+            alike.append(max(widths.values(), default=0))
+        if alike[1] > alike[0]:
+            return True
+    if not quote or not any(f"\\{quote}" in line for line in lines):
         return False
     faults = [_count_faults(lines, delimiter, quote, escape) for escape in ("", "\\")]
     return faults[1] < faults[0]

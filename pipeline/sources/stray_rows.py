@@ -1,4 +1,4 @@
-"""Rows that are none: headers repeated among them, units below the header, totals, blank rows."""
+"""Rows that are none: headers repeated among them, units below the header, totals, footnotes."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import pyarrow.compute as pc
 
 from pipeline.sources.guesses import SetAside
 from pipeline.sources.line_structure import SHOWN, Structure
-from pipeline.sources.number_forms import match, parse_numbers
+from pipeline.sources.number_forms import match, match_plain, parse_numbers
 
 SAMPLE = 500  # rows by which a column is told to be one of numbers
 LEAST_NUMBERS = 0.9
-MOST_TOTALS = 3  # last rows that may be totals
-TOTAL = re.compile(
-    r"(grand |sub-?|sum |column )?(total|sum|summe|gesamt|insgesamt|average|mean|avg|mittelwert|"
-    r"totale?s?|somme|suma|totaal|count|anzahl)s?\b.*",
-    re.I,
+TOTAL = (
+    r"(?i)^\s*((grand|column|overall)[ -]?)?(sub-?)?(total|sum|summe|zwischensumme|gesamt|"
+    r"insgesamt|average|mean|avg|mittelwert|durchschnitt|totale?s?|somme|moyenne|suma|totaal)\b.{0,30}$"
 )
+RULE = re.compile(r"[-=_:*|+ ]+")
 CLOSE = 1e-6
-MANY = 50  # rows that repeat the header, beyond which nobody reads them by line
+MOST_TOTALS = 1_000  # rows named as totals; more of them are a category
+MOST_BEHIND = 30  # padded rows behind the last one
 
 
 def find_stray_rows(
@@ -42,122 +42,145 @@ def find_stray_rows(
     Returns
     -------
     tuple
-        Which rows to keep, None for all of them, and what was set aside. Blank rows are left out
-        and not told.
+        Which rows to keep, None for all of them, and what was set aside.
     """
-    if table.num_rows == 0 or table.num_columns < 2:
+    if table.num_rows < 2 or table.num_columns < 2:
         return None, []
-    reasons: dict[int, str] = {}
-    for row in _find_repeated_headers(table, found):
-        reasons[row] = "header"
-    numeric = _find_numeric(table, set(reasons))
-    for row in (0, 1):
-        if row < table.num_rows - 1 and row not in reasons and _holds_units(table, row, numeric):
+    reasons = dict.fromkeys(_find_blank(table), "blank")
+    reasons |= dict.fromkeys(_find_repeated_headers(table, found), "header")
+    numeric = _find_numeric(table, reasons)
+    first = [row for row in range(min(3, table.num_rows - 1)) if row not in reasons]
+    for row in first[:2]:
+        cells = _take(table, row)
+        if all(RULE.fullmatch(cell) for cell in cells if cell) and (
+            all(cells) or any(len(c) > 1 for c in cells)
+        ):
+            reasons[row] = "rule"
+        elif _holds_units(table, row, numeric):
             reasons[row] = "units"
-            break
-    for row in _find_totals(table, numeric, reasons):
-        reasons[row] = "total"
-    blank = _find_blank(table)
-    if not reasons and not len(blank):
+    reasons |= dict.fromkeys(_find_footnotes(table, reasons), "footer")
+    reasons |= dict.fromkeys(_find_totals(table, numeric, reasons), "total")
+    if not reasons or len(reasons) >= table.num_rows:
         return None, []
     keep = np.ones(table.num_rows, bool)
-    keep[[*reasons, *blank]] = False
-    if not keep.any():
-        return None, []
-    rows = sorted(set(reasons) - set(blank))
-    lines = find_lines(rows) or [0] * len(rows)
+    keep[list(reasons)] = False
+    rows = sorted(reasons)
+    lines = find_lines(rows)
+    lines += [0] * (len(rows) - len(lines))
     aside = [
-        SetAside(line, _join(table, row, found.delimiter), reasons[row])
-        for row, line in zip(rows, lines, strict=False)
+        SetAside(line, found.delimiter.join(_take(table, row))[:SHOWN], reasons[row])
+        for row, line in zip(rows, lines, strict=True)
     ]
     return pa.array(keep), aside
 
 
-def _join(table: pa.Table, row: int, delimiter: str) -> str:
-    return delimiter.join(column[row].as_py() for column in table.columns)[:SHOWN]
+def _take(table: pa.Table, row: int) -> list[str]:
+    return [(column[row].as_py() or "").strip() for column in table.columns]
 
 
 def _find_repeated_headers(table: pa.Table, found: Structure) -> list[int]:
     """Find rows whose cells are the names of their columns."""
     names = found.header if len(found.header) == table.num_columns else table.column_names
-    likely = pc.equal(pc.utf8_trim_whitespace(table.column(0)), names[0].strip())
-    for index in range(1, table.num_columns):
-        if not pc.any(likely).as_py():
-            return []
-        same = pc.equal(pc.utf8_trim_whitespace(table.column(index)), names[index].strip())
-        likely = pc.and_(likely, same)
-    rows: list[int] = pc.indices_nonzero(likely).to_pylist()
-    return rows
+    return _find_rows(table, [name.strip() for name in names])
 
 
 def _find_blank(table: pa.Table) -> list[int]:
     """Find rows without a cell that holds anything."""
-    empty = pc.equal(pc.utf8_trim_whitespace(table.column(0)), "")
-    for index in range(1, table.num_columns):
-        if not pc.any(empty).as_py():
+    return _find_rows(table, [""] * table.num_columns)
+
+
+def _find_rows(table: pa.Table, cells: list[str]) -> list[int]:
+    """Find the rows with these cells, blanks around them aside."""
+    likely = pc.equal(pc.utf8_trim_whitespace(table.column(0)), cells[0])
+    for column, cell in zip(table.columns[1:], cells[1:], strict=True):
+        if not pc.any(likely).as_py():
             return []
-        empty = pc.and_(empty, pc.equal(pc.utf8_trim_whitespace(table.column(index)), ""))
-    rows: list[int] = pc.indices_nonzero(empty).to_pylist()
+        likely = pc.and_(likely, pc.equal(pc.utf8_trim_whitespace(column), cell))
+    rows: list[int] = pc.indices_nonzero(likely).to_pylist()
     return rows
 
 
-def _find_numeric(table: pa.Table, without: set[int]) -> list[int]:
-    """Find the columns of numbers, by rows behind the first two."""
+def _find_numeric(table: pa.Table, without: dict[int, str]) -> list[int]:
+    """Find the columns of numbers, by rows behind the first few; codes and dates are none."""
     taken = [r for r in range(2, min(table.num_rows, SAMPLE + 2)) if r not in without]
+    rows = table.take(pa.array(taken, pa.int64()))
     found = []
-    rows = table.take(taken)
     for index, column in enumerate(rows.columns):
-        cells = np.array([c for c in column.to_pylist() if c.strip()], dtype=object)
-        if len(cells) and match(cells, r"^\s*[^A-Za-z]*[0-9]").mean() >= LEAST_NUMBERS:
+        cells = np.array([c.strip() for c in column.to_pylist() if c.strip()], dtype=object)
+        if len(cells) == 0 or match(cells, r"^0[0-9]+$").any():
+            continue
+        like = match_plain(cells) | match(cells, r"^[-+(]?[€$£]?\s?[0-9][0-9.,' ]*[^0-9-/:]{0,6}$")
+        if like.mean() >= LEAST_NUMBERS:
             found.append(index)
     return found
 
 
 def _holds_units(table: pa.Table, row: int, numeric: list[int]) -> bool:
     """Tell whether a row has a word in every column of numbers, where no other row has one."""
-    cells = [table.column(index)[row].as_py().strip() for index in numeric]
-    if not numeric or any(not cell or re.search(r"\d", cell.strip("0²³")) for cell in cells):
-        return False
+    cells = [_take(table, row)[index] for index in numeric]
     words = [cell for cell in cells if re.search(r"[^\W\d_]|[%°$€£]", cell)]
-    if len(words) < len(cells):
+    if not words or any(re.fullmatch(r"[-+]?[\d.,]+", cell) for cell in cells):
+        return False
+    if len(words) < len(cells) - sum(not cell for cell in cells):
         return False
     below = range(row + 1, min(table.num_rows, row + 1 + SAMPLE))
-    rest = table.take(list(below))
-    repeats = [
-        pc.sum(pc.equal(rest.column(index), table.column(index)[row])).as_py() or 0
-        for index in numeric
-    ]
-    return max(repeats) == 0
+    rest = table.take(pa.array(list(below), pa.int64()))
+    return not any(
+        pc.any(pc.equal(pc.utf8_trim_whitespace(rest.column(index)), cell)).as_py()
+        for index, cell in zip(numeric, cells, strict=True)
+        if cell
+    )
+
+
+def _find_footnotes(table: pa.Table, known: dict[int, str]) -> list[int]:
+    """Find last rows that hold a text in the first cell and nothing else, as no other row does."""
+    if table.num_columns < 3:
+        return []
+    found: list[int] = []
+    for row in range(table.num_rows - 1, max(0, table.num_rows - 1 - MOST_BEHIND), -1):
+        cells = _take(table, row)
+        if known.get(row) == "blank":
+            continue
+        if not cells[0] or any(cells[1:]):
+            break
+        found.append(row)
+    first = min(found, default=0)
+    while first and known.get(first - 1) == "blank":
+        first -= 1
+    above = _take(table, first - 1) if first else []
+    return found if sum(map(bool, above)) > 1 and len(found) < MOST_BEHIND else []
 
 
 def _find_totals(table: pa.Table, numeric: list[int], known: dict[int, str]) -> list[int]:
-    """Find last rows that are named as totals and hold sums, or next to nothing else."""
-    found = []
-    for row in range(table.num_rows - 1, max(0, table.num_rows - 1 - MOST_TOTALS), -1):
-        cells = [column[row].as_py().strip() for column in table.columns]
-        named = next((cell for cell in cells if cell), "")
-        filled = sum(bool(cell) for cell in cells)
-        if not named:
-            continue  # a blank row may stand between rows and totals
-        if not TOTAL.fullmatch(named):
-            break
-        rest = [i for i in range(row) if known.get(i) is None]
-        sums = any(_is_sum(table, index, row, rest) for index in numeric)
-        if sums or filled <= max(2, table.num_columns / 2):
+    """Find rows that are named as totals and hold sums or means, or next to nothing else."""
+    named = set()
+    for column in table.columns[:2]:
+        rows = pc.indices_nonzero(pc.match_substring_regex(column, TOTAL)).to_pylist()
+        if len(rows) <= MOST_TOTALS:
+            named |= {row for row in rows if row not in known}
+    if not named or len(named) > table.num_rows / 4:
+        return []
+    numbers = [
+        parse_numbers(np.array([c.strip() for c in table.column(i).to_pylist()], dtype=object))
+        for i in numeric
+    ]
+    found: list[int] = []
+    for row in sorted(named):
+        filled = sum(bool(cell) for cell in _take(table, row))
+        begin = max((other for other in found if other < row), default=-1) + 1
+        used = [r for r in range(row) if r not in known and r not in named]
+        part = [r for r in used if r >= begin]
+        sums = any(_is_sum(own, row, rest) for own in numbers for rest in (used, part))
+        if sums or (filled <= table.num_columns / 2 and row == table.num_rows - 1):
             found.append(row)
-        else:
-            break
     return found
 
 
-def _is_sum(table: pa.Table, index: int, row: int, rest: list[int]) -> bool:
-    """Tell whether a cell is the sum or the mean of those above it."""
-    texts = np.array(table.column(index).to_pylist(), dtype=object)
-    numbers = parse_numbers(texts)
-    value, above = numbers[row], numbers[rest]
-    above = above[np.isfinite(above)]
-    if not np.isfinite(value) or len(above) < 3:
+def _is_sum(numbers: np.ndarray, row: int, rest: list[int]) -> bool:
+    """Tell whether a number is the sum or the mean of others."""
+    value, others = numbers[row], numbers[rest]
+    others = others[np.isfinite(others)]
+    if not np.isfinite(value) or len(others) < 3:
         return False
-    scale = max(1.0, float(np.abs(above).sum()))
-    near = max(CLOSE * scale, 0.51)
-    return bool(abs(above.sum() - value) <= near or abs(above.mean() - value) <= CLOSE * scale)
+    close = CLOSE * max(1.0, float(np.abs(others).sum())) + 0.006
+    return bool(abs(others.sum() - value) <= close or abs(others.mean() - value) <= close)
