@@ -518,7 +518,7 @@ LABELS = [
          "these are no classes"),
     Case("a class with one row", source(with_labels(*["x"] * 60, "rare", *["z"] * 59)), 0),
     Case("labels with thousands separators", source(with_labels("1,000", "2,000")), 0,
-         check=partial(holds_classes, classes={"1000", "2000"}), command=("validate", "t")),
+         check=partial(holds_classes, classes={"1,000", "2,000"}), command=("validate", "t")),
     Case("labels beyond 2^53", source(with_labels(str(2**53 + 1), str(2**53))), 0,
          check=partial(holds_classes, classes={str(2**53 + 1), str(2**53)}),
          command=("validate", "t")),

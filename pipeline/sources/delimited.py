@@ -21,6 +21,7 @@ from pipeline.sources.line_structure import (
     find_structure,
     is_number,
     make_dialect,
+    read_cells,
     tidy_marks,
     walk_lines,
 )
@@ -31,6 +32,7 @@ BLOCK = 1 << 20
 MAX_NAME = 1_000
 MAX_COLUMNS = 20_000
 SAMPLE = 1_000  # rows that the first line is compared with
+MOST_QUOTES = 0.2  # quotes a line, up to which they may be parts of values
 MOST_BEHIND = 30  # lines that may stand behind the rows
 MOST_LINES = 5  # that are named
 UNREADABLE = (".xls", ".xlsx", ".ods", ".json", ".jsonl", ".feather", ".sav", ".dta", ".pkl")
@@ -82,7 +84,7 @@ def read_csv(content: bytes, name: str, config: IngestConfig) -> Delimited:
     found = find_structure(text, config, name)
     read = _read_body(text, found, config, name)
     lines = _find_swallowed(text, found, read)
-    if lines and config.quote == "auto":
+    if lines and config.quote == "auto" and _are_rare(text[found.begin :], found.quote):
         plain = find_structure(text, config.model_copy(update={"quote": "none"}), name)
         again = _read_body(text, plain, config, name)
         if len(again.malformed) > config.max_malformed * (again.table.num_rows + 1):
@@ -102,6 +104,12 @@ def read_csv(content: bytes, name: str, config: IngestConfig) -> Delimited:
         dialect={"format": "csv", "encoding": encoding, "delimiter": found.delimiter},
         guesses=[*guesses, *read.guesses],
     )
+
+
+def _are_rare(text: str, quote: str) -> bool:
+    """Tell whether few lines hold a quote, so that quotes may be parts of values."""
+    lines = text.count("\n") + 1
+    return quote not in next(walk_lines(text)) and text.count(quote) <= MOST_QUOTES * lines
 
 
 def _refuse_open_quotes(lines: list[int], name: str) -> SourceError:
@@ -220,7 +228,7 @@ def _find_end(text: str, found: Structure, config: IngestConfig) -> tuple[int, l
             if found.quote and line.count(found.quote) % 2:
                 break
             dialect = make_dialect(found.delimiter, found.quote, found.escape)
-            cells = next(csv.reader([line], **dialect), [])
+            cells = next(read_cells([line], dialect), [])
             if len(cells) == found.width or len(cells) > found.width:
                 break
         if line.strip():
@@ -282,16 +290,16 @@ def _find_swallowed(text: str, found: Structure, read: Delimited) -> list[int]:
 def _find_open_quote(text: str, found: Structure) -> list[int]:
     """Find the line of a quote that is never closed."""
     quote = found.quote
-    if not quote or text.count(quote, found.start) % 2 == 0:
+    if not quote or text.count(quote, found.begin) % 2 == 0:
         return []
     dialect = make_dialect(found.delimiter, quote, found.escape) | {"strict": True}
-    lines, start = csv.reader(walk_lines(text, found.start), **dialect), 0
+    lines, start = csv.reader(walk_lines(text, found.begin), **dialect), 0
     try:
         for _ in lines:
             start = lines.line_num
     except csv.Error as error:
         if "end of data" in str(error) or "field larger" in str(error):
-            return [found.line + start]
+            return [found.header_line + start]
     return []
 
 

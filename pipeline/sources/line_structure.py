@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice, product
 from typing import Any
@@ -53,6 +53,8 @@ class Structure:
         The line that the first row is in, counted from 1.
     comment
         How lines begin that are no rows; empty where there are none.
+    begin, header_line
+        Position in the text at the header, and its line.
     """
 
     delimiter: str
@@ -65,6 +67,8 @@ class Structure:
     comment: str = ""
     guesses: list[Guess] = field(default_factory=list)
     set_aside: list[SetAside] = field(default_factory=list)
+    begin: int = 0
+    header_line: int = 1
 
 
 def find_structure(text: str, config: IngestConfig, name: str) -> Structure:
@@ -143,6 +147,16 @@ def read_records(lines: Iterator[str] | list[str], found: Structure) -> Iterator
     return csv.reader(lines, **make_dialect(found.delimiter, found.quote, found.escape))
 
 
+def read_cells(lines: Iterable[str], dialect: dict[str, Any]) -> Iterator[list[str]]:
+    """Read records until one breaks the rules of a dialect."""
+    reader = csv.reader(lines, **dialect)
+    while True:
+        try:
+            yield next(reader)
+        except (StopIteration, csv.Error):
+            return
+
+
 def make_dialect(delimiter: str, quote: str, escape: str) -> dict[str, Any]:
     """Make the arguments of ``csv.reader``."""
     return {
@@ -161,10 +175,7 @@ def _take_line(text: str, start: int) -> str:
 
 def _count_widths(lines: list[str], delimiter: str, quote: str, escape: str = "") -> Counter[int]:
     dialect = make_dialect(delimiter, quote, escape)
-    try:
-        return Counter(len(row) for row in csv.reader(lines, **dialect) if row)
-    except csv.Error:
-        return Counter()
+    return Counter(len(row) for row in read_cells(lines, dialect) if row)
 
 
 def _find_delimiter(lines: list[str], quote: str) -> str:
@@ -184,7 +195,7 @@ def _find_delimiter(lines: list[str], quote: str) -> str:
 
 def _find_quote(lines: list[str], delimiter: str) -> str:
     """Find whether cells stand in double or in single quotes."""
-    rows = [row for row in csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE) if row]
+    rows = [row for row in read_cells(lines, make_dialect(delimiter, "", "")) if row]
     cells = [cell.strip() for row in rows[1:] for cell in row if cell.strip()]
     single = sum(len(cell) > 1 and cell[0] == cell[-1] == "'" for cell in cells)
     double = sum(cell[0] == '"' for cell in cells)
@@ -270,7 +281,7 @@ def _find_header(
         width = wide
     return Structure(
         found.delimiter, found.quote, found.escape, cells, width, header.end, header.after, comment,
-        guesses, [*found.set_aside, *aside],
+        guesses, [*found.set_aside, *aside], header.end - header.size, header.line,
     )  # fmt: skip
 
 
@@ -282,8 +293,8 @@ class _Record:
     ----------
     line, after
         The line that it begins in, and the one behind it.
-    end
-        Position in the text behind it.
+    end, size
+        Position in the text behind it, and its characters.
     """
 
     cells: list[str]
@@ -291,6 +302,7 @@ class _Record:
     line: int
     after: int
     end: int
+    size: int
 
 
 def _walk_records(text: str, found: Structure, name: str) -> Iterator[_Record]:
@@ -309,14 +321,17 @@ def _walk_records(text: str, found: Structure, name: str) -> Iterator[_Record]:
         except StopIteration:
             return
         except csv.Error as error:
+            if end > found.start:
+                return  # a row, which pyarrow may read
             limit = f"a name in it is longer than {csv.field_size_limit():,} characters"
             detail = limit if "field larger" in str(error) else str(error)
             raise SourceError(
                 "ingest", f"the header of {name} can't be read: {detail}",
                 "Put a header with the columns' names, in one line, before the data",
             ) from None  # fmt: skip
-        end += sum(map(len, taken))
-        yield _Record(cells, "".join(taken).rstrip("\r\n"), line, line + len(taken), end)
+        size = sum(map(len, taken))
+        end += size
+        yield _Record(cells, "".join(taken).rstrip("\r\n"), line, line + len(taken), end, size)
         line += len(taken)
         taken.clear()
 
