@@ -253,8 +253,10 @@ def _find_lines(text: str, found: Structure, rows: list[int]) -> list[int]:
         walk_lines(text, found.start), **make_dialect(found.delimiter, found.quote, found.escape)
     )
     before = 0
-    for cells in reader:
-        if row is None:
+    while row is not None:
+        try:
+            cells = next(reader)
+        except (StopIteration, csv.Error):
             break
         if len(cells) == found.width:
             if position == row:
@@ -288,7 +290,7 @@ def _find_swallowed(text: str, found: Structure, read: Delimited) -> list[int]:
 
 
 def _find_open_quote(text: str, found: Structure) -> list[int]:
-    """Find the line of a quote that is never closed."""
+    """Find the line of a quote that is never closed, or by the quote of another value."""
     quote = found.quote
     if not quote or text.count(quote, found.begin) % 2 == 0:
         return []
@@ -297,9 +299,8 @@ def _find_open_quote(text: str, found: Structure) -> list[int]:
     try:
         for _ in lines:
             start = lines.line_num
-    except csv.Error as error:
-        if "end of data" in str(error) or "field larger" in str(error):
-            return [found.header_line + start]
+    except csv.Error:  # it is open at the end, too long, or closed amid a value
+        return [found.header_line + start]
     return []
 
 

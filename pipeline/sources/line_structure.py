@@ -346,6 +346,8 @@ def _find_place(head: list[_Record], wide: int) -> int:
         commented = record.text.lstrip().startswith(COMMENTS) and len(record.cells) != wide
         if not fits or commented:
             continue
+        if all(is_number(cell) for cell in record.cells if cell.strip()):
+            break  # a row: what is before it has to be the header
         if len(record.cells) == wide - 1 and not _has_row_names(head, place, wide):
             continue
         after = next((r for r in head[place + 1 :] if r.cells), None)

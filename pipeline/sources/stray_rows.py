@@ -14,12 +14,13 @@ from pipeline.sources.line_structure import SHOWN, Structure
 from pipeline.sources.number_forms import match, match_plain, parse_numbers
 
 SAMPLE = 500  # rows by which a column is told to be one of numbers
+FEWEST_ROWS = 10  # by which a row may be told from the others
 LEAST_NUMBERS = 0.9
 TOTAL = (
     r"(?i)^\s*((grand|column|overall)[ -]?)?(sub-?)?(total|sum|summe|zwischensumme|gesamt|"
     r"insgesamt|average|mean|avg|mittelwert|durchschnitt|totale?s?|somme|moyenne|suma|totaal)\b.{0,30}$"
 )
-RULE = re.compile(r"[-=_:*|+ ]+")
+RULE = re.compile(r"-|[-=_:*+]{2,}")
 CLOSE = 1e-6
 MOST_TOTALS = 1_000  # rows named as totals; more of them are a category
 MOST_BEHIND = 30  # padded rows behind the last one
@@ -49,6 +50,8 @@ def find_stray_rows(
     reasons = dict.fromkeys(_find_blank(table), "blank")
     reasons |= dict.fromkeys(_find_repeated_headers(table, found), "header")
     numeric = _find_numeric(table, reasons)
+    if table.num_rows < FEWEST_ROWS:
+        return _keep(table, found, reasons, find_lines)
     first = [row for row in range(min(3, table.num_rows - 1)) if row not in reasons]
     for row in first[:2]:
         cells = _take(table, row)
@@ -60,6 +63,15 @@ def find_stray_rows(
             reasons[row] = "units"
     reasons |= dict.fromkeys(_find_footnotes(table, reasons), "footer")
     reasons |= dict.fromkeys(_find_totals(table, numeric, reasons), "total")
+    return _keep(table, found, reasons, find_lines)
+
+
+def _keep(
+    table: pa.Table,
+    found: Structure,
+    reasons: dict[int, str],
+    find_lines: Callable[[list[int]], list[int]],
+) -> tuple[pa.Array | None, list[SetAside]]:
     if not reasons or len(reasons) >= table.num_rows:
         return None, []
     keep = np.ones(table.num_rows, bool)

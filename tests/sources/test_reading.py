@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from pipeline.config.settings import IngestConfig
 from pipeline.errors import SourceError
-from pipeline.sources.delimited import DELIMITERS
+from pipeline.sources.line_structure import DELIMITERS
 from pipeline.sources.reading import SourceTable, read_source
 
 Texts = dict[str, list[str]]
@@ -67,8 +67,9 @@ def write_csv(rows: list[list[str]], delimiter: str, **options: object) -> str:
 
 
 def trim(rows: list[list[str]]) -> Texts:
-    """Give what is to be read: trimmed texts by column."""
-    return {f"column {i}": [row[i].strip() for row in rows] for i in range(len(rows[0]))}
+    """Give what is to be read: trimmed texts by column, without blank rows beside others."""
+    told = [row for row in rows if any(cell.strip() for cell in row)] or rows
+    return {f"column {i}": [row[i].strip() for row in told] for i in range(len(rows[0]))}
 
 
 @given(rows=text_tables(), delimiter=st.sampled_from(DELIMITERS))
@@ -312,9 +313,17 @@ def test_too_many_malformed_lines_stop_a_read(tmp_path: Path, allowed: float, pa
 def test_a_quote_that_is_never_closed_swallows_nothing(
     tmp_path: Path, stray: str, lines: int
 ) -> None:
-    """An open quote would hide all lines behind it in one value, so it is refused, by its line."""
+    """A lone open quote is a part of its value, told by its line; among many it is refused."""
+    content = "a,b\n1,2\n3,4\n" + stray + "5,6\n" * lines
+    (tmp_path / "x.csv").write_text(content)
+    table = read_source(tmp_path / "x.csv", IngestConfig())
+    assert table.rows == lines + 3
+    assert [(guess.about, guess.lines) for guess in table.guesses] == [("quotes", [4])]
     with pytest.raises(SourceError, match=r"a quote that opens in line 4 of x\.csv is never"):
-        read_file(tmp_path, "a,b\n1,2\n3,4\n" + stray + "5,6\n" * lines)
+        read_file(tmp_path, content, quote='"')
+    quoted = "a,b\n1,2\n3,4\n" + stray + '"5","6"\n' * lines
+    with pytest.raises(SourceError, match=r"a quote that opens in line 4 of x\.csv is never"):
+        read_file(tmp_path, quoted)
 
 
 def test_lines_between_two_stray_quotes_count_as_malformed(tmp_path: Path) -> None:
