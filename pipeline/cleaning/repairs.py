@@ -20,6 +20,7 @@ from pipeline.cleaning.spelling import Spelling, Typo, fold_text, learn_spelling
 from pipeline.config.settings import CleaningConfig, ColumnConfig
 from pipeline.dataset import FLAGS, REASON, ROLES, ROW_ID, SPLIT, Schema, TrainSet
 from pipeline.errors import DataContractError, StageError, name_examples
+from pipeline.sources.guesses import Guess
 from pipeline.storage.store import FACTS, load_facts
 
 EXAMPLES = 5
@@ -63,6 +64,11 @@ class FittedCleaning:
     def typos(self) -> list[Typo]:
         """Probable typos in all columns."""
         return [typo for spelling in self.spelling.values() for typo in spelling.typos]
+
+    @property
+    def guesses(self) -> list[Guess]:
+        """What was merged in all columns, and what was kept apart."""
+        return [guess for spelling in self.spelling.values() for guess in spelling.guesses]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +132,11 @@ def fit_cleaning(
     frame, schema = train.frame, train.schema
     dropped = [] if facts_only else _find_useless(frame, schema, config)
     gone = {column.name for column in dropped}
+    labels = frame[schema.target]
     spelling = {
-        name: learn_spelling(name, frame[name], config.spelling)
+        name: learn_spelling(
+            name, frame[name], config.spelling, None if name == schema.target else labels
+        )
         for name in schema.select("categories", "labels")
         if name not in gone
     }

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pandas as pd
 
 from pipeline.config.settings import SpellingConfig
+from pipeline.sources.guesses import Guess
+from pipeline.targets.alone import differ_in_labels
 
 # More categories than this are names or codes; comparing all pairs would find chance neighbours.
 MAX_CATEGORIES = 500
 COMMONER = 10
+YES = frozenset({"yes", "y", "1", "true", "t", "on", "ja", "j", "oui", "si", "sim", "x"})
+NO = frozenset({"no", "n", "0", "false", "f", "off", "nein", "non", "nao", "não"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +43,13 @@ class Spelling:
         By folded text (see ``fold_text``), the form that most training rows use.
     typos
         Probable typos among training rows.
+    guesses
+        What was merged, and what was kept apart though it may be one.
     """
 
     forms: dict[str, str]
     typos: list[Typo]
+    guesses: list[Guess] = field(default_factory=list)
 
     def write(self, text: str) -> str:
         """Write a category as training rows mostly do; an unknown one stays as it is."""
@@ -61,7 +69,9 @@ def fold_text(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def learn_spelling(name: str, values: pd.Series, config: SpellingConfig) -> Spelling:
+def learn_spelling(
+    name: str, values: pd.Series, config: SpellingConfig, labels: pd.Series | None = None
+) -> Spelling:
     """Learn how a column's categories are written from its training rows.
 
     Parameters
@@ -72,6 +82,8 @@ def learn_spelling(name: str, values: pd.Series, config: SpellingConfig) -> Spel
         Its training rows, text; missing ones are left out.
     config
         Whether case is merged, what happens to typos, and how rare they are.
+    labels
+        The labels of the same rows: writings that go with other labels are not merged.
     """
     counts = {str(text): int(count) for text, count in values.value_counts().items()}
     variants: defaultdict[str, list[str]] = defaultdict(list)
@@ -81,12 +93,79 @@ def learn_spelling(name: str, values: pd.Series, config: SpellingConfig) -> Spel
     if config.case:
         # Of equally frequent forms the first in the alphabet, so that the choice is stable.
         forms = {key: max(texts, key=lambda t: counts[t]) for key, texts in variants.items()}
+        guesses = []
+        for key, texts in variants.items():
+            if len(texts) > 1 and _mean_something(texts, values, labels):
+                del forms[key]
+                guesses.append(_tell_apart(name, texts, counts, "they go with other labels"))
+            elif len(texts) > 1:
+                guesses.append(_tell_merged(name, forms[key], texts, counts))
         merged: defaultdict[str, int] = defaultdict(int)
         for text, count in counts.items():
-            merged[forms[fold_text(text)]] += count
+            merged[forms.get(fold_text(text), text)] += count
         counts = dict(merged)
+    else:
+        guesses = []
+    guesses += find_alike(name, counts)
     typos = [] if config.typos == "ignore" else _find_typos(name, counts, config)
-    return Spelling(forms, typos)
+    return Spelling(forms, typos, guesses)
+
+
+def _mean_something(texts: list[str], values: pd.Series, labels: pd.Series | None) -> bool:
+    """Tell whether writings that differ in case differ in what they mean."""
+    plain = {" ".join(unicodedata.normalize("NFKC", text).split()) for text in texts}
+    if len(plain) == 1:
+        return False  # blanks and variants of characters mean nothing
+    if all(len(text) == 1 for text in plain):
+        return True  # A and a, m and M
+    return labels is not None and differ_in_labels(values, labels, texts)
+
+
+def _tell_merged(name: str, form: str, texts: list[str], counts: Mapping[str, int]) -> Guess:
+    others = [text for text in texts if text != form]
+    rows = sum(counts[text] for text in others)
+    return Guess(
+        "spelling", name, f"{', '.join(map(repr, others[:4]))} is read as {form!r}",
+        "they are different values",
+        f"{rows} of {sum(counts[t] for t in texts)} training rows",
+        change={"cleaning.spelling.case": False},
+    )  # fmt: skip
+
+
+def _tell_apart(name: str, texts: list[str], counts: Mapping[str, int], why: str) -> Guess:
+    shown = ", ".join(f"{text!r} ({counts[text]})" for text in texts[:6])
+    return Guess("spelling", name, f"{shown} are kept apart", "they are one value", why)
+
+
+def find_alike(name: str, counts: Mapping[str, int]) -> list[Guess]:
+    """Find values that may be one: yes and no in several words, initials, accents, a last point.
+
+    Parameters
+    ----------
+    name
+        The column.
+    counts
+        Its values, with rows.
+    """
+    if len(counts) > MAX_CATEGORIES:
+        return []
+    folded = {fold_text(text): text for text in counts}
+    if len(folded) > 2 and folded.keys() <= YES | NO and folded.keys() & YES and folded.keys() & NO:
+        return [_tell_apart(name, list(counts), counts, "all of them are words for yes and no")]
+    long = [text for text in folded if len(text) > 1]
+    initials = [text for text in folded if len(text) == 1 and text.isalpha()]
+    if initials and all(sum(word.startswith(i) for word in long) == 1 for i in initials):
+        named = [t for i in initials for t in (folded[i], *(folded[w] for w in long if w[0] == i))]
+        return [_tell_apart(name, named, counts, "one is the first letter of the other")]
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for key, text in folded.items():
+        plain = unicodedata.normalize("NFD", key)
+        groups["".join(c for c in plain if not unicodedata.combining(c)).rstrip(". ")].append(text)
+    return [
+        _tell_apart(name, texts, counts, "they differ in accents or a last point alone")
+        for key, texts in groups.items()
+        if len(texts) > 1 and key
+    ]
 
 
 def _find_typos(name: str, counts: dict[str, int], config: SpellingConfig) -> list[Typo]:

@@ -24,11 +24,16 @@ from pipeline.ingest.columns import ColumnRule, ColumnRules, type_values
 from pipeline.ingest.picture_facts import ImageFacts
 from pipeline.ingest.roles import (
     Inferred,
+    MissingRule,
     Suspicion,
+    find_class_tokens,
     find_suspicions,
     infer_role,
     is_missing,
     make_missing_rule,
+    tell_class_tokens,
+    tell_codes,
+    tell_numeric_target,
 )
 from pipeline.ingest.row_ids import hash_rows
 from pipeline.ingest.written import find_written
@@ -117,10 +122,16 @@ def canonicalise(table: SourceTable, config: DatasetConfig) -> Canonical:
     missing_rules = {
         name: make_missing_rule(said, config.ingest) for name, said in declarations.items()
     }
+    guesses: list[Guess] = [*table.guesses]
+    if config.target in table.columns:
+        kept = find_class_tokens(table.columns[config.target], missing_rules[config.target])
+        guesses += tell_class_tokens(config.target, kept)
+        rule = missing_rules[config.target]
+        tokens = [text for text in rule.tokens if text not in kept]
+        missing_rules[config.target] = MissingRule(tokens, rule.numbers)
     gaps = {name: is_missing(column, missing_rules[name]) for name, column in table.columns.items()}
     written = find_written(table, gaps, declarations, config.ingest)
     data: dict[str, pd.Series] = {}
-    guesses: list[Guess] = [*table.guesses]
     facts: list[ColumnFacts] = []
     suspicions: list[Suspicion] = []
     rules: dict[str, ColumnRule] = {}
@@ -139,6 +150,7 @@ def canonicalise(table: SourceTable, config: DatasetConfig) -> Canonical:
         rules[name] = ColumnRule(inferred.role, missing_rules[name], inferred.format, numbers)
         typed = type_values(column, missing, rules[name], numbers)
         guesses += written.tell(name, inferred.role)
+        guesses += tell_codes(column, missing, inferred.role)
         _refuse_unreadable(column, missing, typed, inferred)
         data[column.name] = typed.take(column.codes).reset_index(drop=True)
         facts.append(_describe_column(column, missing, typed, inferred))
@@ -151,6 +163,7 @@ def canonicalise(table: SourceTable, config: DatasetConfig) -> Canonical:
     labelled = frame[has_label].reset_index(drop=True)
     classes = labelled[config.target].value_counts()
     check_labels(config.target, classes, len(labelled))
+    guesses += tell_numeric_target(config.target, classes)
     _check_features(facts)
     return Canonical(
         labelled,

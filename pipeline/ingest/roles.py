@@ -7,13 +7,16 @@ Findings about disguised missing values are reports; only declared tokens are ta
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from pipeline.config.settings import ColumnConfig, IngestConfig, Role
 from pipeline.dataset import ROLES
 from pipeline.errors import StageError, name_examples
+from pipeline.sources.guesses import Guess
 from pipeline.sources.number_forms import NumberForm, find_bounds, match, parse_numbers
 from pipeline.sources.reading import TextColumn
 from pipeline.sources.time_forms import DIGITS, parse_times
@@ -42,6 +45,8 @@ MANY = 0.75
 FEW_WORDS = 3
 DISTINCT = 0.98  # distinct numbers over rows, of a column named as an identifier
 FEWEST_NUMBERS = 3  # beside bounds such as <0.45 that still are a column of numbers
+CLASS_SHARE = 0.2  # of the rows, from which a missing token may be a class
+MANY_CLASSES, FEW_CLASS_ROWS = 20, 10
 FEW_LED = 0.05  # share of rows with a leading zero that are odd cells rather than codes
 MIN_ROWS = 20
 
@@ -295,3 +300,64 @@ def _find_zeros(name: str, numbers: np.ndarray, counts: np.ndarray) -> list[Susp
         advice = f"if zero is impossible, add '0' to columns.{name}.missing"
         return [Suspicion(name, "0", int(counts[0]), "zero", advice)]
     return []
+
+
+def find_class_tokens(column: TextColumn, rule: MissingRule) -> dict[str, int]:
+    """Find texts that stand for a missing value elsewhere and are a class here, by their rows.
+
+    As many rows as the classes have: 'NA' is North America where 'EU' and 'AS' are as frequent.
+    """
+    tokens = {text for text in rule.tokens if text}
+    is_token = np.fromiter((text in tokens for text in column.values), bool, len(column.values))
+    others = column.counts[~is_token & (column.values != "")]
+    if len(others) < 1 or not is_token.any():
+        return {}
+    least = max(MIN_ROWS / 2, CLASS_SHARE * column.counts.sum(), others.min() / 2)
+    found = zip(column.values[is_token], column.counts[is_token], strict=True)
+    return {str(text): int(count) for text, count in found if count >= least}
+
+
+def tell_class_tokens(name: str, kept: Mapping[str, int]) -> list[Guess]:
+    """Tell of classes that would be missing elsewhere."""
+    return [
+        Guess(
+            "labels", name, f"{text!r} is a class", "it means that the label is missing",
+            f"{count} rows have it, as many as other classes",
+            change={f"columns.{name}.missing": [text]},
+        )
+        for text, count in kept.items()
+    ]  # fmt: skip
+
+
+def tell_codes(column: TextColumn, missing: np.ndarray, role: Role) -> list[Guess]:
+    """Tell of 'NA' that was taken as missing among codes of two letters, such as countries'."""
+    taken = [text for text in column.values[missing] if text == "NA"]
+    rest = column.values[~missing]
+    if not taken or role != "categorical" or len(rest) < FEW_WORDS:
+        return []
+    if match(rest, r"^[A-Z]{2}$").mean() < MOSTLY:
+        return []
+    rows = int(column.counts[column.values == "NA"].sum())
+    return [
+        Guess(
+            "missing values", column.name, "'NA' is taken as missing", "it is a code like the others",
+            f"{rows} rows have it, beside codes of two letters",
+            change={f"columns.{column.name}.keep": ["NA"]},
+        )
+    ]  # fmt: skip
+
+
+def tell_numeric_target(name: str, classes: pd.Series) -> list[Guess]:
+    """Tell of labels that are rather numbers: many, whole, and few rows each."""
+    texts = classes.index.to_numpy(dtype=object)
+    if len(classes) < MANY_CLASSES or classes.median() >= FEW_CLASS_ROWS:
+        return []
+    if not match(texts, r"^[+-]?[0-9]+$").all():
+        return []
+    return [
+        Guess(
+            "target", name, "its numbers are taken as classes",
+            "they are numbers to be predicted as such, which Assay does not do yet",
+            f"{len(classes)} values, half of them in fewer than {FEW_CLASS_ROWS} rows each",
+        )
+    ]  # fmt: skip

@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 
 MIN_CLASS_ROWS = 5
+SIGNIFICANT = 0.001
+
+
+def differ_in_labels(values: pd.Series, labels: pd.Series, texts: Sequence[str]) -> bool:
+    """Tell whether rows with one text have other labels than those with another.
+
+    Pearson's chi-squared test on the table of texts and labels; texts with fewer than 5 rows are
+    left out.
+
+    Parameters
+    ----------
+    values, labels
+        Shape ``(n,)``.
+    texts
+        The texts to compare.
+    """
+    from scipy.stats import chi2_contingency
+
+    rows = values.isin(list(texts)) & labels.notna()
+    table = pd.crosstab(values[rows].to_numpy(), labels[rows].to_numpy())
+    table = table[table.sum(axis=1) >= MIN_CLASS_ROWS]
+    table = table.loc[:, table.sum() > 0]
+    if min(table.shape) < 2:
+        return False
+    return bool(chi2_contingency(table).pvalue < SIGNIFICANT)
 
 
 def prepare_alone(target: pd.Series, half: np.ndarray) -> Callable[[np.ndarray], tuple[float, int]]:
