@@ -113,6 +113,13 @@ def make_parser() -> argparse.ArgumentParser:
     init.add_argument("--name", help="the data set's name; left out: from the file's name")
     init.add_argument("--key", metavar="COLUMN", help="a column that names each row")
     init.add_argument("--force", action="store_true", help="write over an earlier declaration")
+    init.add_argument(
+        "--set", action="append", default=[], metavar="section.key=value", dest="overrides",
+        help="what you know of the source, so that it is not guessed; may be repeated",
+    )  # fmt: skip
+    init.add_argument(
+        "--yes", action="store_true", help="take the first reading of what the source leaves open"
+    )
     init.set_defaults(run=commands.init)
 
     suggest = added.add_parser("suggest", help="suggest the suites again, after an edit")

@@ -49,6 +49,8 @@ def init(options: argparse.Namespace) -> int:
             store,
             key=options.key,
             force=options.force,
+            overrides=options.overrides,
+            yes=options.yes,
             on_progress=progress.advance_pictures,
         )
     tell_initialised(done, store.home)

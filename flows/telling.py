@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.diagnosis.reading_findings import describe_lines
 from pipeline.diagnosis.wording import write_count
 from pipeline.features.layout import load_layout
 from pipeline.runs.run import Run
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pipeline.steps.validation import When
 
 WORST = 5
+MOST_GUESSES = 12
 
 
 def tell_initialised(done: Initialised, home: Path) -> None:
@@ -43,8 +45,18 @@ def tell_initialised(done: Initialised, home: Path) -> None:
         print(f"copied to {done.copied.relative_to(home)}; later runs read that copy")
     elif done.source.is_relative_to(home):
         print(f"read at   {done.source.relative_to(home)}, by later runs too")
+    told = done.guesses
+    if told or facts.set_aside:
+        print("\nHow it was read, where that is not certain" if told else "\nHow it was read")
+    for guess in told[:MOST_GUESSES]:
+        print(f"  {'?' if guess.certainty == 'open' else '-'} {guess.describe()}")
+    if len(told) > MOST_GUESSES:
+        print(f"  - and {len(told) - MOST_GUESSES} more, in dataset.yaml")
+    for line in describe_lines(facts.set_aside):
+        print(f"  - {line}")
     worries = find_worries(done)
-    print("\nWhat looks wrong" if worries else "\nNothing looks wrong.")
+    nothing = "Nothing else looks wrong." if told or facts.set_aside else "Nothing looks wrong."
+    print("\nWhat looks wrong" if worries else f"\n{nothing}")
     for worry in worries:
         print(f"  - {worry}")
     count = sum(done.expectations.values())

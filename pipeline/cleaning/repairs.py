@@ -176,16 +176,23 @@ def clean_values(frame: pd.DataFrame, fitted: FittedCleaning) -> Cleaned:
     would have written them.
     """
     result = frame.drop(columns=[c.name for c in fitted.dropped if c.name in frame.columns])
-    changes = []
-    for name, spelling in fitted.spelling.items():
-        if name in result.columns:
-            result[name], change = _respell(result[name], spelling, name)
-            changes += change
+    result, changes = respell(result, fitted)
     for name, bound in fitted.bounds.items():
         if name in result.columns and not fitted.pictures:
             result[name], change = _bring_within(result[name], bound, name)
             changes += change
     return Cleaned(result, frame.iloc[:0], changes)
+
+
+def respell(frame: pd.DataFrame, fitted: FittedCleaning) -> tuple[pd.DataFrame, list[Change]]:
+    """Write categories and labels as training rows mostly do, and tell what was changed."""
+    changes = []
+    result = frame.copy(deep=False)
+    for name, spelling in fitted.spelling.items():
+        if name in result.columns:
+            result[name], change = _respell(result[name], spelling, name)
+            changes += change
+    return result, changes
 
 
 def clean(frame: pd.DataFrame, fitted: FittedCleaning, config: CleaningConfig) -> Cleaned:

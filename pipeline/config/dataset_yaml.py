@@ -77,7 +77,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> DatasetConfig:
             "config", f"{path} holds no keys", "See docs/reference/settings.md for an example"
         )
     for override in overrides:
-        _apply_override(raw, override)
+        apply_override(raw, override)
     return parse_config(raw, where=str(path), overrides=overrides)
 
 
@@ -300,7 +300,14 @@ def _check_resampling(config: DatasetConfig, place: str, method: str) -> None:
         )  # fmt: skip
 
 
-def _apply_override(raw: dict[str, Any], override: str) -> None:
+def apply_override(raw: dict[str, Any], override: str) -> None:
+    """Lay ``section.key=value`` over a mapping.
+
+    Raises
+    ------
+    ConfigError
+        If it is not of that form, or names no section.
+    """
     path, equals, text = override.partition("=")
     keys = path.strip().split(".")
     if not equals or not all(keys):

@@ -9,6 +9,7 @@ from pipeline.diagnosis import data_findings as data
 from pipeline.diagnosis import drift_findings as drift
 from pipeline.diagnosis import network_findings as network
 from pipeline.diagnosis import race_findings as race
+from pipeline.diagnosis import reading_findings as reading
 from pipeline.diagnosis import repair_findings as repair
 from pipeline.diagnosis import value_findings as values
 from pipeline.diagnosis.finding import ORDER, State, Summary
@@ -28,6 +29,8 @@ def list_rules(terms: Terms) -> tuple[Rule, ...]:
     """List the rules for a modality."""
     return (
         data.find_gate_reasons,
+        reading.find_guesses,
+        reading.find_set_aside,
         data.find_leaks,
         drift.find_drift,
         network.judge_perfection,

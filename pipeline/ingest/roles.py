@@ -340,7 +340,7 @@ def tell_codes(column: TextColumn, missing: np.ndarray, role: Role) -> list[Gues
     rows = int(column.counts[column.values == "NA"].sum())
     return [
         Guess(
-            "missing values", column.name, "'NA' is taken as missing", "it is a code like the others",
+            "missing values", column.name, "'NA' is taken as missing", "it is one of the codes",
             f"{rows} rows have it, beside codes of two letters",
             change={f"columns.{column.name}.keep": ["NA"]},
         )

@@ -115,6 +115,7 @@ def _write_plain(value: float | None) -> str:
 
 def _gather(record: RunRecord) -> dict[str, Any]:
     """Gather all that the template shows."""
+    from pipeline.diagnosis.reading_findings import describe_lines, list_guesses
     from pipeline.diagnosis.repair_findings import explain_unrepaired
     from pipeline.diagnosis.summary import count_failures
     from pipeline.report import checks, figures
@@ -138,6 +139,8 @@ def _gather(record: RunRecord) -> dict[str, Any]:
         "used": rows.count_used(record),
         "columns_used": rows.count_columns(record),
         "outcomes": outcomes,
+        "guesses": list_guesses(record),
+        "lines_aside": describe_lines(record.ingest.set_aside),
         "gaps": gaps,
         "gapless": len(record.profiles) - len(gaps),
         "column_charts": figures.draw_columns(record),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.dataset_yaml import load_config
+from pipeline.config.dataset_yaml import apply_override, load_config
 from pipeline.config.upkeep import RunsConfig
 from pipeline.errors import ConfigError
 from pipeline.modality import find_modality, recognise_source
@@ -29,6 +30,8 @@ def initialise(
     *,
     key: str | None = None,
     force: bool = False,
+    overrides: Sequence[str] = (),
+    yes: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Initialised:
     """Infer a declaration and suites from a source and write them.
@@ -44,13 +47,18 @@ def initialise(
         Where the declaration goes.
     force
         Write over a declaration that is there.
+    overrides
+        What is known of the source, as ``section.key=value``; it is not guessed.
+    yes
+        Take the first reading of what the source leaves open, instead of asking.
     on_progress
         Called now and then with what was read, of all, where reading takes long.
 
     Raises
     ------
     SourceError, ConfigError, DataContractError
-        If the source can't be read, lacks the target, or is declared already.
+        If the source can't be read, lacks the target, is declared already, or leaves open how it
+        is to be read.
     """
     check_source(source)
     if store.config_path.exists() and not force:
@@ -64,7 +72,10 @@ def initialise(
     try:
         settle(store, place, RunsConfig())
         named = _name_place(place, store)
-        done: Initialised = scaffold.initialise(place, named, target, key, store, on_progress)
+        plain = {"dataset": store.dataset, "source": named, "target": target, "key": key}
+        for override in overrides:
+            apply_override(plain, override)
+        done: Initialised = scaffold.initialise(place, plain, store, on_progress, yes=yes)
     except BaseException:
         if copied is not None:
             disappear(copied)

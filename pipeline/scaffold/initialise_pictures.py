@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,20 +40,19 @@ def check_target(source: Path, target: str | None) -> None:
 
 def initialise(
     source: Path,
-    place: str,
-    target: str | None,
-    key: str | None,
+    given: Mapping[str, Any],
     store: Store,
     on_progress: OnProgress | None = None,
+    *,
+    yes: bool = False,
 ) -> Initialised:
     """Infer a declaration and suites from a source of pictures and write them.
 
     Parameters
     ----------
-    place
-        How dataset.yaml is to name the source.
-    target
-        The name of the class, left out: ``label``; for Parquet the column that holds it.
+    given
+        What is known: the data set's name, the source as dataset.yaml is to name it, and the
+        target: the name of the class, left out: ``label``; for Parquet the column that holds it.
     on_progress
         Called now and then with the pictures that were read, of all.
 
@@ -61,13 +61,13 @@ def initialise(
     SourceError, ConfigError, DataContractError
         If the source can't be read, or has no two classes.
     """
+    del yes  # pictures leave nothing open
     plain: dict[str, Any] = {
-        "dataset": store.dataset, "source": place, "key": key,
-        "target": target or "label", "modality": "image",
-        "augmentation": {"preset": "light"},
+        **given, "target": given["target"] or "label", "modality": "image",
+        "augmentation": {"preset": "light"} | dict(given.get("augmentation", {})),
     }  # fmt: skip
     image = choose_image_config(list_pictures(source, parse_config(plain)))
-    plain["image"] = image.model_dump(mode="json")
+    plain["image"] = image.model_dump(mode="json") | dict(given.get("image", {}))
     config = parse_config(plain)
     facts = ingest(make_run(store, config), on_progress).facts(IngestFacts)
     counts = sorted(facts.classes.values())

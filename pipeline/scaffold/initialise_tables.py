@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pipeline.config.dataset_yaml import parse_config
-from pipeline.config.settings import CleaningConfig, DatasetConfig, IngestConfig
+from pipeline.config.settings import CleaningConfig, ColumnConfig, DatasetConfig, IngestConfig
 from pipeline.dataset import FEATURE_ROLES
 from pipeline.errors import ConfigError, name_near_misses, write_count
 from pipeline.ingest.canonical import Canonical, ColumnFacts, IngestFacts, canonicalise
@@ -17,6 +20,7 @@ from pipeline.scaffold.initialised import (
     quote,
     refuse_no_target,
 )
+from pipeline.sources.guesses import Guess
 from pipeline.sources.reading import read_source
 from pipeline.splitting.assignment import split_rows
 from pipeline.steps.ingest import OnProgress
@@ -25,6 +29,7 @@ from pipeline.storage.store import Store
 
 IMBALANCE = 3.0
 MANY_ROWS = 100_000
+MOST_ASKED = 5
 
 
 def check_target(source: Path, target: str | None) -> None:
@@ -41,38 +46,66 @@ def check_target(source: Path, target: str | None) -> None:
 
 def initialise(
     source: Path,
-    place: str,
-    target: str | None,
-    key: str | None,
+    given: Mapping[str, Any],
     store: Store,
     on_progress: OnProgress | None = None,
+    *,
+    yes: bool = False,
 ) -> Initialised:
     """Infer a declaration and suites from a table and write them.
 
     Parameters
     ----------
-    place
-        How dataset.yaml is to name the source.
+    given
+        What is known: the data set's name, the source as dataset.yaml is to name it, the target,
+        the key, and whatever else of dataset.yaml is known.
+    yes
+        Take the first reading of what the source leaves open.
 
     Raises
     ------
     SourceError, ConfigError, DataContractError
-        If the source can't be read, or lacks the target.
+        If the source can't be read, lacks the target, or leaves open how it is to be read.
     """
     del on_progress  # a table is read as a whole
-    draft = parse_config({"dataset": store.dataset, "source": place, "target": target, "key": key})
+    draft = parse_config(given)
     table = read_source(source, draft.ingest)
     if draft.target not in table.columns:
         raise ConfigError(
-            "init", f"the source has no column {target!r} among its {len(table.columns)}",
+            "init", f"the source has no column {draft.target!r} among its {len(table.columns)}",
             f"Correct --target: {name_near_misses(draft.target, table.columns)}",
         )  # fmt: skip
     canonical = canonicalise(table, draft)
+    if not yes:
+        _ask(canonical.facts.guesses, source)
     config = _choose(draft, canonical)
     text = write_declaration(config, canonical.facts, source.name)
     done = _suggest(config, canonical, store)
     write_whole(store.config_path, text)
     return done
+
+
+def _ask(guesses: Sequence[Guess], source: Path) -> None:
+    """Ask about what the source leaves open, with both readings and how each is taken.
+
+    Raises
+    ------
+    ConfigError
+        If anything is open.
+    """
+    asked = [guess for guess in guesses if guess.certainty == "open"]
+    if not asked:
+        return
+    shown = "; ".join(guess.describe() for guess in asked[:MOST_ASKED])
+    more = f"; and {len(asked) - MOST_ASKED} more" if len(asked) > MOST_ASKED else ""
+    change = next((guess.change for guess in asked if guess.change), {})
+    answer = " ".join(f"--set '{name}={value}'" for name, value in change.items())
+    raise ConfigError(
+        "init",
+        f"{write_count(len(asked), 'thing')} {source.name} does not tell: {shown}{more}",
+        "Take the first reading with --yes"
+        + (f", or the other one with {answer}" if answer else ""),
+    )
 
 
 def suggest(config: DatasetConfig, store: Store) -> Initialised:
@@ -100,7 +133,12 @@ def _choose(draft: DatasetConfig, canonical: Canonical) -> DatasetConfig:
         if column.role in FEATURE_ROLES and limit * facts.rows < column.missing < facts.rows
     ]
     columns = {
-        c.name: {"role": c.role} | ({"format": c.format} if c.format else {}) for c in facts.columns
+        c.name: draft.columns.get(c.name, ColumnConfig()).model_dump(
+            exclude_unset=True, mode="json"
+        )
+        | {"role": c.role}
+        | ({"format": c.format} if c.format else {})
+        for c in facts.columns
     }
     plain = draft.model_dump(mode="json") | {"columns": columns}
     plain["cleaning"]["drop_columns"] = dropped
@@ -138,13 +176,19 @@ def write_declaration(config: DatasetConfig, facts: IngestFacts, source: str) ->
         lines.append(f"key: {quote(config.key)}")
     lines += [f"seed: {config.seed}", "", "columns:"]
     for column in facts.columns:
-        form = f", format: {quote(column.format)}" if column.format else ""
+        said = config.columns[column.name].model_dump(exclude_unset=True, mode="json")
+        more = "".join(f", {name}: {_write(said[name])}" for name in said if name != "role")
         lines.append(
-            f"  {quote(column.name)}: {{role: {column.role}{form}}}  # {_comment(column, facts)}"
+            f"  {quote(column.name)}: {{role: {column.role}{more}}}  # {_comment(column, facts)}"
         )
+    told = [guess for guess in facts.guesses if guess.certainty != "certain"]
+    lines += [f"# {comment(guess.describe())}" for guess in told]
     for item in facts.suspicions:
         seen = f"{item.column}: {item.count} × {item.value!r}: {item.advice}"
         lines.append(f"# {comment(seen)}")
+    known = config.ingest.model_dump(exclude_defaults=True, mode="json")
+    if known:
+        lines += ["", "ingest:", *(f"  {name}: {_write(value)}" for name, value in known.items())]
     if config.cleaning.drop_columns:
         names = ", ".join(quote(name) for name in config.cleaning.drop_columns)
         limit = f"{config.cleaning.max_missing:.0%}"
@@ -160,6 +204,11 @@ def write_declaration(config: DatasetConfig, facts: IngestFacts, source: str) ->
             f"  fallback: {config.resampling.fallback}  # for a class too small for SMOTE",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _write(value: object) -> str:
+    """Write a value so that YAML reads it back."""
+    return quote(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _comment(column: ColumnFacts, facts: IngestFacts) -> str:

@@ -13,11 +13,12 @@ from typing import NoReturn
 
 import pandas as pd
 
-from pipeline.cleaning.repairs import FittedCleaning, fit_cleaning
+from pipeline.cleaning.repairs import FittedCleaning, fit_cleaning, respell
 from pipeline.config.settings import DatasetConfig
 from pipeline.dataset import TrainSet, add_unlabelled
 from pipeline.errors import ConfigError
 from pipeline.ingest.canonical import IngestFacts
+from pipeline.sources.guesses import CERTAINTIES, Guess
 from pipeline.sources.locating import OUTSIDE
 from pipeline.splitting.assignment import Assignment
 from pipeline.splitting.split_facts import NearFacts
@@ -69,6 +70,13 @@ class Initialised:
     source: Path = Path()
     copied: Path | None = None
 
+    @property
+    def guesses(self) -> list[Guess]:
+        """What of the source was guessed and is not certain, the least certain first."""
+        told = [*self.facts.guesses, *self.cleaning.guesses]
+        told = [guess for guess in told if guess.certainty != "certain"]
+        return sorted(told, key=lambda guess: -CERTAINTIES.index(guess.certainty))
+
 
 def learn_suites(
     config: DatasetConfig,
@@ -96,6 +104,8 @@ def learn_suites(
     in_train = (assignment.frame["split"] == "train").to_numpy()
     train = TrainSet(frame[in_train].reset_index(drop=True), facts.schema)
     cleaning = fit_cleaning(train, config.cleaning, config.columns)
+    # Suites are about values as the run will have them: written in one way.
+    train = TrainSet(respell(train.frame, cleaning)[0], facts.schema)
     learnable = add_unlabelled(train, unlabelled, facts.labelled)
     past = read_past(store)
     suites = suggest_suites(train, config, learnable, past)
