@@ -16,10 +16,11 @@ import pandas as pd
 
 from pipeline.cleaning.leaks import Leak, find_leaks
 from pipeline.cleaning.outliers import Bound, learn_bound
-from pipeline.cleaning.spelling import Spelling, Typo, fold_text, learn_spelling
+from pipeline.cleaning.spelling import Spelling, Typo, learn_spelling
 from pipeline.config.settings import CleaningConfig, ColumnConfig
 from pipeline.dataset import FLAGS, REASON, ROLES, ROW_ID, SPLIT, Schema, TrainSet
 from pipeline.errors import DataContractError, StageError, name_examples
+from pipeline.ingest.label_names import fold_text
 from pipeline.sources.guesses import Guess
 from pipeline.storage.store import FACTS, load_facts
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from pipeline.config.settings import SpellingConfig
+from pipeline.ingest.label_names import fold_text, tell_merged
 from pipeline.sources.guesses import Guess
 from pipeline.targets.alone import differ_in_labels
 
@@ -60,15 +61,6 @@ class Spelling:
         return written
 
 
-def fold_text(text: str) -> str:
-    """Reduce a text to what is left without case, repeated blanks and Unicode variants.
-
-    >>> fold_text("New  York ") == fold_text("NEW YORK")
-    True
-    """
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
 def learn_spelling(
     name: str, values: pd.Series, config: SpellingConfig, labels: pd.Series | None = None
 ) -> Spelling:
@@ -99,7 +91,8 @@ def learn_spelling(
                 del forms[key]
                 guesses.append(_tell_apart(name, texts, counts, "they go with other labels"))
             elif len(texts) > 1:
-                guesses.append(_tell_merged(name, forms[key], texts, counts))
+                others = [text for text in texts if text != forms[key]]
+                guesses.append(tell_merged(name, forms[key], others, counts))
         merged: defaultdict[str, int] = defaultdict(int)
         for text, count in counts.items():
             merged[forms.get(fold_text(text), text)] += count
@@ -119,17 +112,6 @@ def _mean_something(texts: list[str], values: pd.Series, labels: pd.Series | Non
     if all(len(text) == 1 for text in plain):
         return True  # A and a, m and M
     return labels is not None and differ_in_labels(values, labels, texts)
-
-
-def _tell_merged(name: str, form: str, texts: list[str], counts: Mapping[str, int]) -> Guess:
-    others = [text for text in texts if text != form]
-    rows = sum(counts[text] for text in others)
-    return Guess(
-        "spelling", name, f"{', '.join(map(repr, others[:4]))} is read as {form!r}",
-        "they are different values",
-        f"{rows} of {sum(counts[t] for t in texts)} training rows",
-        change={"cleaning.spelling.case": False},
-    )  # fmt: skip
 
 
 def _tell_apart(name: str, texts: list[str], counts: Mapping[str, int], why: str) -> Guess:

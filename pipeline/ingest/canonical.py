@@ -21,6 +21,7 @@ from pipeline.errors import (
     write_count,
 )
 from pipeline.ingest.columns import ColumnRule, ColumnRules, type_values
+from pipeline.ingest.label_names import merge_labels
 from pipeline.ingest.picture_facts import ImageFacts
 from pipeline.ingest.roles import (
     Inferred,
@@ -149,6 +150,12 @@ def canonicalise(table: SourceTable, config: DatasetConfig) -> Canonical:
         )
         rules[name] = ColumnRule(inferred.role, missing_rules[name], inferred.format, numbers)
         typed = type_values(column, missing, rules[name], numbers)
+        if inferred.role == "target":
+            case = config.cleaning.spelling.case
+            seen = written.seen[name]
+            merged, told = merge_labels(name, seen.values, seen.counts, case=case)
+            typed = typed.replace(merged)
+            guesses += told
         guesses += written.tell(name, inferred.role)
         guesses += tell_codes(column, missing, inferred.role)
         _refuse_unreadable(column, missing, typed, inferred)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from dataclasses import dataclass
 from datetime import date
@@ -17,9 +16,6 @@ from pipeline.ingest.roles import MissingRule, is_missing
 from pipeline.sources.number_forms import ANY, PLAINLY, NumberForm, parse_numbers
 from pipeline.sources.reading import TextColumn
 from pipeline.sources.time_forms import BETWEEN, ISO, parse_times
-
-PLAIN_LABEL = re.compile(r"[+-]?\d+(\.\d+)?")
-ZERO_DECIMALS = re.compile(r"\.0+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +142,4 @@ def type_values(
         return pd.Series(np.where(missing, np.nan, parse_numbers(column.values, form)))
     if kind == "dates" and rule.format is not None:
         return parse_times(values, rule.format)
-    if kind == "labels":
-        return pd.Series(_normalise_labels(values), dtype="str")
     return pd.Series(values, dtype="str")
-
-
-def _normalise_labels(values: np.ndarray) -> list[str | None]:
-    """Write numbers among labels in one way: 1 and 1.0 are one class, 1 and 01 are two."""
-    present = [text for text in values if text is not None]
-    if not all(PLAIN_LABEL.fullmatch(text) for text in present):
-        return list(values)
-    return [None if text is None else ZERO_DECIMALS.sub("", text) for text in values]

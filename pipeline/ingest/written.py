@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -74,6 +75,8 @@ class Written:
             yield from _tell_dates(name, self.seen[name], self.dates[name])
         elif role in ("text", "identifier", "categorical") and numbers is None:
             yield from _tell_mixed_units(name, self.seen[name])
+        elif role in ("text", "identifier"):
+            yield from _tell_hidden_numbers(name, self.seen[name])
 
 
 def find_written(
@@ -188,6 +191,24 @@ def _tell_odd_cells(name: str, seen: Seen) -> Iterator[Guess]:
         yield Guess(
             about, name, f"{texts[0]!r} is read as its number", otherwise,
             f"{rows} of {int(seen.counts.sum())} values are {what}", change=change,
+        )  # fmt: skip
+
+
+def _tell_hidden_numbers(name: str, seen: Seen) -> Iterator[Guess]:
+    """Tell of numbers in cells that are not read: two in each, or behind one word."""
+    rows = seen.counts.sum()
+    for pattern, what in (
+        (r"^[0-9][0-9.,]*\s*[/x×]\s*[0-9][0-9.,]*$", "hold two numbers each"),
+        (r"^[^\W\d_]{2,10}[.:]?\s[0-9]+([.,][0-9]+)?$", "are numbers behind a word"),
+    ):
+        like = match(seen.values, pattern)
+        words = {re.sub(r"[\d.,]+$", "", text) for text in seen.values[like][:1000]}
+        if seen.counts[like].sum() < MOSTLY * rows or ("word" in what and len(words) > 1):
+            continue
+        yield Guess(
+            "numbers", name, "its cells are not read as numbers", "",
+            f"{int(seen.counts[like].sum())} of {int(rows)} {what}, such as "
+            f"{seen.values[like][0]!r}; write each number in a column of its own",
         )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ TOTAL = (
 RULE = re.compile(r"-|[-=_:*+]{2,}")
 CLOSE = 1e-6
 MOST_TOTALS = 1_000  # rows named as totals; more of them are a category
+MOST_LAST = 3  # rows that may be totals by any of their cells
 MOST_BEHIND = 30  # padded rows behind the last one
 
 
@@ -170,6 +171,12 @@ def _find_totals(table: pa.Table, numeric: list[int], known: dict[int, str]) -> 
         rows = pc.indices_nonzero(pc.match_substring_regex(column, TOTAL)).to_pylist()
         if len(rows) <= MOST_TOTALS:
             named |= {row for row in rows if row not in known}
+    last = range(max(0, table.num_rows - MOST_LAST), table.num_rows)
+    named |= {
+        row
+        for row in last
+        if row not in known and any(re.match(TOTAL, cell) for cell in _take(table, row))
+    }
     if not named or len(named) > table.num_rows / 4:
         return []
     numbers = [

@@ -14,7 +14,7 @@ from pipeline.cleaning.leaks import find_leaks
 from pipeline.cleaning.outliers import Bound, learn_bound
 from pipeline.cleaning.repairs import Cleaned, FittedCleaning, clean, clean_values, fit_cleaning
 from pipeline.cleaning.repairs import merge_changes as merge
-from pipeline.cleaning.spelling import fold_text, learn_spelling
+from pipeline.cleaning.spelling import learn_spelling
 from pipeline.config.settings import (
     CleaningConfig,
     ColumnConfig,
@@ -24,6 +24,7 @@ from pipeline.config.settings import (
 )
 from pipeline.dataset import REASON, ROW_ID, SPLIT, Schema, TrainSet
 from pipeline.errors import DataContractError, StageError
+from pipeline.ingest.label_names import fold_text
 
 
 def make_frame(**columns: object) -> pd.DataFrame:
@@ -262,12 +263,24 @@ def test_no_chain_of_typos(counts: list[int], data: st.DataObject) -> None:
 
 def test_case_and_blanks_are_merged_into_the_commonest_form() -> None:
     """Variants are written as most training rows write them; a tie goes to the first by letter."""
-    values = pd.Series(["New York"] * 5 + ["NEW  YORK"] * 2 + ["new york "] + ["b", "B"])
+    values = pd.Series(["New York"] * 5 + ["NEW  YORK"] * 2 + ["new york "] + ["bo", "BO"])
     spelling = learn_spelling("c", values, SpellingConfig())
-    assert {spelling.write(v) for v in values} == {"New York", "B"}
+    assert {spelling.write(v) for v in values} == {"New York", "BO"}
     assert spelling.write("nEw\u00a0yOrK") == "New York"  # as no training row writes it
     assert spelling.write("Paris") == "Paris"
     assert learn_spelling("c", values, SpellingConfig(case=False)).write("new york ") == "new york "
+
+
+def test_what_differs_in_case_and_in_its_labels_stays_apart() -> None:
+    """Alleles A and a are two values; so are words that go with other labels."""
+    letters = pd.Series(["a", "A"] * 50)
+    assert learn_spelling("c", letters, SpellingConfig()).write("a") == "a"
+    values, labels = pd.Series(["It", "IT"] * 50), pd.Series(["x", "y"] * 50)
+    apart = learn_spelling("c", values, SpellingConfig(), labels)
+    assert (apart.write("IT"), apart.write("It")) == ("IT", "It")
+    assert "they go with other labels" in apart.guesses[0].evidence
+    alike = learn_spelling("c", values, SpellingConfig(), pd.Series(["x", "x", "y", "y"] * 25))
+    assert alike.write("It") == "IT"
 
 
 @given(st.text(max_size=20))
