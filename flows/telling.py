@@ -136,7 +136,9 @@ def _describe_duplicates(done: Initialised) -> str:
     apart = [c.name for c in done.facts.columns if c.role in ("identifier", "text")]
     shown = ", ".join(apart) if len(apart) <= WORST else "columns that are not learned from"
     repeats = write_count(done.duplicates, "row repeats", "rows repeat")
-    return f"{repeats} an earlier one{f' but for {shown}' if apart else ''}; dropped"
+    kept = done.config.cleaning.duplicates == "keep"
+    end = "kept, as chance explains them" if kept else "dropped"
+    return f"{repeats} an earlier one{f' but for {shown}' if apart else ''}; {end}"
 
 
 def _find_picture_worries(images: ImageFacts, near: NearFacts | None) -> list[str]:

@@ -92,6 +92,11 @@ class SplitConfig(Section):
         "together; time: the latest rows are held out",
     )
     column: str | None = Field(None, description="the group or time column")
+    repeats: Literal["together", "apart"] = Field(
+        "together",
+        description="rows with equal features: together in one split, or each by itself, where "
+        "they are other rows that happen to be alike",
+    )
     train_counts: Counts = Field(
         {}, description="most training rows of a class; the others are left unused"
     )

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.config.dataset_yaml import parse_config
-from pipeline.config.settings import CleaningConfig, ColumnConfig, DatasetConfig, IngestConfig
+from pipeline.config.settings import (
+    CleaningConfig,
+    ColumnConfig,
+    DatasetConfig,
+    IngestConfig,
+    SplitConfig,
+)
 from pipeline.dataset import FEATURE_ROLES
 from pipeline.errors import ConfigError, name_near_misses, write_count
 from pipeline.ingest.canonical import Canonical, ColumnFacts, IngestFacts, canonicalise
@@ -23,6 +30,7 @@ from pipeline.scaffold.initialised import (
 from pipeline.sources.guesses import Guess
 from pipeline.sources.reading import read_source
 from pipeline.splitting.assignment import split_rows
+from pipeline.splitting.repeats import find_group, judge_repeats
 from pipeline.steps.ingest import OnProgress
 from pipeline.storage.disk import write_whole
 from pipeline.storage.store import Store
@@ -78,7 +86,9 @@ def initialise(
     canonical = canonicalise(table, draft)
     if not yes:
         _ask(canonical.facts.guesses, source)
-    config = _choose(draft, canonical)
+    config, chosen = _choose(draft, canonical)
+    facts = replace(canonical.facts, guesses=[*canonical.facts.guesses, *chosen])
+    canonical = replace(canonical, facts=facts)
     text = write_declaration(config, canonical.facts, source.name)
     done = _suggest(config, canonical, store)
     write_whole(store.config_path, text)
@@ -123,8 +133,8 @@ def _suggest(config: DatasetConfig, canonical: Canonical, store: Store) -> Initi
     )
 
 
-def _choose(draft: DatasetConfig, canonical: Canonical) -> DatasetConfig:
-    """Choose the repairs that the data calls for."""
+def _choose(draft: DatasetConfig, canonical: Canonical) -> tuple[DatasetConfig, list[Guess]]:
+    """Choose the repairs and the split that the data calls for, and tell what of it was guessed."""
     facts = canonical.facts
     limit = CleaningConfig().max_missing
     dropped = [
@@ -150,7 +160,21 @@ def _choose(draft: DatasetConfig, canonical: Canonical) -> DatasetConfig:
             "method": "auto",
             "fallback": "random_over",
         }
-    return parse_config(plain)
+    chosen = []
+    schema = facts.schema.keep([n for n in facts.schema.roles if n not in dropped])
+    group = find_group(canonical.frame, schema) if draft.split == SplitConfig() else None
+    if group is not None:
+        name, guess = group
+        plain["split"] |= {"by": "group", "column": name}
+        plain["columns"][name] = {"role": "identifier"}
+        chosen.append(guess)
+    elif draft.cleaning.duplicates == "drop" and draft.split == SplitConfig():
+        repeats = judge_repeats(canonical.frame, schema)
+        if repeats is not None:
+            plain["cleaning"]["duplicates"] = "keep"
+            plain["split"]["repeats"] = "apart"
+            chosen.append(repeats)
+    return parse_config(plain), chosen
 
 
 def write_declaration(config: DatasetConfig, facts: IngestFacts, source: str) -> str:
@@ -189,10 +213,18 @@ def write_declaration(config: DatasetConfig, facts: IngestFacts, source: str) ->
     known = config.ingest.model_dump(exclude_defaults=True, mode="json")
     if known:
         lines += ["", "ingest:", *(f"  {name}: {_write(value)}" for name, value in known.items())]
+    split = config.split.model_dump(exclude_defaults=True, mode="json")
+    if split:
+        lines += ["", "split:", *(f"  {name}: {_write(value)}" for name, value in split.items())]
+    cleaning = []
+    if config.cleaning.duplicates == "keep":
+        cleaning.append("  duplicates: keep  # chance explains them")
     if config.cleaning.drop_columns:
         names = ", ".join(quote(name) for name in config.cleaning.drop_columns)
         limit = f"{config.cleaning.max_missing:.0%}"
-        lines += ["", "cleaning:", f"  drop_columns: [{names}]  # more than {limit} missing"]
+        cleaning.append(f"  drop_columns: [{names}]  # more than {limit} missing")
+    if cleaning:
+        lines += ["", "cleaning:", *cleaning]
     lines += ["", "imputation:", f"  numeric: {config.imputation.numeric}"]
     if config.resampling.method != "none":
         low, high = min(facts.classes.values()), max(facts.classes.values())

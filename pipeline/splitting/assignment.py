@@ -1,6 +1,7 @@
 """Train, validation and test, before anything learns.
 
-Rows with the same features are one unit and stay together, whatever their labels. A unit draws a
+Rows with the same features are one unit and stay together, whatever their labels, unless
+``split.repeats`` says that they are other rows that happen to be alike. A unit draws a
 uniform number from the hash of its ``row_id``; the number decides the split. In each class the cut
 points lie at the configured fractions and move only as far as stratification needs, so nearly all
 rows keep their split from refresh to refresh.
@@ -88,7 +89,8 @@ def split_rows(
     # Ties go to the first label in the alphabet.
     settled = labels[conflict].groupby(near[conflict]).transform(lambda own: own.mode().iloc[0])
     majority[conflict] = settled
-    unit = frame[ROW_ID].groupby(near).transform("min")
+    apart = config.repeats == "apart"
+    unit = frame[ROW_ID] if apart else frame[ROW_ID].groupby(near).transform("min")
     if config.by == "time":
         split = _split_by_time(frame, config, near)
     else:
