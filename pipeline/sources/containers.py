@@ -64,7 +64,7 @@ MAGIC: tuple[tuple[bytes, str], ...] = (
 SAVE = "Save the table as CSV or Parquet"
 SHEET = "Save the sheet as CSV or Parquet"
 PICTURE = "Give the table that belongs to it, or a folder of pictures"
-IN_PANDAS = "{save}: pandas.{reader}({name!r}).to_parquet('table.parquet')"
+IN_PANDAS = "{save}: pandas.{reader}({name!r}).to_parquet('exported.parquet')"
 REFUSED: dict[str, tuple[str, str]] = {
     "excel": ("an Excel file (xlsx)", SHEET),
     "old excel": ("an old Excel file (xls), or another of old Office", SHEET),
@@ -73,9 +73,9 @@ REFUSED: dict[str, tuple[str, str]] = {
     "document": ("a document of an office program", SAVE),
     "sqlite": (
         "an SQLite database",
-        SAVE + ": sqlite3 -header -csv {name} 'select * from TABLE' > table.csv",
+        SAVE + ": sqlite3 -header -csv {name} 'select * from TABLE' > exported.csv",
     ),
-    "duckdb": ("a DuckDB database", SAVE + ": copy TABLE to 'table.parquet'"),
+    "duckdb": ("a DuckDB database", SAVE + ": copy TABLE to 'exported.parquet'"),
     "access": ("an Access database", SAVE),
     "hdf5": ("an HDF5 file", IN_PANDAS.replace("{reader}", "read_hdf")),
     "pdf": ("a PDF document", SAVE),
@@ -88,7 +88,10 @@ REFUSED: dict[str, tuple[str, str]] = {
     "rar": ("a RAR archive", "Unpack it and give the table in it"),
     "compress": ("packed by compress (.Z)", "Unpack it and give the table in it"),
     "numpy": ("a NumPy array", SAVE),
-    "r": ("a file of R (rds or RData)", SAVE + ": write.csv(data, 'table.csv', row.names = FALSE)"),
+    "r": (
+        "a file of R (rds or RData)",
+        SAVE + ": write.csv(data, 'exported.csv', row.names = FALSE)",
+    ),
     "matlab": ("a MATLAB file", SAVE),
     "spss": ("an SPSS file", IN_PANDAS.replace("{reader}", "read_spss")),
     "stata": ("a Stata file", IN_PANDAS.replace("{reader}", "read_stata")),
@@ -170,6 +173,8 @@ def is_text(content: bytes) -> bool:
 
 
 def _recognise_text(head: bytes, suffix: str) -> str:
+    if head.startswith(MARKS[1:]):
+        head = head.decode("utf-16", "ignore").encode("utf-8", "ignore")
     start = head.removeprefix(MARKS[0]).lstrip()
     low = start[:2_000].lower()
     if low.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<table", b"<script")):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path, PurePath
 from urllib.parse import unquote
 
@@ -21,7 +19,9 @@ from pipeline.sources.joining import Part, join_parts
 PARQUET = (".parquet", ".pq")
 TEXTS = (".csv", ".tsv")
 TYPED = (".jsonl", ".ndjson", ".feather", ".arrow", ".arff")
-DOCUMENTS = re.compile(r"(readme|license|licence|changelog|citation)\b.*|.*\.(md|rst)", re.I)
+DOCUMENTS = re.compile(
+    r"(readme|licen[cs]e|changelog|citation)(\.(txt|html|cff))?|.*\.(md|rst)", re.I
+)
 LITTER = ("thumbs.db", "desktop.ini")
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 KEY = re.compile(r"([^=]+)=(.*)")
@@ -142,8 +142,14 @@ def tell_split(names: Sequence[str]) -> list[Guess]:
     ]  # fmt: skip
 
 
-def read_text_parts(path: Path, files: Sequence[Path], read: Callable[[Path], Delimited],
-                    reread: Callable[[Path, Sequence[str], str], Delimited]) -> Delimited:  # fmt: skip
+def read_text_parts(
+    path: Path,
+    files: Sequence[Path],
+    read: Callable[[Path], Delimited],
+    read_below: Callable[[Path, Sequence[str], str], Delimited],
+    *,
+    align: bool = True,
+) -> Delimited:
     """Read a folder of delimited text and join it.
 
     Parameters
@@ -154,8 +160,15 @@ def read_text_parts(path: Path, files: Sequence[Path], read: Callable[[Path], De
         Its parts.
     read
         Reads one file.
-    reread
+    read_below
         Reads one below names that are given, by a delimiter.
+    align
+        Whether each part may write its numbers in its own way.
+
+    Raises
+    ------
+    SourceError
+        If a part can't be read, or is of another table.
     """
     from pipeline.sources.text_parts import align_numbers, read_parts
 
@@ -166,11 +179,8 @@ def read_text_parts(path: Path, files: Sequence[Path], read: Callable[[Path], De
         told.append(
             Guess("parts", None, "empty files are passed over", "", f"{', '.join(empty[:3])}")
         )
-    parts = read_parts(path, filled or files, read, reread, told)
-    parts = align_numbers([add_keys(part) for part in parts], told)
-    return _finish(parts, path, told)
-
-
-def _finish(parts: Sequence[Part], path: Path, told: list[Guess]) -> Delimited:
-    joined = join_parts(parts, path.name, told)
-    return replace(joined, guesses=[*joined.guesses, *tell_split([p.name for p in parts])])
+    parts = read_parts(path, filled or files, read, read_below, told)
+    parts = [add_keys(part) for part in parts]
+    if align:
+        parts = align_numbers(parts, told)
+    return join_parts(parts, path.name, [*told, *tell_split([part.name for part in parts])])

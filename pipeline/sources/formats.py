@@ -20,6 +20,8 @@ from pipeline.sources.unpacking import refuse_bomb
 Record = dict[str, Any]
 NAMED_JSON = (".json", ".jsonl", ".ndjson", ".geojson")
 MOST_SHOWN = 80
+# How JSON opens, and no header does: a key and its colon, or a bracket alone in its line.
+OPENS = re.compile(r'\s*(?:[\[{]\s*)+(?:"(?:[^"\\\n]|\\.)*"\s*:|\n)')
 # A cell in single quotes, in double ones, or without; a backslash takes the next letter as it is.
 CELL = re.compile(
     r"\s*(?:'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|([^,'\"\t][^,\t]*|))\s*(,|\t|$)"
@@ -28,6 +30,8 @@ ATTRIBUTE = re.compile(
     r"@attribute\s+(?:'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|([^\s'\"]\S*))\s+(.+)", re.I
 )
 ESCAPED = re.compile(r"\\(.)")
+NUMBER = re.compile(r'"(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)"')  # a number was kept as text
+LETTERS = {"n": "\n", "t": "\t", "r": "\r"}
 
 
 # JSON
@@ -67,7 +71,7 @@ def read_json(content: bytes, name: str, config: IngestConfig) -> Delimited | No
             "Write flat objects, one a row",
         ) from None  # fmt: skip
     except json.JSONDecodeError as error:
-        if name.lower().endswith(NAMED_JSON):
+        if name.lower().endswith(NAMED_JSON) or OPENS.match(text):
             raise describe_damage(name, "JSON", error) from None
         return None
     return Delimited(table, {"format": kind, "encoding": encoding}, guesses=guesses)
@@ -96,8 +100,13 @@ def _read_lines(text: str, name: str) -> pa.Table | None:
     except json.JSONDecodeError:
         return None
     rest = [(i, line) for i, line in enumerate(lines[1:], start=2) if not line.isspace() and line]
-    if not isinstance(first, dict) or not rest:
+    if not rest or not isinstance(first, dict | list):
         return None
+    if isinstance(first, list):
+        raise SourceError(
+            "ingest", f"{name} holds a list in each line, without names: {lines[0][:MOST_SHOWN]}",
+            "Write an object a line, or CSV with a header",
+        )  # fmt: skip
     records = [first]
     for number, line in rest:
         try:
@@ -142,7 +151,7 @@ def _list_columns(value: Record) -> dict[str, list[Any]] | None:
 
 def _describe_json(value: Any, name: str) -> SourceError:
     """Say what JSON holds that is no table."""
-    shown = json.dumps(value, ensure_ascii=False)[:MOST_SHOWN]
+    shown = _show(value)
     if isinstance(value, dict):
         lists = [
             key for key, item in value.items()
@@ -163,6 +172,11 @@ def _describe_json(value: Any, name: str) -> SourceError:
     )  # fmt: skip
 
 
+def _show(value: Any) -> str:
+    """Write a value as JSON for a message, numbers without quotes."""
+    return NUMBER.sub(r"\1", json.dumps(value, ensure_ascii=False))[:MOST_SHOWN]
+
+
 def _join_records(records: Sequence[Any], name: str) -> pa.Table:
     """Join objects; a key that some lack is empty in them."""
     odd = next((item for item in records if not isinstance(item, dict)), None)
@@ -180,8 +194,7 @@ def _join_columns(columns: dict[str, list[Any]], name: str) -> pa.Table:
             kind = "lists" if isinstance(odd, list) else "objects"
             raise SourceError(
                 "ingest",
-                f"column {name_examples([column])} of {name} holds {kind}: "
-                f"{json.dumps(odd, ensure_ascii=False)[:MOST_SHOWN]}",
+                f"column {name_examples([column])} of {name} holds {kind}: {_show(odd)}",
                 "Write its parts as columns of their own, or leave it out",
             )
     texts = [pa.array(map(_write, values), pa.string()) for values in columns.values()]
@@ -310,7 +323,9 @@ def _pick(groups: Sequence[str | None]) -> str:
     """Give the one form that matched, without its backslashes."""
     single, double, plain = groups[:3]
     quoted = single if single is not None else double
-    return ESCAPED.sub(r"\1", quoted) if quoted is not None else (plain or "")
+    if quoted is None:
+        return plain or ""
+    return ESCAPED.sub(lambda found: LETTERS.get(found[1], found[1]), quoted)
 
 
 READERS: dict[str, Callable[[bytes, str, IngestConfig], Delimited | None]] = {

@@ -12,7 +12,7 @@ from pipeline.errors import SourceError, name_examples, write_count
 from pipeline.sources.delimited import Delimited
 from pipeline.sources.guesses import Guess
 
-LEAST_SHARED = 0.5  # share of a part's columns that the other parts have too
+LEAST_SHARED = 0.5  # of the narrowest part's columns, those that other parts have too
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def join_parts(parts: Sequence[Part], folder: str, guesses: Sequence[Guess] = ()
     Raises
     ------
     SourceError
-        If a part shares less than half of its columns with the others.
+        If a part shares less than half as many columns with the others as the narrowest has.
     """
     told: list[Guess] = list(guesses)
     parts = _align_names(parts, told)
@@ -86,6 +86,7 @@ def _fold(name: str) -> str:
 def _align_names(parts: Sequence[Part], told: list[Guess]) -> list[Part]:
     """Rename columns whose names differ from those of a part before only in case or blanks."""
     known: dict[str, str] = {}
+    exact: set[str] = set()
     aligned = []
     for part in parts:
         names = part.names
@@ -93,12 +94,13 @@ def _align_names(parts: Sequence[Part], told: list[Guess]) -> list[Part]:
         new = list(names)
         for place, (name, own) in enumerate(zip(names, folded, strict=True)):
             other = known.get(own, name)
-            if other != name and folded.count(own) == 1 and other not in names:
+            if name not in exact and other != name and folded.count(own) == 1:
                 new[place] = other
                 told.append(
                     Guess("parts", other, f"{name!r} in {part.name} is read as {other}",
                           "it is another column", "the names differ only in case or blanks")
                 )  # fmt: skip
+        exact.update(new)
         for name, own in zip(new, folded, strict=True):
             known.setdefault(own, name)
         aligned.append(part if new == names else part.put(part.read.table.rename_columns(new)))
@@ -109,10 +111,11 @@ def _refuse_strangers(parts: Sequence[Part], holders: Counter[str], folder: str)
     """Refuse parts of another table: most of their columns are in no other part."""
     if len(parts) == 1:
         return
+    narrowest = min(len(part.names) for part in parts)
     for part in parts:
         own = part.names
         shared = sum(holders[name] > 1 for name in own)
-        if shared < LEAST_SHARED * len(own) or shared == 0:
+        if shared < LEAST_SHARED * narrowest:
             other = parts[0] if part is not parts[0] else parts[1]
             raise SourceError(
                 "ingest",

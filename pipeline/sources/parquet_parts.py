@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import SourceError, name_examples
+from pipeline.sources.containers import HEAD, recognise, refuse_no_table
 from pipeline.sources.delimited import Delimited, describe_damage
 from pipeline.sources.folders import add_keys, read_keys, tell_split
 from pipeline.sources.guesses import Guess
@@ -17,6 +18,7 @@ from pipeline.sources.number_forms import PLAIN
 from pipeline.sources.typed_columns import spread, take_plain, write_columns
 from pipeline.sources.unpacking import refuse_bomb
 
+UNITS = ("s", "ms", "us", "ns")
 EXACT = 2**53  # up to here a double holds each whole number
 Columns = dict[str, pa.ChunkedArray]
 
@@ -44,11 +46,12 @@ def read_partitions(path: Path, files: Sequence[Path]) -> Delimited:
     told = tell_split(names)
     keys = [read_keys(file.relative_to(path)) for file in files]
     first = schemas[0][0]
-    if all(_is_alike(s, first) for s, _ in schemas) and all([*k] == [*keys[0]] for k in keys):
-        if not {*keys[0]} & {*map(str, first.names)}:
-            texts, guesses = write_columns(_read_at_once(path, files, [*keys[0]]), path.name)
-            dialect = {"format": "parquet", "files": str(len(files))}
-            return Delimited(texts, dialect, guesses=[*guesses, *told])
+    alike = all(_is_alike(schema, first) for schema, _ in schemas)
+    same_keys = all([*own] == [*keys[0]] for own in keys)
+    if alike and same_keys and not {*keys[0]} & {*map(str, first.names)}:
+        texts, guesses = write_columns(_read_at_once(path, files, [*keys[0]]), path.name)
+        dialect = {"format": "parquet", "files": str(len(files))}
+        return Delimited(texts, dialect, guesses=[*guesses, *told])
     tables = [_read_one(file, path) for file in files]
     columns: list[Columns] = [dict(_spread(table)) for table in tables]
     told = [*_align_types(columns, names), *told]
@@ -67,6 +70,9 @@ def _read_schema(file: Path, folder: Path) -> tuple[pa.Schema, int]:
         with pq.ParquetFile(file) as opened:
             return opened.schema_arrow, opened.metadata.num_rows
     except (pa.ArrowException, OSError, ValueError) as error:
+        with file.open("rb") as opened:
+            head = opened.read(HEAD)
+        refuse_no_table(recognise(head, file.name), head, f"{folder.name}/{file.name}")
         raise _describe(file, folder, error) from None
 
 
@@ -88,7 +94,9 @@ def _read_at_once(path: Path, files: Sequence[Path], keys: Sequence[str]) -> pa.
     texts = pa.schema([pa.field(key, pa.string()) for key in keys])
     hive = ds.partitioning(texts, flavor="hive")
     try:
-        found = ds.dataset(list(map(str, files)), format="parquet", partitioning=hive)
+        found = ds.dataset(
+            list(map(str, files)), format="parquet", partitioning=hive, partition_base_dir=str(path)
+        )
         table = found.to_table()
         table.validate(full=True)
         return table
@@ -128,6 +136,7 @@ def _find_family(kind: pa.DataType) -> str:
         ("moments", pa.types.is_timestamp),
         ("durations", pa.types.is_duration),
         ("times of day", pa.types.is_time),
+        ("nested values", pa.types.is_nested),
         ("texts", lambda k: "string" in str(k) or "binary" in str(k)),
     )
     return next((name for name, holds in tests if holds(kind)), str(kind)[:40])
@@ -151,6 +160,8 @@ def _align(name: str, holders: Sequence[tuple[Columns, str]]) -> Iterator[Guess]
         files.setdefault(_find_family(own[name].type), []).append(file)
     files.pop("null", None)
     families = {*files}
+    if families <= {"nested values"}:
+        return  # left out where they are written
     if families <= {"numbers"}:
         yield from _join_numbers(name, holders)
     elif families <= {"days", "moments"}:
@@ -200,16 +211,12 @@ def _join_numbers(name: str, holders: Sequence[tuple[Columns, str]]) -> Iterator
         column = own[name]
         if not whole or not pa.types.is_floating(column.type):
             continue
-        try:
-            own[name] = column.cast(pa.float64()).cast(pa.int64(), safe=False)
-            if not pc.all(pc.equal(own[name].cast(pa.float64(), safe=False), column)).as_py():
-                own[name] = column
-                continue
-        except pa.ArrowInvalid:
-            own[name] = column
+        exact = _cast_whole(column)
+        if exact is None:
             continue
-        most = pc.max(pc.abs(own[name])).as_py()
-        if most is not None and most > EXACT:
+        own[name] = exact
+        most = pc.max(pc.abs(exact)).as_py()
+        if most is not None and most >= EXACT:
             rounded.append(file)
     if rounded:
         yield Guess(
@@ -219,20 +226,36 @@ def _join_numbers(name: str, holders: Sequence[tuple[Columns, str]]) -> Iterator
         )  # fmt: skip
 
 
+def _cast_whole(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """Cast floats to whole numbers, gaps to null; None where one has decimals."""
+    floats = column.cast(pa.float64())
+    floats = pc.if_else(pc.is_nan(floats), pa.scalar(None, pa.float64()), floats)
+    try:
+        exact = floats.cast(pa.int64(), safe=False)
+    except pa.ArrowInvalid:
+        return None
+    same = pc.all(pc.equal(exact.cast(pa.float64(), safe=False), floats)).as_py()
+    return exact if same is not False else None
+
+
 def _join_moments(name: str, holders: Sequence[tuple[Columns, str]]) -> Iterator[Guess]:
     """Make moments of days, and take the wall clock where only some files name a zone."""
-    zones = {
-        getattr(own[name].type, "tz", None): file
-        for own, file in holders
-        if pa.types.is_timestamp(own[name].type)
-    }
+    kinds = [(own[name].type, file) for own, file in holders]
+    zones: dict[str | None, str] = {}
+    for kind, file in kinds:
+        if not pa.types.is_null(kind):
+            zones.setdefault(kind.tz if pa.types.is_timestamp(kind) else None, file)
+    units = [kind.unit for kind, _ in kinds if pa.types.is_timestamp(kind)]
+    unit = max(units, key=UNITS.index, default="s")
     for own, _ in holders:
         column = own[name]
         if pa.types.is_date(column.type):
-            own[name] = column.cast(pa.timestamp("ms")).cast(pa.timestamp("us"))
-        elif pa.types.is_timestamp(column.type) and len(zones) > 1:
+            own[name] = column.cast(pa.timestamp("ms")).cast(pa.timestamp(unit), safe=False)
+        elif pa.types.is_timestamp(column.type):
             zone = column.type.tz
-            own[name] = pc.local_timestamp(column) if zone else column
+            if zone and len(zones) > 1:
+                column, zone = pc.local_timestamp(column), None
+            own[name] = column.cast(pa.timestamp(unit, zone))
     if len(zones) > 1:
         shown = ", ".join(f"{zone or 'no zone'} in {file}" for zone, file in zones.items())
         yield Guess("parts", name, "its times are read by the clock of their own zone", "",

@@ -18,12 +18,12 @@ import pyarrow.compute as pc
 
 from pipeline.config.settings import IngestConfig
 from pipeline.errors import MachineError, SourceError, name_examples
-from pipeline.sources.containers import TABLES, is_text, recognise, refuse_no_table
+from pipeline.sources.containers import TABLES, recognise, refuse_no_table
 from pipeline.sources.decoding import decode
 from pipeline.sources.delimited import Delimited, describe_damage, name_columns, read_csv
 from pipeline.sources.guesses import Guess, SetAside
 from pipeline.sources.typed_columns import write_columns
-from pipeline.sources.unpacking import UNPACKED_FREELY, refuse_bomb, unpack
+from pipeline.sources.unpacking import UNPACKED_FREELY, holds_lines, refuse_bomb, unpack
 
 __all__ = ["TABLES", "SourceTable", "TextColumn", "check_source", "read_source"]
 
@@ -164,6 +164,7 @@ def _read_folder(path: Path, config: IngestConfig) -> Delimited:
             files,
             lambda file: _read_file(file, config),
             lambda file, names, delimiter: _read_below(file, names, delimiter, config),
+            align=config.decimal == "auto",
         )
     raise refuse_mixture(files, path.name)
 
@@ -172,7 +173,8 @@ def _read_file(path: Path, config: IngestConfig) -> Delimited:
     """Read a file by what its first bytes say that it is."""
     content, name = unpack(path)
     kind = recognise(content, name)
-    if kind == "parquet" or (name.lower().endswith((".parquet", ".pq")) and not is_text(content)):
+    named = name.lower().endswith((".parquet", ".pq")) and not kind
+    if kind == "parquet" or (named and not holds_lines(content)):
         return _read_parquet(content, name)
     refuse_no_table(kind, content, name)
     if kind in ("json", "arrow", "arrow stream", "arff"):

@@ -26,9 +26,10 @@ from pipeline.sources.number_forms import (
     parse_numbers,
 )
 
-SAMPLE = 2_000  # distinct texts of a column by which its form is found
+SAMPLE = 2_000  # first rows of a column that is only evidence
 LEAST_FITTING = 0.5  # share of the cells of a first line that have to be like those of their column
 MOSTLY = 0.9
+COMMA = r"^[^,]{0,24}\d,\d+[^,\d]{0,10}$"
 HEADLESS = re.compile(r"holds only numbers|occur more than once")
 Read = Callable[[Path], Delimited]
 ReadBelow = Callable[[Path, Sequence[str], str], Delimited]
@@ -134,12 +135,12 @@ def align_numbers(parts: Sequence[Part], told: list[Guess]) -> list[Part]:
         What was guessed is added.
     """
     names = dict.fromkeys(name for part in parts for name in part.names)
-    # Without a comma in any part there is one way at most.
+    # Without a comma before decimals in any part there is one way at most.
     asked = [n for n in names if any(_has_comma(p.read.table, n) for p in parts)]
     if len(parts) < 2 or not asked:
         return list(parts)
-    seen = [_list_texts(part.read.table) for part in parts]
-    marks = [{n: count_marks(v[:SAMPLE]) for n, (v, _) in own.items()} for own in seen]
+    seen = [_list_texts(part.read.table, asked) for part in parts]
+    marks = [{n: count_marks(v) for n, (v, _) in own.items()} for own in seen]
     files = [find_file_decimal(list(own.values())) for own in marks]
     aligned = list(parts)
     for name in asked:
@@ -149,7 +150,7 @@ def align_numbers(parts: Sequence[Part], told: list[Guess]) -> list[Part]:
                 continue
             values, counts = seen[i][name]
             form = guess_form(
-                values[:SAMPLE], counts[:SAMPLE], marks[i][name], files[i],
+                values, counts, marks[i][name], files[i],
                 part.read.dialect.get("delimiter", ","),
             )  # fmt: skip
             if form is not None and not form.form.clock and _is_numeric(values, form):
@@ -164,14 +165,19 @@ def align_numbers(parts: Sequence[Part], told: list[Guess]) -> list[Part]:
 def _has_comma(table: pa.Table, name: str) -> bool:
     if name not in table.column_names:
         return False
-    return bool(pc.any(pc.match_substring(table[name], ",")).as_py())
+    found = table[name].filter(pc.match_substring(table[name], ","))
+    return bool(len(found)) and bool(pc.any(pc.match_substring_regex(found, COMMA)).as_py())
 
 
-def _list_texts(table: pa.Table) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """List the distinct texts of each column that are not blank, with the rows of each."""
+def _list_texts(table: pa.Table, asked: Sequence[str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """List the distinct texts of each column that are not blank, with the rows of each.
+
+    Of columns that are not asked about, a sample tells what the file has before decimals.
+    """
     texts = {}
     for name in table.column_names:
-        counted = pc.value_counts(pc.utf8_trim_whitespace(pc.fill_null(table[name], "")))
+        column = table[name] if name in asked else table[name][:SAMPLE]
+        counted = pc.value_counts(pc.utf8_trim_whitespace(pc.fill_null(column, "")))
         values = np.array(counted.field("values").to_pylist(), dtype=object)
         counts = counted.field("counts").to_numpy(zero_copy_only=False)
         filled = values != ""
@@ -183,7 +189,7 @@ def _is_numeric(values: np.ndarray, guess: FormGuess) -> bool:
     """Tell whether most texts of a column are numbers of a form."""
     if len(values) == 0:
         return False
-    return bool(np.isfinite(parse_numbers(values[:SAMPLE], guess.form)).mean() > MOSTLY)
+    return bool(np.isfinite(parse_numbers(values, guess.form)).mean() > MOSTLY)
 
 
 def _find_shown(marks: Marks, file: Decimal | None, guess: FormGuess) -> Decimal | None:

@@ -68,11 +68,15 @@ def unpack(path: Path) -> tuple[bytes, str]:
     for _ in range(MAX_LAYERS):
         kind = _find_packing(content, name)
         if not kind:
-            break
+            return content, name
         try:
             content, name = _unpack_layer(content, kind, name)
         except DAMAGE as error:
             raise describe_damage(name, "a readable file", error) from None
+    if _find_packing(content, name):
+        raise SourceError(
+            "ingest", f"{path.name} is packed more than {MAX_LAYERS} times", "Unpack it",
+        )  # fmt: skip
     return content, name
 
 
@@ -82,7 +86,12 @@ def _find_packing(content: bytes, name: str) -> str:
     if kind:
         return kind if kind in PACKINGS.values() else ""
     named = PACKINGS.get(Path(name).suffix.lower(), "")
-    return "" if not named or (is_text(content) and content.count(b"\n") > 1) else named
+    return "" if not named or holds_lines(content) else named
+
+
+def holds_lines(content: bytes) -> bool:
+    """Tell whether a file is text of several lines, whatever its name says."""
+    return is_text(content) and content.count(b"\n") > 1
 
 
 def _strip_packing(name: str) -> str:
