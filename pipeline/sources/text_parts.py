@@ -30,7 +30,7 @@ SAMPLE = 2_000  # first rows of a column that is only evidence
 LEAST_FITTING = 0.5  # share of the cells of a first line that have to be like those of their column
 MOSTLY = 0.9
 COMMA = r"^[^,]{0,24}\d,\d+[^,\d]{0,10}$"
-HEADLESS = re.compile(r"holds only numbers|occur more than once")
+HEADLESS = re.compile(r"holds only numbers|occur more than once|is a row and no header")
 Read = Callable[[Path], Delimited]
 ReadBelow = Callable[[Path, Sequence[str], str], Delimited]
 
