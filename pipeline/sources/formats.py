@@ -77,19 +77,22 @@ def read_json(content: bytes, name: str, config: IngestConfig) -> Delimited | No
     return Delimited(table, {"format": kind, "encoding": encoding}, guesses=guesses)
 
 
-def _parse(text: str) -> Any:
-    """Parse JSON; a number stays the text that it is, so that no digit is lost."""
-    return json.loads(
-        text, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_make_object
-    )
-
-
 def _make_object(pairs: list[tuple[str, Any]]) -> Record:
     made = dict(pairs)
     if len(made) < len(pairs):
         repeated = [key for key, count in Counter(k for k, _ in pairs).items() if count > 1]
         raise json.JSONDecodeError(f"an object repeats {name_examples(repeated)}", "", 0)
     return made
+
+
+# A number stays the text that it is, so that no digit is lost.
+DECODER = json.JSONDecoder(
+    parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_make_object
+)
+
+
+def _parse(text: str) -> Any:
+    return DECODER.decode(text)
 
 
 def _read_lines(text: str, name: str) -> pa.Table | None:
