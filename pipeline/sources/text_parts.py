@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from pipeline.errors import SourceError
 from pipeline.sources.delimited import Delimited
-from pipeline.sources.guesses import Guess
+from pipeline.sources.guesses import CERTAINTIES, Guess
 from pipeline.sources.joining import Part
 from pipeline.sources.line_structure import is_number
 from pipeline.sources.number_forms import (
@@ -158,7 +158,10 @@ def align_numbers(parts: Sequence[Part], told: list[Guess]) -> list[Part]:
         shown = {i: _find_shown(marks[i][name], files[i], form) for i, form in forms.items()}
         points = [i for i, mark in shown.items() if mark == "."]
         for i in [i for i, mark in shown.items() if mark == "," and points]:
-            aligned[i] = _write_plain(aligned[i], name, forms[i], parts[points[0]].name, told)
+            ways = [forms[i], *(forms[j] for j in points)]
+            worst = max((way.certainty for way in ways), key=CERTAINTIES.index)
+            guess = replace(forms[i], certainty=worst)
+            aligned[i] = _write_plain(aligned[i], name, guess, parts[points[0]].name, told)
     return aligned
 
 
@@ -196,7 +199,8 @@ def _find_shown(marks: Marks, file: Decimal | None, guess: FormGuess) -> Decimal
     """Find the mark before decimals that a column of a part shows, by itself or by the others."""
     if guess.certainty == "open":
         return None
-    if marks.point or marks.commas or marks.comma or marks.points:
+    either = marks.either_point or marks.either_comma
+    if marks.point or marks.commas or marks.comma or marks.points or (either and file is None):
         return guess.form.decimal
     return file
 

@@ -175,6 +175,14 @@ def test_each_part_writes_numbers_its_way(tmp_path: Path) -> None:
     assert [(g.about, g.column) for g in guesses] == [("parts", "n")]
 
 
+def test_thousands_beside_decimals_of_another_part_are_told(tmp_path: Path) -> None:
+    """What three digits behind a comma are is a guess, where another part has decimals there."""
+    files = {"a.csv": 't,n\na,"1,234"\nb,"2,345"\n', "b.csv": "t;n\na;3,5\nb;4,25\n"}
+    got, told = read_texts(tmp_path, files)
+    assert got["n"] == ["1,234", "2,345", "3.5", "4.25"]
+    assert [(g.about, g.column, g.certainty) for g in told] == [("parts", "n", "likely")]
+
+
 def test_parts_that_write_alike_are_left_as_they_are(tmp_path: Path) -> None:
     """What all parts write in one way is decided later, on all rows."""
     part = "t;n\na;2,5\nb;1.234,25\n"
