@@ -35,7 +35,6 @@ SAMPLE = 1_000  # rows that the first line is compared with
 MOST_QUOTES = 0.2  # quotes a line, up to which they may be parts of values
 MOST_BEHIND = 30  # lines that may stand behind the rows
 MOST_LINES = 5  # that are named
-UNREADABLE = (".xls", ".xlsx", ".ods", ".json", ".jsonl", ".feather", ".sav", ".dta", ".pkl")
 TRAILING = "unnamed_last"
 
 
@@ -73,8 +72,6 @@ def read_csv(content: bytes, name: str, config: IngestConfig) -> Delimited:
         If it is not text, not in the codec, empty, without a header, a quote is never closed or
         swallows rows, or a name is longer, or columns are more, than a table's are.
     """
-    if name.lower().endswith(UNREADABLE):
-        raise SourceError("ingest", f"{name} is not CSV or Parquet", "Save it as CSV or Parquet")
     text, encoding, guesses = decode(content, name, config.encoding)
     if "\n" not in text:  # the ends of lines of old Macs
         text = text.replace("\r", "\n")

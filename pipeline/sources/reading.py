@@ -1,4 +1,4 @@
-"""Sources as they come: CSV in any common dialect, Parquet, compressed or not, to columns of text.
+"""Sources as they come: delimited text, Parquet and others, packed or not, to columns of text.
 
 Every column is read as text and dictionary-encoded: what follows (missing values, roles, hashes,
 numbers) looks at each distinct text once, however many rows there are.
@@ -6,14 +6,10 @@ numbers) looks at each distinct text once, however many rows there are.
 
 from __future__ import annotations
 
-import gzip
+import csv
 import io
-import lzma
-import re
-import struct
-import zipfile
-import zlib
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +18,14 @@ import pyarrow.compute as pc
 
 from pipeline.config.settings import IngestConfig
 from pipeline.errors import MachineError, SourceError, name_examples
+from pipeline.sources.containers import TABLES, recognise, refuse_no_table
+from pipeline.sources.decoding import decode
 from pipeline.sources.delimited import Delimited, describe_damage, name_columns, read_csv
 from pipeline.sources.guesses import Guess, SetAside
+from pipeline.sources.typed_columns import write_columns
+from pipeline.sources.unpacking import UNPACKED_FREELY, holds_lines, refuse_bomb, unpack
 
-TABLES = (".csv", ".tsv", ".txt", ".data", ".parquet", ".pq")
-CHUNK = 1 << 20
-# What unpacks to more than MAX_RATIO times its size is a bomb, beyond what any machine can hold.
-UNPACKED_FREELY = 256_000_000
-MAX_RATIO = 200
-MAX_UNPACKED = 4_000_000_000
-LEADS_OUT = re.compile(r"/|[A-Za-z]:|(.*/)?\.\.(/|$)")
+__all__ = ["TABLES", "SourceTable", "TextColumn", "check_source", "read_source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +82,13 @@ class SourceTable:
 
 
 def read_source(path: Path, config: IngestConfig) -> SourceTable:
-    """Read a CSV or Parquet source.
+    """Read a source by what it is, whatever its name says.
 
     Parameters
     ----------
     path
-        A file (``.csv``, ``.tsv``, ``.parquet``, each also as ``.gz`` or alone in a ``.zip``), or a
-        folder of Parquet or CSV partitions.
+        A file of CSV, Parquet, JSON, Arrow or ARFF, also packed by gzip, bzip2, xz, zstd or lz4 or
+        alone in a zip or tar, or a folder of such parts.
 
     Raises
     ------
@@ -133,7 +127,7 @@ def check_source(path: Path) -> None:
 
 def _read_source(path: Path, config: IngestConfig) -> SourceTable:
     check_source(path)
-    read = _read_folder(path, config) if path.is_dir() else _read_table(*_unpack(path), config)
+    read = _read_folder(path, config) if path.is_dir() else _read_file(path, config)
     table, malformed = read.table, read.malformed
     total = table.num_rows + len(malformed)
     if len(malformed) > config.max_malformed * total:
@@ -156,171 +150,77 @@ def _read_source(path: Path, config: IngestConfig) -> SourceTable:
 
 
 def _read_folder(path: Path, config: IngestConfig) -> Delimited:
-    files = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith((".", "_")))
-    kinds = sorted({file.suffix.lower() for file in files})
-    if kinds and {*kinds} <= {".parquet", ".pq"}:
-        table = _read_partitions(path)
-        dialect = {"format": "parquet", "files": str(len(files))}
-        return Delimited(_as_text(table, path.name), dialect)
-    if kinds and {*kinds} <= {".csv", ".tsv", ".gz"}:
-        parts = [_read_table(*_unpack(file), config) for file in files]
-        names = {tuple(part.table.column_names) for part in parts}
-        if len(names) > 1:
-            raise SourceError(
-                "ingest", f"the files in {path.name} have {len(names)} different headers",
-                "Give files with one header",
-            )  # fmt: skip
-        return Delimited(
-            pa.concat_tables([part.table for part in parts]),
-            parts[0].dialect | {"files": str(len(files))},
-            [line for part in parts for line in part.malformed],
-            [guess for part in parts for guess in part.guesses],
-            [line for part in parts for line in part.set_aside],
+    from pipeline.sources.folders import find_kind, list_parts, read_text_parts, refuse_mixture
+
+    files = list_parts(path)
+    kind = find_kind(files)
+    if kind == "parquet":
+        from pipeline.sources.parquet_parts import read_partitions
+
+        return read_partitions(path, files)
+    if kind == "text":
+        return read_text_parts(
+            path,
+            files,
+            lambda file: _read_file(file, config),
+            lambda file, names, delimiter: _read_below(file, names, delimiter, config),
+            align=config.decimal == "auto",
         )
-    of_kinds = f", of the kinds {name_examples(kinds)}" if kinds else ""
-    raise SourceError(
-        "ingest",
-        f"the folder {path.name} holds {len(files)} files{of_kinds}",
-        "Give a folder of CSV files or of Parquet partitions, nothing else in it",
-    )
+    raise refuse_mixture(files, path.name)
 
 
-def _read_partitions(path: Path) -> pa.Table:
-    """Read Parquet partitions; a type or column that only some of them have is made to fit."""
-    import pyarrow.dataset as ds
+def _read_file(path: Path, config: IngestConfig) -> Delimited:
+    """Read a file by what its first bytes say that it is."""
+    content, name = unpack(path)
+    kind = recognise(content, name)
+    named = name.lower().endswith((".parquet", ".pq")) and not kind
+    if kind == "parquet" or (named and not holds_lines(content)):
+        return _read_parquet(content, name)
+    refuse_no_table(kind, content, name)
+    if kind in ("json", "arrow", "arrow stream", "arff"):
+        from pipeline.sources.formats import READERS
 
-    try:
-        found = ds.dataset(path, format="parquet", partitioning="hive")
-        # A partition without a gap holds integers where the next one holds floats.
-        parts = [part.physical_schema for part in found.get_fragments()]
-        cells = sum(part.metadata.num_rows for part in found.get_fragments()) * len(found.schema)
-        _refuse_bomb(
-            path.name, cells, sum(Path(file).stat().st_size for file in found.files), "values"
-        )
-        schema = pa.unify_schemas([*parts, found.schema], promote_options="permissive")
-        whole = ds.dataset(path, schema=schema, format="parquet", partitioning="hive")
-        return whole.to_table()
-    except (pa.ArrowException, OSError) as error:
-        raise describe_damage(path.name, "Parquet", error) from None
-
-
-def _unpack(path: Path) -> tuple[bytes, str]:
-    """Return the content of a file and the name that tells its kind, unpacked if need be."""
-    name = path.name
-    try:
-        if path.suffix.lower() == ".gz":
-            return _unpack_gz(path), path.stem
-        if path.suffix.lower() == ".zip":
-            return _unpack_zip(path)
-        return path.read_bytes(), name
-    except (
-        OSError, EOFError, ValueError, RuntimeError, struct.error, zlib.error, lzma.LZMAError,
-        zipfile.BadZipFile,
-    ) as error:  # fmt: skip
-        raise describe_damage(name, "a readable file", error) from None
-
-
-def _unpack_gz(path: Path) -> bytes:
-    """Unpack a gz piece by piece, so that a bomb is refused before it fills the memory."""
-    content = io.BytesIO()
-    with path.open("rb") as packed, gzip.GzipFile(fileobj=packed) as unpacked:
-        while piece := unpacked.read(CHUNK):
-            content.write(piece)
-            _refuse_bomb(path.name, content.tell(), packed.tell())
-    return content.getvalue()
-
-
-def _unpack_zip(path: Path) -> tuple[bytes, str]:
-    """Unpack the only table of a zip, in memory; its header tells how large it will be."""
-    with zipfile.ZipFile(path) as archive:
-        infos = archive.infolist()
-        unsafe = [i.filename for i in infos if LEADS_OUT.match(i.filename.replace("\\", "/"))]
-        if unsafe:
-            raise SourceError(
-                "ingest",
-                f"{len(unsafe)} names in {path.name} lead out of it: {name_examples(unsafe)}",
-                "Zip the table again, by its name alone",
-            )
-        tables = [
-            info for info in infos
-            if info.filename.lower().endswith(TABLES) and not info.filename.startswith("__MACOSX")
-        ]  # fmt: skip
-        if len(tables) != 1:
-            raise SourceError(
-                "ingest",
-                f"{path.name} holds {len(tables)} tables among {len(infos)} files: "
-                f"{name_examples(info.filename for info in tables or infos)}",
-                "Give a zip with exactly one CSV or Parquet file",
-            )
-        _refuse_bomb(path.name, tables[0].file_size, tables[0].compress_size)
-        return archive.read(tables[0]), tables[0].filename
-
-
-def _refuse_bomb(name: str, size: int, packed: int, unit: str = "bytes") -> None:
-    """Refuse a file that grows by unpacking beyond all that data do."""
-    if size > MAX_UNPACKED:
-        raise SourceError(
-            "ingest", f"{name} unpacks to more than {MAX_UNPACKED:,} {unit}",
-            "Give a part of the rows, or unpack it and save it as Parquet",
-        )  # fmt: skip
-    if size > UNPACKED_FREELY and size > MAX_RATIO * packed:
-        raise SourceError(
-            "ingest",
-            f"{name} unpacks to {size:,} {unit} or more, over {MAX_RATIO} times the {packed:,} "
-            "bytes that they are packed in: a bomb, or nearly empty",
-            "Unpack it and look at it; a table of that size can be given unpacked",
-        )
-
-
-def _read_table(content: bytes, name: str, config: IngestConfig) -> Delimited:
-    if content[:4] == b"PAR1" or name.lower().endswith((".parquet", ".pq")):
-        import pyarrow.parquet as pq
-
-        try:
-            file = pq.ParquetFile(pa.BufferReader(content))
-            name_columns(list(map(str, file.schema_arrow.names)), name)
-            facts = file.metadata
-            _refuse_bomb(name, facts.num_rows * facts.num_columns, len(content), "values")
-            table = pq.read_table(pa.BufferReader(content))
-            # Damage that left the pages readable shows in the values.
-            table.validate(full=True)
-        except pa.ArrowMemoryError as error:
-            if len(content) > UNPACKED_FREELY:
-                raise
-            raise _describe_parquet(name, error) from None
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise _describe_parquet(name, error) from None
-        return Delimited(_as_text(table, name), {"format": "parquet"})
+        read = READERS[kind](content, name, config)
+        if read is not None:
+            return read
     return read_csv(content, name, config)
 
 
-def _describe_parquet(name: str, error: Exception) -> SourceError:
-    return describe_damage(name, "Parquet", error)
+def _read_below(
+    path: Path, names: Sequence[str], delimiter: str, config: IngestConfig
+) -> Delimited:
+    """Read delimited text without a header, below names that are given."""
+    from pipeline.sources.text_parts import shift_lines
+
+    content, name = unpack(path)
+    text, encoding, guesses = decode(content, name, config.encoding)
+    header = io.StringIO()
+    csv.writer(header, delimiter=delimiter, lineterminator="\n").writerow(names)
+    told = config.model_copy(update={"encoding": "utf-8"})
+    read = shift_lines(read_csv((header.getvalue() + text).encode(), name, told), -1)
+    dialect = read.dialect | {"encoding": encoding}
+    return replace(read, dialect=dialect, guesses=[*guesses, *read.guesses])
 
 
-def _as_text(table: pa.Table, source: str) -> pa.Table:
-    """Turn the typed columns of a Parquet table into text that parses back to the same values."""
-    names = name_columns(list(map(str, table.column_names)), source)
-    columns = []
-    for name, column in zip(names, table.columns, strict=True):
-        kind = column.type
-        try:
-            if pa.types.is_dictionary(kind):
-                kind = kind.value_type
-                column = column.cast(kind)
-            if pa.types.is_nested(kind) or "binary" in str(kind):
-                raise pa.ArrowInvalid("it has no text")
-            columns.append(column.cast(pa.string()))
-        except pa.ArrowMemoryError:
+def _read_parquet(content: bytes, name: str) -> Delimited:
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(pa.BufferReader(content))
+        name_columns(list(map(str, file.schema_arrow.names)), name)
+        facts = file.metadata
+        refuse_bomb(name, facts.num_rows * facts.num_columns, len(content), "values")
+        table = pq.read_table(pa.BufferReader(content))
+        # Damage that left the pages readable shows in the values.
+        table.validate(full=True)
+    except pa.ArrowMemoryError as error:
+        if len(content) > UNPACKED_FREELY:
             raise
-        except pa.ArrowException as error:
-            raise SourceError(
-                "ingest",
-                f"column {name_examples([name])} holds values of the type {str(kind)[:80]}: "
-                + " ".join(str(error).split())[:120],
-                "Write the column as numbers, dates or texts, or leave it out of the file",
-            ) from None
-    return pa.table(columns, names=names)
+        raise describe_damage(name, "Parquet", error) from None
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise describe_damage(name, "Parquet", error) from None
+    texts, guesses = write_columns(table, name)
+    return Delimited(texts, {"format": "parquet"}, guesses=guesses)
 
 
 def _encode_column(name: str, column: pa.ChunkedArray) -> TextColumn:

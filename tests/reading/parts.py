@@ -110,6 +110,11 @@ def _scale(seconds: Sequence[float]) -> list[Column]:
 
 def _list_nested(base: Table, count: Sequence[int]) -> list[Case]:
     """List cases of lists, structs and maps: made columns, or left out and named."""
+    # Nothing of these is left out.
+    made: dict[str, dict[str, list[float]]] = {
+        "lists_of_one_length": {f"x_{i}": [float(v + i) for v in count] for i in range(3)},
+        "structs": {"x.lat": [v / 2 for v in count], "x.lon": [v / 3 for v in count]},
+    }
     forms: tuple[tuple[str, Sequence[Any], pa.DataType], ...] = (
         ("lists_of_one_length", [[v, v + 1, v + 2] for v in count], pa.list_(pa.int64())),
         ("lists_of_any_length", [list(range(v % 4)) for v in count], pa.list_(pa.int64())),
@@ -120,15 +125,17 @@ def _list_nested(base: Table, count: Sequence[int]) -> list[Case]:
     )  # fmt: skip
     return [
         make_case(f"parquet_{name}", 9,
-                  to_parquet(to_arrow(base).append_column("x", pa.array(values, kind))), base,
-                  file="table.parquet", report=() if name in MADE_COLUMNS else ("x",),
-                  refusal=r"'x'")
+                  to_parquet(to_arrow(base).append_column("x", pa.array(values, kind))),
+                  _put_all(base, made.get(name, {})),
+                  file="table.parquet", report=() if name in made else ("x",), refusal=r"'x'")
         for name, values, kind in forms
     ]  # fmt: skip
 
 
-# Their parts become columns x_0, x_1 or x.lat, so that nothing is left out.
-MADE_COLUMNS = ("lists_of_one_length", "structs")
+def _put_all(table: Table, columns: Mapping[str, Sequence[float]]) -> Table:
+    for name, values in columns.items():
+        table = table.put(name, Column("number", list(values)))
+    return table
 
 
 def _list_parquet_parts() -> list[Case]:
