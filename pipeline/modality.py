@@ -131,7 +131,8 @@ def _encode_table(
 ) -> None:
     from pipeline.preprocessing.assembly import assemble
 
-    assemble(rows, out, ingest=ingest, cleaning=cleaning, config=config.encoding)
+    apart = config.split.repeats == "apart"
+    assemble(rows, out, ingest=ingest, cleaning=cleaning, config=config.encoding, repeats=apart)
 
 
 def _resample_table(features: Path, out: Path, config: DatasetConfig) -> None:

@@ -29,7 +29,7 @@ from pipeline.storage.store import FACTS, dump_json, load_facts
 
 
 def assemble(
-    rows: Path, out: Path, *, ingest: Path, cleaning: Path, config: EncodingConfig
+    rows: Path, out: Path, *, ingest: Path, cleaning: Path, config: EncodingConfig, repeats: bool
 ) -> AssemblyFacts:
     """Fit the encoding on the training split; write splits, repaired rows and the preprocessor.
 
@@ -43,6 +43,8 @@ def assemble(
         Folders of ingest and cleaning: the schema, and what was learned.
     config
         Scaling and categories.
+    repeats
+        Whether rows that equal one of another split are other rows that are alike, and stay.
 
     Raises
     ------
@@ -56,7 +58,7 @@ def assemble(
     classes = sorted(str(label) for label in train[schema.target].unique())
     encoding = fit_encoding(TrainSet(train.drop(columns=[SPLIT]), schema), config, classes)
     splits = {name: _encode_split(frame, name, encoding) for name in SPLITS}
-    stays, leftover, unknown = _set_aside(splits, classes)
+    stays, leftover, unknown = _set_aside(splits, classes, repeats=repeats)
     splits = {name: _take(rows, stays[name]) for name, rows in splits.items()}
     _check(splits)
     layout = make_layout(encoding)
@@ -100,7 +102,7 @@ def _encode_split(frame: pd.DataFrame, name: str, encoding: FittedEncoding) -> F
 
 
 def _set_aside(
-    splits: dict[str, Features], classes: list[str]
+    splits: dict[str, Features], classes: list[str], *, repeats: bool
 ) -> tuple[dict[str, np.ndarray], dict[str, int], dict[str, int]]:
     """Find what stays: not in test what training has, nor in validation what either has."""
     result = {"train": np.ones(len(splits["train"].labels), dtype=bool)}
@@ -109,10 +111,10 @@ def _set_aside(
     for name in ("test", "validation"):
         rows = splits[name]
         hashes = hash_matrix(rows.values)
-        repeats = np.isin(hashes, taken)
+        found = np.zeros(len(hashes), bool) if repeats else np.isin(hashes, taken)
         foreign = ~np.isin(rows.labels.astype(str), classes)
-        stays = ~repeats & ~foreign
-        leftover[name], unknown[name] = int(repeats.sum()), int((foreign & ~repeats).sum())
+        stays = ~found & ~foreign
+        leftover[name], unknown[name] = int(found.sum()), int((foreign & ~found).sum())
         result[name] = stays
         taken = np.append(taken, hashes[stays])
     return result, leftover, unknown
