@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pipeline.diagnosis.finding import Finding, Severity
+from pipeline.diagnosis.value_findings import expects_repeats
 from pipeline.diagnosis.wording import cut, join_words, quote, write_count, write_share
 from pipeline.targets.metric_names import MAIN, TITLES
 from pipeline.validation.drift_results import UNIT_TYPE
@@ -130,6 +131,8 @@ def find_conflicts(record: RunRecord, terms: Terms) -> Iterator[Finding]:
     severity: Severity = "info"
     if share >= CONFLICTS_WARNING:
         severity = "critical" if share >= CONFLICTS_CRITICAL else "warning"
+    if expects_repeats(record):
+        severity = "info"  # few combinations of features: each has rows of several labels
     yield Finding(
         "conflicting_labels",
         severity,

@@ -141,7 +141,7 @@ def find_lost_rows(record: RunRecord, terms: Terms) -> Iterator[Finding]:
             figures={"rows": read.unlabelled, "share": read.unlabelled / read.rows},
         )
     repeated = record.split.duplicates if record.split else 0
-    if repeated / read.labelled > MUCH_LOST:
+    if repeated / read.labelled > MUCH_LOST and not expects_repeats(record):
         yield Finding(
             "duplicates",
             "warning",
@@ -152,6 +152,11 @@ def find_lost_rows(record: RunRecord, terms: Terms) -> Iterator[Finding]:
             cause="duplicates",
             figures={"rows": repeated, "share": repeated / read.labelled},
         )
+
+
+def expects_repeats(record: RunRecord) -> bool:
+    """Tell whether rows that are alike were declared to be other rows."""
+    return bool(record.config.get("split", {}).get("repeats") == "apart")
 
 
 def find_repairs(record: RunRecord, terms: Terms) -> Iterator[Finding]:

@@ -154,7 +154,7 @@ def _suggest_schema(train: TrainSet, config: DatasetConfig, past: Past) -> list[
             )  # fmt: skip
     kept = [name for name in schema.features if name not in config.cleaning.drop_columns]
     identity = config.traits.identity
-    if identity or len(kept) > 1:
+    if (identity or len(kept) > 1) and config.cleaning.duplicates == "drop":
         result.append(
             make_expectation(
                 "compound_columns_to_be_unique", "warning", "a repeated row adds nothing",
