@@ -13,13 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeline.imputation.knn import KNNImputer
+    from pipeline.ingest.columns import InputWarning
     from pipeline.preprocessing.preprocessor import load_preprocessor
     from pipeline.published import PublishedVersion, open_version
     from pipeline.validation.validating import validate
 
-__all__ = ["KNNImputer", "PublishedVersion", "load_preprocessor", "open_version", "validate"]
+__all__ = [
+    "InputWarning",
+    "KNNImputer",
+    "PublishedVersion",
+    "load_preprocessor",
+    "open_version",
+    "validate",
+]
 
 _HOMES = {
+    "InputWarning": "pipeline.ingest.columns",
     "KNNImputer": "pipeline.imputation.knn",
     "PublishedVersion": "pipeline.published",
     "load_preprocessor": "pipeline.preprocessing.preprocessor",

@@ -44,7 +44,7 @@ class PublishedVersion:
     model: Any = field(repr=False)
     decision: Decision | None = field(default=None, repr=False)
 
-    def predict(self, rows: NewRows) -> pd.Series:
+    def predict(self, rows: NewRows, *, strict: bool = False) -> pd.Series:
         """Predict a class for each row.
 
         It is the most probable one, unless the version was balanced by resampling, weights or
@@ -53,7 +53,7 @@ class PublishedVersion:
 
         Parameters
         ----------
-        rows
+        rows, strict
             See ``predict_proba``.
 
         Returns
@@ -61,7 +61,7 @@ class PublishedVersion:
         pandas.Series
             Shape ``(n,)``, text.
         """
-        probabilities = self.predict_proba(rows)
+        probabilities = self.predict_proba(rows, strict=strict)
         chosen = probabilities.to_numpy().argmax(axis=1)
         if self.decision is not None:
             from pipeline.targets.decisions import decide
@@ -69,7 +69,7 @@ class PublishedVersion:
             chosen = decide(probabilities.to_numpy(), self.decision)
         return pd.Series(probabilities.columns.to_numpy()[chosen], dtype="str", name="class")
 
-    def predict_proba(self, rows: NewRows) -> pd.DataFrame:
+    def predict_proba(self, rows: NewRows, *, strict: bool = False) -> pd.DataFrame:
         """Predict a probability for each class.
 
         Where training rows were resampled or weighted, it is corrected to the class shares before
@@ -80,6 +80,9 @@ class PublishedVersion:
         rows
             Raw values by column, see ``Preprocessor.transform``; or pictures, see
             ``PicturePreprocessor.transform``.
+        strict
+            Refuse values and columns that the source never had, instead of telling of them by an
+            ``InputWarning``; of no effect on pictures.
 
         Returns
         -------
@@ -88,7 +91,9 @@ class PublishedVersion:
         """
         # Which rows fit is known by the version alone, not by the type checker.
         transform: Any = self.preprocessor.transform
-        features = transform(rows)
+        features = (
+            transform(rows, strict=True) if strict and self._reads_columns() else transform(rows)
+        )
         if len(features) == 0:
             return pd.DataFrame(columns=self.preprocessor.classes, dtype="float32")
         probabilities = self.model.predict(features, verbose=0)
@@ -97,6 +102,9 @@ class PublishedVersion:
 
             probabilities = calibrate(probabilities, self.decision)
         return pd.DataFrame(probabilities, columns=self.preprocessor.classes)
+
+    def _reads_columns(self) -> bool:
+        return hasattr(self.preprocessor, "rules")
 
     def classify(self, rows: NewRows) -> pd.Series:
         """Do what ``predict`` does; the name goes with the next release."""

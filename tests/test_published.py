@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline import InputWarning
 from pipeline.errors import ConfigError, DataContractError
 from pipeline.preprocessing.preprocessor import load_preprocessor
 from pipeline.published import open_version
@@ -70,12 +71,14 @@ def test_the_model_sees_of_raw_test_rows_what_it_saw_in_training(published: Path
     assert right.mean() == pytest.approx(reported["value"])
 
 
-def test_an_unknown_column_is_refused_by_name(published: Path) -> None:
-    """A misspelt column is an error that names the nearest one, not a silent gap."""
+def test_an_unknown_column_is_told_by_name_or_refused(published: Path) -> None:
+    """A misspelt column is told with the nearest name, not a silent gap; strict refuses it."""
     version = Store(published, "hypothyroid").version()
     preprocessor = load_preprocessor(version / "preprocessor")
-    with pytest.raises(DataContractError, match=r"'TSh'.*did you mean 'TSH'"):
+    with pytest.warns(InputWarning, match=r"'TSh' is not known.*did you mean 'TSH'"):
         preprocessor.transform([{"TSh": 1.0}])
+    with pytest.raises(DataContractError, match=r"'TSh' is not known.*did you mean 'TSH'"):
+        preprocessor.transform([{"TSh": 1.0}], strict=True)
 
 
 def test_a_folder_that_is_no_version_is_refused(tmp_path: Path) -> None:

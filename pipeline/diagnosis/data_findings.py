@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pipeline.diagnosis.terms import Terms
 
 MOST = 3  # findings of one kind that are told one by one
+ROW_COUNT = "expect_table_row_count_to_be_between"
 CONFLICTS_CRITICAL, CONFLICTS_WARNING = 0.05, 0.01
 
 
@@ -184,11 +185,30 @@ def find_lost_suites(record: RunRecord, terms: Terms) -> Iterator[Finding]:
         )
 
 
+def find_row_count(record: RunRecord, terms: Terms) -> Iterator[Finding]:
+    """Tell of far fewer or more rows than the suites expect: cut off, or joined twice."""
+    for check in record.raw.checks:
+        if check.type != ROW_COUNT or check.status != "failed" or not record.raw.verdict.passed:
+            continue
+        yield Finding(
+            "row_count",
+            "warning",
+            f"The source has {write_count(record.raw.rows, 'row')}, and the suite "
+            f"{quote(check.suite, 40)} expects {cut(check.rule, 60)}",
+            "The bounds were learned from the rows that were there before.",
+            "See whether the export was cut off or joined twice. If the data is right, let assay "
+            f"suggest {cut(record.dataset)} learn the suites again.",
+            cause="too_little_data",
+            figures={"rows": record.raw.rows},
+        )
+
+
 def find_failures(record: RunRecord, terms: Terms) -> Iterator[Finding]:
     """Tell which checks still fail after repair, and which could not be judged."""
     facts = record.repaired or record.raw
     failed = [c for c in facts.checks if c.status == "failed" and c.suite != DRIFT]
     left = failed if record.repaired else [c for c in failed if not c.repaired_by]
+    left = [check for check in left if check.type != ROW_COUNT]  # told by itself
     # A gate's own reasons are told by themselves.
     if left and facts.verdict.passed:
         serious = any(check.severity == "critical" for check in left)

@@ -29,6 +29,7 @@ def list_rules(terms: Terms) -> tuple[Rule, ...]:
     """List the rules for a modality."""
     return (
         data.find_gate_reasons,
+        data.find_row_count,
         reading.find_guesses,
         reading.find_set_aside,
         data.find_leaks,

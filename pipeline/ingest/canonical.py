@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config.settings import ColumnConfig, DatasetConfig, Role
-from pipeline.dataset import FEATURE_ROLES, FLAGS, REASON, ROW_ID, SPLIT, Schema
+from pipeline.dataset import FEATURE_ROLES, FLAGS, REASON, ROLES, ROW_ID, SPLIT, Schema
 from pipeline.errors import (
     ConfigError,
     DataContractError,
@@ -42,6 +42,8 @@ from pipeline.sources.guesses import Guess, SetAside
 from pipeline.sources.number_forms import PLAINLY
 from pipeline.sources.reading import SourceTable, TextColumn
 from pipeline.targets.label_checks import check_labels
+
+MOST_KEPT = 1_000  # texts of a column of categories, by which an unseen one is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,11 @@ def canonicalise(table: SourceTable, config: DatasetConfig) -> Canonical:
             None if form is None else numbers,
             None if dates is None else dates.form,
         )
-        rules[name] = ColumnRule(inferred.role, missing_rules[name], inferred.format, numbers)
+        texts = column.values[~missing] if ROLES[inferred.role].values == "categories" else ()
+        rules[name] = ColumnRule(
+            inferred.role, missing_rules[name], inferred.format, numbers,
+            sorted(map(str, texts)) if len(texts) <= MOST_KEPT else [],
+        )  # fmt: skip
         typed = type_values(column, missing, rules[name], numbers)
         if inferred.role == "target":
             case = config.cleaning.spelling.case

@@ -21,9 +21,6 @@ from pipeline.encoding.features import FittedEncoding, encode
 from pipeline.errors import (
     ConfigError,
     DataContractError,
-    name_examples,
-    name_near_misses,
-    write_count,
 )
 from pipeline.imputation.filling import FittedImputation, impute
 from pipeline.imputation.saving import load_imputation, save_imputation
@@ -50,15 +47,20 @@ class Preprocessor:
         """The classes in the order of the network's outputs."""
         return self.encoding.classes
 
-    def transform(self, rows: Sequence[Mapping[str, Any]] | pd.DataFrame) -> np.ndarray:
+    def transform(
+        self, rows: Sequence[Mapping[str, Any]] | pd.DataFrame, *, strict: bool = False
+    ) -> np.ndarray:
         """Turn raw rows into features.
 
         Parameters
         ----------
         rows
             Raw values by column, as text or as numbers. A column that is left out, None, or one of
-            the declared tokens, or that can't be read as its role asks (which warns), is missing
-            and is imputed; the target is not looked at.
+            the declared tokens, or that can't be read as its role asks, is missing and is imputed;
+            the target is not looked at. What is not as in the source is told once, as an
+            ``InputWarning``.
+        strict
+            Refuse what would be told.
 
         Returns
         -------
@@ -68,7 +70,7 @@ class Preprocessor:
         Raises
         ------
         DataContractError
-            If the rows have a column that the source does not have.
+            If one row is given in place of a list, or ``strict`` finds what would be told.
         """
         if isinstance(rows, Mapping):
             raise DataContractError(
@@ -76,15 +78,7 @@ class Preprocessor:
                 "Put it in a list: [row]",
             )  # fmt: skip
         frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
-        unknown = [str(name) for name in frame.columns if str(name) not in self.rules.roles]
-        if unknown:
-            raise DataContractError(
-                "preprocessor", f"{write_count(len(unknown), 'column is', 'columns are')} unknown: "
-                f"{name_examples(unknown)}",
-                f"Correct the name, or leave it out: "
-                f"{name_near_misses(unknown[0], self.rules.roles)}",
-            )  # fmt: skip
-        return self.encode_repaired(self.repair(read_rows(frame, self.rules)))
+        return self.encode_repaired(self.repair(read_rows(frame, self.rules, strict=strict)))
 
     def repair(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Clean and impute the values of canonical rows; no row is left out."""

@@ -25,6 +25,7 @@ MAX_MISSING = 0.20
 MAX_OUTSIDE = 0.005
 WORST = 3.0  # times a share of gaps that was accepted, the worst if several were
 MIN_CLASS_SHARE = 0.10
+MOST_TIMES = 4  # as many rows as there were, beyond which something is wrong
 MAX_SET = 50
 MAX_DIVERGENCE = 0.1  # of the classes' shares from those expected, in nats
 MIN_DIVERGENCE = 0.02  # below it is little that a network would notice
@@ -114,8 +115,11 @@ def _suggest_schema(train: TrainSet, config: DatasetConfig, past: Past) -> list[
         )
     )
     rows = len(frame) / (1 - config.split.test - config.split.validation)
-    bounds = {"min_value": _round_rows(rows / 2, up=False)}
-    why = f"half of the {rows:,.0f} rows that were there"
+    bounds = {
+        "min_value": _round_rows(rows / 2, up=False),
+        "max_value": _round_rows(MOST_TIMES * rows, up=True),
+    }
+    why = f"half of about {rows:,.0f} rows that were there, to {MOST_TIMES} times as many"
     reach = find_reach(past.rows)
     if reach is not None:
         # A source that had the same number of rows each time may still get a few more.
