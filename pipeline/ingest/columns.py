@@ -15,7 +15,7 @@ from pipeline.errors import name_examples
 from pipeline.ingest.roles import MissingRule, is_missing
 from pipeline.sources.number_forms import ANY, PLAINLY, NumberForm, parse_numbers
 from pipeline.sources.reading import TextColumn
-from pipeline.sources.time_forms import BETWEEN, ISO, parse_times
+from pipeline.sources.time_forms import parse_times, write_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +108,7 @@ def _write_text(value: object, numbers: NumberForm, form: str | None) -> str:
     if isinstance(value, bool | np.bool_):
         return str(value).lower()
     if isinstance(value, date | np.datetime64):
-        moment = pd.Timestamp(value)
-        single = (form or ISO).split(BETWEEN)[0]
-        return moment.isoformat() if single == ISO else moment.strftime(single)
+        return write_time(pd.Timestamp(value), form)
     return str(value).strip()
 
 
