@@ -13,6 +13,7 @@ from pipeline.config.settings import Role
 from pipeline.dataset import FEATURE_ROLES, ROLES
 from pipeline.errors import name_examples
 from pipeline.ingest.roles import MissingRule, is_missing
+from pipeline.sources.cell_texts import tidy_column
 from pipeline.sources.number_forms import ANY, PLAINLY, NumberForm, parse_numbers
 from pipeline.sources.reading import TextColumn
 from pipeline.sources.time_forms import parse_times, write_time
@@ -81,6 +82,7 @@ def read_rows(frame: pd.DataFrame, rules: ColumnRules) -> pd.DataFrame:
         texts = [_write_text(value, form, rule.format) for value in given]
         codes, values = pd.factorize(np.array(texts, dtype=object))
         column = TextColumn(name, codes, values, np.bincount(codes, minlength=len(values)))
+        column, _ = tidy_column(column)
         missing = is_missing(column, rule.missing)
         typed = type_values(column, missing, rule, form)
         unread = column.values[typed.isna().to_numpy() & ~missing]
@@ -90,7 +92,7 @@ def read_rows(frame: pd.DataFrame, rules: ColumnRules) -> pd.DataFrame:
                 f"{'counts' if len(unread) == 1 else 'count'} as missing",
                 stacklevel=2,
             )
-        columns[name] = typed.take(codes).reset_index(drop=True)
+        columns[name] = typed.take(column.codes).reset_index(drop=True)
     return pd.DataFrame(columns, index=range(len(frame)))
 
 
