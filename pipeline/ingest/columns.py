@@ -17,6 +17,7 @@ from pipeline.sources.cell_texts import tidy_column
 from pipeline.sources.number_forms import ANY, PLAINLY, NumberForm, parse_numbers
 from pipeline.sources.reading import TextColumn
 from pipeline.sources.time_forms import parse_times, write_time
+from pipeline.sources.unseen import tidy_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ def read_rows(frame: pd.DataFrame, rules: ColumnRules) -> pd.DataFrame:
         The columns that a network may learn from, in the source's order.
     """
     columns = {}
+    frame = frame.rename(columns=_tidy_names(frame))
     for name, rule in rules.columns.items():
         if rule.role not in FEATURE_ROLES:
             continue
@@ -94,6 +96,12 @@ def read_rows(frame: pd.DataFrame, rules: ColumnRules) -> pd.DataFrame:
             )
         columns[name] = typed.take(column.codes).reset_index(drop=True)
     return pd.DataFrame(columns, index=range(len(frame)))
+
+
+def _tidy_names(frame: pd.DataFrame) -> dict[str, str]:
+    """Find the names that columns have without what can't be seen, as the source's got them."""
+    tidy = {name: tidy_name(name) for name in frame.columns if isinstance(name, str)}
+    return {name: own for name, own in tidy.items() if own != name and own not in frame.columns}
 
 
 def _write_text(value: object, numbers: NumberForm, form: str | None) -> str:

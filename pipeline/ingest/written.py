@@ -11,6 +11,7 @@ import pandas as pd
 
 from pipeline.config.settings import ColumnConfig, IngestConfig, Role
 from pipeline.ingest.roles import MOSTLY
+from pipeline.sources.counted_times import guess_counted
 from pipeline.sources.guesses import Guess
 from pipeline.sources.number_forms import (
     PLAINLY,
@@ -28,7 +29,6 @@ from pipeline.sources.reading import SourceTable
 from pipeline.sources.time_forms import (
     TimeGuess,
     describe_zones,
-    guess_counted,
     guess_times,
     parse_times,
     settle_order,

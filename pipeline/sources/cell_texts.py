@@ -16,15 +16,9 @@ import pyarrow.compute as pc
 
 from pipeline.sources.guesses import Guess
 from pipeline.sources.reading import TextColumn
+from pipeline.sources.unseen import UNSEEN, tidy_texts
 
-# Zero-width blanks, direction marks, soft hyphens, byte order marks, control characters.
-INVISIBLE = "\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad\u061c"
-INVISIBLE += "\x01-\x08\x0e-\x1f\x7f"
-# Joiners are part of words and emoji in other scripts; beside Latin letters they are not.
-JOINERS = "(^|[\x20-\u024f])[\u200c\u200d]+|[\u200c\u200d]+$"
-UNSEEN = f"[{INVISIBLE}]|{JOINERS}"
 REPLACED = "\ufffd"
-FORMULA = r'(?s)^="([^"]*)"$'
 # UTF-8 that was read as Windows-1252 or Latin-1: the first byte of a character, then another.
 GARBLED = (
     "[\u00c2-\u00f4][\u0080-\u00bf\u20ac\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160"
@@ -71,18 +65,6 @@ def tidy_column(column: TextColumn) -> tuple[TextColumn, list[Guess]]:
     return _join_alike(replace(column, values=values)), guesses
 
 
-def tidy_name(name: str) -> str:
-    """Take invisible characters out of a column's name."""
-    return str(tidy_texts(pa.array([name], pa.string()))[0].as_py())
-
-
-def tidy_texts(texts: pa.StringArray) -> pa.StringArray:
-    """Take invisible characters out of texts, and unwrap those that Excel was to keep as text."""
-    seen = pc.replace_substring_regex(texts, f"[{INVISIBLE}]", "")
-    seen = pc.replace_substring_regex(seen, JOINERS, r"\1")
-    return pc.utf8_trim_whitespace(pc.replace_substring_regex(seen, FORMULA, r"\1"))
-
-
 def _join_alike(column: TextColumn) -> TextColumn:
     """Make one text of those that became alike, in the order of their first rows."""
     codes, values = pd.factorize(column.values)
@@ -98,7 +80,7 @@ def _tell_invisible(name: str, texts: pa.StringArray, counts: np.ndarray) -> Ite
     example = texts[int(np.flatnonzero(spoiled)[0])].as_py()
     yield Guess(
         "encoding", name, "characters that can't be seen are taken out of its cells", "",
-        f"{int(counts[spoiled].sum())} cells, such as {ascii(example[:40])}",
+        f"{int(counts[spoiled].sum())} cells, such as {example[:40]!a}",
     )  # fmt: skip
 
 

@@ -64,6 +64,7 @@ LATIN = frozenset({"cp1252", "latin-1", "iso8859_15", "cp850", "mac_roman", "cp1
                    "cp852", "cp1254", "cp857", "cp1257"})  # fmt: skip
 WORD = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
 TWO_CAPITALS = re.compile("[AÄ]Ä[aä]|ÄA[aä]")
+SIGN_WITHIN = re.compile(r"(?<=[^\W\d_])[“”„‘«»…–¿¡°²³®™](?=[^\W\d_])")
 SIGNS = "–—“”„‘’‚…«»€£¥¢§°²³µ×±½¼¾·•¿¡®©™ªº\u00a0"
 # Quotes and these may touch a letter; any other sign is no part of a word.
 TOUCHING = "“”„‘«»…–¿¡°²³µªº®™\u00a0"
@@ -72,7 +73,7 @@ RARE = {"Icelandic": 3}  # what speaks against a language beforehand
 SIGN, FOREIGN, BROKEN = math.log(3e-3), math.log(1e-5), math.log(1e-7)
 CAPITAL = math.log(0.2)
 AMID = -6.0  # a capital, a sign or another script amid a word
-LONG = 1.5  # bytes beyond ASCII in a row
+LONG = 1.8  # bytes beyond ASCII in a row
 PLAUSIBLE = -5.5  # for each character; below, it is no text in any of these codecs
 CLOSE = 3.0  # difference from which a reading is not mistaken for another
 
@@ -106,25 +107,29 @@ def guess_letter_codec(content: bytes) -> CodecGuess:
     """
     found = itertools.islice(WORD.finditer(content), MOST_WORDS)
     words = list(dict.fromkeys(match.group() for match in found))
-    readings: dict[tuple[str, ...], tuple[float, str]] = {}
+    readings: dict[tuple[str, ...], tuple[float, str, float]] = {}
     for codec, (against, languages) in CODECS.items():
         texts = tuple(word.decode(codec, "replace") for word in words)
         scores = (_score(texts, name) - RARE.get(name, 0) for name in languages)
         score = max(scores) - against
         if texts not in readings or readings[texts][0] < score:
-            readings[texts] = (score, codec)
+            readings[texts] = (score, codec, score + against)
     ranked = sorted(readings.items(), key=lambda item: -item[1][0])
-    best, (score, codec) = ranked[0]
-    other, (other_score, other_codec) = ranked[1] if len(ranked) > 1 else (best, (-math.inf, ""))
+    best, (score, codec, fit) = ranked[0]
+    other, (other_score, other_codec, _) = (
+        ranked[1] if len(ranked) > 1 else (best, (-math.inf, "", 0.0))
+    )
     beyond = sum(len(word) - len(word.translate(None, HIGH)) for word in words)
-    differ = next((i for i, pair in enumerate(zip(best, other, strict=True)) if len({*pair}) > 1), 0)
+    differ = next(
+        (i for i, pair in enumerate(zip(best, other, strict=True)) if len({*pair}) > 1), 0
+    )
     close = score - other_score < CLOSE
     return CodecGuess(
         codec,
         best[differ] if close else max(best[:100], key=len),
         other_codec if close else "",
         other[differ] if close else "",
-        score / beyond > PLAUSIBLE and not (codec in LATIN and _are_long(words)),
+        fit / beyond > PLAUSIBLE and not (codec in LATIN and _are_long(words)),
     )
 
 
@@ -171,8 +176,9 @@ def _score(texts: tuple[str, ...], language: str) -> float:
 
 @cache
 def _count_breaks(text: str) -> int:
-    """Count the places of a word where no word has them: a capital behind a small letter …"""
+    """Count the places of a word where no word has them: a capital behind a small letter …."""
     breaks = len(TWO_CAPITALS.findall(re.sub(r"[^\W\d_]", _name_case, text)))
+    breaks += len(SIGN_WITHIN.findall(text))
     for before, char in itertools.pairwise(text):
         if before.isalpha() and char.isalpha():
             breaks += (before.islower() and char.isupper()) or _find_script(before) != _find_script(
@@ -185,7 +191,9 @@ def _count_breaks(text: str) -> int:
 
 def _name_case(match: re.Match[str]) -> str:
     letter = match.group()
-    return ("A" if letter.isupper() else "a") if letter.isascii() else "Ä" if letter.isupper() else "ä"
+    return (
+        ("A" if letter.isupper() else "a") if letter.isascii() else "Ä" if letter.isupper() else "ä"
+    )
 
 
 @cache

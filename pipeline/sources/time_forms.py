@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.sources.counted_times import COUNTED, parse_counts, write_count_to
 from pipeline.sources.guesses import Certainty
 from pipeline.sources.time_words import find_skeletons, loosen, spell_plainly
 
@@ -34,17 +35,6 @@ LEAST_IN_ORDER = 8  # distinct days that by chance are in order once in 40,000 c
 DIGITS = "%Y%m%d"
 IN_DIGITS = {8: DIGITS, 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 LEAST_DIGITS = 10  # distinct days in digits alone
-# Counts of days or seconds: how many make a day, and when they begin.
-COUNTED = {
-    "days since 1899-12-30": (1.0, "1899-12-30"),
-    "seconds since 1970": (86_400.0, "1970-01-01"),
-    "milliseconds since 1970": (86_400_000.0, "1970-01-01"),
-}
-COUNTED_YEARS = ("1990-01-01", "2060-01-01")
-NAMES_OF_DAYS = frozenset("date dates day datum fecha dob".split())
-NAMES_OF_TIMES = NAMES_OF_DAYS | frozenset(
-    "time timestamp datetime ts epoch created updated modified when at zeit hora".split()
-)
 # The shapes of dates, each with its formats; S stands for the mark between, which is kept, and -
 # for any.
 DATES: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -134,7 +124,7 @@ def parse_times(values: np.ndarray, form: str) -> pd.Series:
 
 def _parse_single(texts: pd.Series, form: str) -> pd.Series:
     if form in COUNTED:
-        return _parse_counts(texts, form)
+        return parse_counts(texts, form)
     if "?" not in form:
         parsed = pd.to_datetime(texts, format=form, errors="coerce").astype("datetime64[us]")
         left = parsed.isna()
@@ -161,21 +151,11 @@ def _parse_loosely(texts: pd.Series, form: str) -> pd.Series:
     return parsed.astype("datetime64[us]")
 
 
-def _parse_counts(texts: pd.Series, form: str) -> pd.Series:
-    per_day, start = COUNTED[form]
-    days = pd.to_numeric(texts, errors="coerce").astype(float) / per_day
-    days = days.where(days.abs() < 1e6)
-    seconds = (days * 86_400).round(3)
-    return (pd.Timestamp(start) + pd.to_timedelta(seconds, "s")).astype("datetime64[us]")
-
-
 def write_time(moment: pd.Timestamp, form: str | None) -> str:
     """Write a moment in the first of a column's forms, so that it is read as the source's are."""
     single = (form or ISO).split(BETWEEN)[0]
     if single in COUNTED:
-        per_day, start = COUNTED[single]
-        plain = moment.tz_localize(None)
-        return repr((plain - pd.Timestamp(start)).total_seconds() / 86_400 * per_day)
+        return write_count_to(moment, single)
     return moment.isoformat() if single == ISO else moment.strftime(single)
 
 
@@ -254,39 +234,6 @@ def guess_times(values: np.ndarray, counts: np.ndarray, least: float) -> TimeGue
         named = ", ".join(guess.form.replace("?", " ") for guess in found)
         return read.guess(form, "likely", "", f"{len(found)} forms are mixed: {named}")
     return read.guess(form, shape=found[0].shape)
-
-
-def guess_counted(name: str, numbers: np.ndarray, counts: np.ndarray) -> str | None:
-    """Guess whether numbers count days or seconds up to dates, by their range and their name.
-
-    Parameters
-    ----------
-    name
-        Of the column.
-    numbers, counts
-        Shape ``(distinct,)``: finite numbers, and the rows of each.
-
-    Returns
-    -------
-    str or None
-        A form of ``COUNTED``.
-
-    Examples
-    --------
-    >>> guess_counted("created_at", np.array([1.6e9, 1.7e9]), np.array([1, 1]))
-    'seconds since 1970'
-    >>> guess_counted("price", np.array([1.6e9, 1.7e9]), np.array([1, 1]))
-    """
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).casefold()
-    words = {*re.findall(r"[a-z]+", spaced)}
-    if len(numbers) < 2 or not words & NAMES_OF_TIMES:
-        return None
-    for form, (per_day, start) in COUNTED.items():
-        low, high = ((pd.Timestamp(y) - pd.Timestamp(start)).days * per_day for y in COUNTED_YEARS)
-        inside = (numbers >= low) & (numbers <= high)
-        if counts[inside].sum() >= 0.99 * counts.sum():
-            return form if per_day > 1 or words & NAMES_OF_DAYS else None
-    return None
 
 
 def settle_order(guess: TimeGuess, known: list[TimeGuess]) -> TimeGuess:
@@ -462,7 +409,9 @@ def _choose_by_days(days: dict[str, np.ndarray], values: np.ndarray) -> TimeGues
     """Choose the order of day and month by what the days of one data set are like."""
     many = len(values)
     for form, own in days.items():
-        first_of_month = own == own.astype("datetime64[D]").astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+        first_of_month = own == own.astype("datetime64[D]").astype("datetime64[M]").astype(
+            "datetime64[D]"
+        ).astype(np.int64)
         if first_of_month.all() and many >= LEAST_IN_ORDER:
             # Read otherwise, there are dates in Januaries alone, none of them behind the 12th.
             other = next(f for f in days if f != form)
@@ -470,7 +419,9 @@ def _choose_by_days(days: dict[str, np.ndarray], values: np.ndarray) -> TimeGues
             evidence = "" if sure else f"each of the {many} days is the first of a month"
             return TimeGuess(form, 0, "certain" if sure else "likely", "" if sure else other,
                              evidence)  # fmt: skip
-    in_order = [f for f, own in days.items() if (np.diff(own) > 0).all() or (np.diff(own) < 0).all()]
+    in_order = [
+        f for f, own in days.items() if (np.diff(own) > 0).all() or (np.diff(own) < 0).all()
+    ]
     if len(in_order) == 1 and many >= LEAST_IN_ORDER:
         # Rows that were sorted as texts are in the order of their first part, whatever it is.
         texts = list(values)

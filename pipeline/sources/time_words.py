@@ -80,8 +80,8 @@ def spell_plainly(texts: pa.StringArray) -> pa.StringArray:
     """Spell dates in words plainly; dates in digits stay as they are.
 
     >>> texts = ["Dom, 3. März 2021 um 14.30 Uhr", "Sun Jan  3 08:00:00 2021", "2021年1月3日"]
-    >>> spell_plainly(pa.array([*texts, "10/Oct/2000:13:55:36", "8:00 3.1.2021"])).to_pylist()
-    ['3. mar 2021 14:30', 'jan 3 2021 08:00:00', '2021-1-3', '10/oct/2000 13:55:36', '3.1.2021 8:00']
+    >>> spell_plainly(pa.array([*texts, "8:00 3.1.2021"])).to_pylist()
+    ['3. mar 2021 14:30', 'jan 3 2021 08:00:00', '2021-1-3', '3.1.2021 8:00']
     """
     if pc.all(pc.match_substring_regex(texts, PLAIN)).as_py():
         return texts
