@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from pipeline.ingest.columns import ColumnRule, ColumnRules, read_rows
+from pipeline.ingest.roles import MissingRule
 from pipeline.sources.cell_texts import tidy_column
 from pipeline.sources.decoding import decode
 from pipeline.sources.reading import TextColumn
@@ -91,3 +94,13 @@ def test_names_lose_what_is_not_seen_and_it_is_told() -> None:
     assert tidy_name("\u200bprice ") == "price"
     assert tell_names(["a", " b "]) == []
     assert tell_names(["a", "\ufeffb"])[0].column == "b"
+
+
+def test_new_rows_lose_what_is_not_seen_as_the_source_did() -> None:
+    """Names and cells of new rows are tidied like the source's, so that they are no new values."""
+    rule = MissingRule([], [])
+    columns = {"town": ColumnRule("categorical", rule), "price": ColumnRule("numeric", rule)}
+    frame = pd.DataFrame({"town": ["a\u200b", '="02"'], "\ufeffprice": ["\u200e1.5", 2]})
+    read = read_rows(frame, ColumnRules("y", ".", columns))
+    assert read["town"].tolist() == ["a", "02"]
+    assert read["price"].tolist() == [1.5, 2.0]
