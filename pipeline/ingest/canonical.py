@@ -6,7 +6,7 @@ Numbers are float64; categories, booleans, texts and labels are text; dates are 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -38,6 +38,7 @@ from pipeline.ingest.roles import (
 )
 from pipeline.ingest.row_ids import hash_rows
 from pipeline.ingest.written import find_written
+from pipeline.sources.cell_texts import tidy_column
 from pipeline.sources.guesses import Guess, SetAside
 from pipeline.sources.number_forms import PLAINLY
 from pipeline.sources.reading import SourceTable, TextColumn
@@ -118,6 +119,7 @@ def canonicalise(table: SourceTable, config: DatasetConfig) -> Canonical:
         If the key is not unique, or the labels are absent, all of one class, or too many to be
         classes.
     """
+    table = _tidy_cells(table)
     # What `columns` names may have vanished from the source; that is for the gate to say.
     check_names(table.columns, config, expected=config.columns)
     _refuse_reserved(table, config)
@@ -197,6 +199,14 @@ def canonicalise(table: SourceTable, config: DatasetConfig) -> Canonical:
             set_aside=table.set_aside,
         ),
     )
+
+
+def _tidy_cells(table: SourceTable) -> SourceTable:
+    """Take out of cells what can't be seen, and tell of what is garbled."""
+    tidied = {name: tidy_column(column) for name, column in table.columns.items()}
+    told = [guess for _, guesses in tidied.values() for guess in guesses]
+    columns = {name: column for name, (column, _) in tidied.items()}
+    return replace(table, columns=columns, guesses=[*table.guesses, *told])
 
 
 def _declare(name: str, config: DatasetConfig) -> ColumnConfig:

@@ -16,9 +16,11 @@ from pipeline.dataset import FEATURE_ROLES, ROLES
 from pipeline.errors import DataContractError, name_examples, name_near_misses, write_count
 from pipeline.ingest.label_names import fold_text
 from pipeline.ingest.roles import MissingRule, is_missing
+from pipeline.sources.cell_texts import tidy_column
 from pipeline.sources.number_forms import ANY, PLAINLY, NumberForm, parse_numbers
 from pipeline.sources.reading import TextColumn
-from pipeline.sources.time_forms import BETWEEN, ISO, parse_times
+from pipeline.sources.time_forms import parse_times, write_time
+from pipeline.sources.unseen import tidy_name
 
 # No and yes in each pair of words that a column may hold, and what may stand for them.
 OPPOSITES = (
@@ -102,6 +104,7 @@ def read_rows(frame: pd.DataFrame, rules: ColumnRules, *, strict: bool = False) 
     DataContractError
         If ``strict``, with the columns, the values and their share.
     """
+    frame = frame.rename(columns=_tidy_names(frame))
     columns, told = {}, []
     known = [name for name, rule in rules.columns.items() if rule.role in FEATURE_ROLES]
     absent = [name for name in known if name not in frame.columns]
@@ -122,8 +125,10 @@ def read_rows(frame: pd.DataFrame, rules: ColumnRules, *, strict: bool = False) 
         given = frame[name] if name in frame.columns else [None] * len(frame)
         texts = [_write_text(value, form, rule.format) for value in given]
         codes, values = pd.factorize(np.array(texts, dtype=object))
-        counts = np.bincount(codes, minlength=len(values))
-        missing = is_missing(TextColumn(name, codes, values, counts), rule.missing)
+        column = TextColumn(name, codes, values, np.bincount(codes, minlength=len(values)))
+        column, _ = tidy_column(column)
+        codes, values, counts = column.codes, column.values, column.counts
+        missing = is_missing(column, rule.missing)
         if rule.values:
             values, unseen = _find_seen(values, missing, rule.values)
             told += _tell(name, values[unseen], counts[unseen], "was never seen", "were never seen")
@@ -177,6 +182,12 @@ def _find_seen(
     return result, unseen
 
 
+def _tidy_names(frame: pd.DataFrame) -> dict[str, str]:
+    """Find the names that columns have without what can't be seen, as the source's got them."""
+    tidy = {name: tidy_name(name) for name in frame.columns if isinstance(name, str)}
+    return {name: own for name, own in tidy.items() if own != name and own not in frame.columns}
+
+
 def _write_text(value: object, numbers: NumberForm, form: str | None) -> str:
     """Write a raw value as the source would: whole floats without a point, dates in its form."""
     if value is None or value is pd.NaT or value is pd.NA:
@@ -198,9 +209,7 @@ def _write_text(value: object, numbers: NumberForm, form: str | None) -> str:
             return str(int(whole))
         return str(value).replace(".", numbers.decimal)
     if isinstance(value, date | np.datetime64):
-        moment = pd.Timestamp(value)
-        single = (form or ISO).split(BETWEEN)[0]
-        return moment.isoformat() if single == ISO else moment.strftime(single)
+        return write_time(pd.Timestamp(value), form)
     return str(value).strip()
 
 

@@ -19,7 +19,7 @@ from pipeline.errors import StageError, name_examples
 from pipeline.sources.guesses import Guess
 from pipeline.sources.number_forms import NumberForm, find_bounds, match, parse_numbers
 from pipeline.sources.reading import TextColumn
-from pipeline.sources.time_forms import DIGITS, parse_times
+from pipeline.sources.time_forms import IN_DIGITS, parse_times
 
 BOOLEAN_PAIRS = (
     {"t", "f"},
@@ -163,7 +163,7 @@ def infer_role(
     if distinct == 2 and folded in BOOLEAN_PAIRS:
         return Inferred("boolean", "two opposite values")
     return (
-        (dates == DIGITS and Inferred("datetime", "dates", dates))
+        (dates in IN_DIGITS.values() and Inferred("datetime", "dates", dates))
         or (numbers and _infer_number(column, values, counts, numbers))
         or (dates and Inferred("datetime", "dates", dates))
         or _infer_words(column.name, values, rows, distinct)

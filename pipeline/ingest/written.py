@@ -11,6 +11,7 @@ import pandas as pd
 
 from pipeline.config.settings import ColumnConfig, IngestConfig, Role
 from pipeline.ingest.roles import MOSTLY
+from pipeline.sources.counted_times import guess_counted
 from pipeline.sources.guesses import Guess
 from pipeline.sources.number_forms import (
     PLAINLY,
@@ -27,7 +28,7 @@ from pipeline.sources.number_forms import (
 from pipeline.sources.reading import SourceTable
 from pipeline.sources.time_forms import (
     TimeGuess,
-    count_zones,
+    describe_zones,
     guess_times,
     parse_times,
     settle_order,
@@ -68,6 +69,8 @@ class Written:
     def tell(self, name: str, role: Role) -> Iterator[Guess]:
         """Tell what was guessed of a column that got a role."""
         numbers = self.numbers[name]
+        if role in ("numeric", "identifier") and numbers is not None:
+            yield from _tell_counted(name, self.seen[name], numbers.form)
         if role == "numeric" and numbers is not None:
             yield from _tell_form(name, self.seen[name], numbers)
             yield from _tell_odd_cells(name, self.seen[name])
@@ -237,13 +240,31 @@ def _tell_dates(name: str, seen: Seen, guess: TimeGuess) -> Iterator[Guess]:
             f"it is {readings[1]}" if guess.other else "", guess.evidence, guess.certainty,
             {f"columns.{name}.format": guess.other} if guess.other else {},
         )  # fmt: skip
-    zones = count_zones(seen.values)
-    if len(zones) > 1:
-        shown = ", ".join(zones[:3])
+    zones = describe_zones(seen.values, seen.counts)
+    if zones:
+        yield Guess("zones", name, "times are taken by the clock of their own zone", "", zones)
+    if guess.odd_rows:
         yield Guess(
-            "zones", name, "times are taken by the clock of their own zone", "",
-            f"{len(zones)} zones, such as {shown}",
+            "dates", name, f"{guess.odd!r} is read as a day", "it stands for none, or for no end",
+            f"{guess.odd_rows} dates are far from our time",
+            change={f"columns.{name}.missing": [guess.odd]},
         )  # fmt: skip
+
+
+def _tell_counted(name: str, seen: Seen, form: NumberForm) -> Iterator[Guess]:
+    """Tell of numbers that count days or seconds up to a date; they stay numbers."""
+    numbers = parse_numbers(seen.values, form)
+    usable = np.isfinite(numbers)
+    counted = guess_counted(name, numbers[usable], seen.counts[usable])
+    if counted is None:
+        return
+    example = seen.values[usable][0]
+    day = _show_date(parse_times(np.array([f"{numbers[usable][0]}"], dtype=object), counted)[0])
+    yield Guess(
+        "dates", name, f"{example!r} is read as a number", f"it is {day}",
+        f"its name and range are those of {counted}",
+        change={f"columns.{name}.role": "datetime", f"columns.{name}.format": counted},
+    )  # fmt: skip
 
 
 def _show_date(moment: pd.Timestamp) -> str:

@@ -7,6 +7,7 @@ import re
 
 from pipeline.errors import SourceError, name_examples
 from pipeline.sources.guesses import Guess
+from pipeline.sources.letter_codecs import LATIN, guess_letter_codec
 
 SNIFFED_BYTES = 256_000
 ASCII = bytes(range(128))
@@ -60,7 +61,7 @@ def decode(content: bytes, name: str, encoding: str) -> tuple[str, str, list[Gue
         if marked:
             return _decode_as(content, name, "utf-16"), "utf-16", []
         return _decode_other(content, name)
-    return _check_text(text, name), codec.removesuffix("-sig"), []
+    return _check_text(text.lstrip("\ufeff"), name), codec.removesuffix("-sig"), []
 
 
 def _decode_other(content: bytes, name: str) -> tuple[str, str, list[Guess]]:
@@ -81,14 +82,58 @@ def _decode_other(content: bytes, name: str) -> tuple[str, str, list[Guess]]:
             lines=lines,
         )  # fmt: skip
         return _check_text(text, name), "utf-8", [guess]
-    codec = _guess_codec(content)
-    text = _decode_as(content, name, codec)
-    example = next((word for word in re.findall(r"\w+", text) if not word.isascii()), "")
+    return _decode_8_bit(content, name)
+
+
+def _decode_8_bit(content: bytes, name: str) -> tuple[str, str, list[Guess]]:
+    """Decode by the likeliest codec, and tell what it is not to be mistaken for."""
+    lines = content.split(b"\n")
+    foreign = _find_utf_8(lines)
+    found = guess_letter_codec(b"\n".join(_leave_out(lines, foreign)))
+    codec = found.codec if found.plausible else _guess_codec(content)
+    change = {"ingest.encoding": found.other or "…"}
+    if codec != found.codec or not found.plausible:
+        text = _decode_as(content, name, codec)
+        word = next((word for word in re.findall(r"\w+", text) if not word.isascii()), "")
+        guess = Guess(
+            "encoding", None, f"the file is read as {codec}", "it is another codec",
+            f"it is not UTF-8; {word[:40]!r} is a word of it", change={"ingest.encoding": "…"},
+        )  # fmt: skip
+        return text, codec, [guess]
     guess = Guess(
-        "encoding", None, f"the file is read as {codec}", "it is another 8-bit codec",
-        f"it is not UTF-8; {example[:40]!r} is a word of it", change={"ingest.encoding": "…"},
+        "encoding",
+        None,
+        f"the file is read as {codec}",
+        f"it is {found.other}, and the word is {found.other_word[:40]!r}"
+        if found.other else "it is another 8-bit codec",
+        f"it is not UTF-8; {found.word[:40]!r} is a word of it",
+        "open" if found.other else "likely",
+        change,
     )  # fmt: skip
-    return text, codec, [guess]
+    if codec not in LATIN or not foreign:
+        return _decode_as(content, name, codec), codec, [guess]
+    for line in foreign:
+        # To the codec from UTF-8; a character that it lacks is left in its bytes.
+        lines[line] = lines[line].decode().encode(codec, "ignore")
+    mixed = Guess(
+        "encoding", None, f"{len(foreign)} lines in UTF-8 among those in {codec} are read as such",
+        "they are damaged", lines=[line + 1 for line in foreign[:MOST_LINES]],
+    )  # fmt: skip
+    return _decode_as(b"\n".join(lines), name, codec), codec, [guess, mixed]
+
+
+def _leave_out(lines: list[bytes], foreign: list[int]) -> list[bytes]:
+    left_out = {*foreign}
+    return [line for number, line in enumerate(lines) if number not in left_out]
+
+
+def _find_utf_8(lines: list[bytes]) -> list[int]:
+    """Find lines whose bytes beyond ASCII are all UTF-8; in 8-bit Latin text none is by chance."""
+    found = []
+    for number, line in enumerate(lines):
+        if MULTIBYTE.search(line) and not MULTIBYTE.sub(b"", line).translate(None, ASCII):
+            found.append(number)
+    return found
 
 
 def _mend(content: bytes) -> tuple[str, list[int]]:
@@ -101,7 +146,7 @@ def _mend(content: bytes) -> tuple[str, list[int]]:
         return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
 
     codecs.register_error("assay.cp1252", take)
-    return content.decode("utf-8", "assay.cp1252").removeprefix("\ufeff"), places
+    return content.decode("utf-8", "assay.cp1252").lstrip("\ufeff"), places
 
 
 def _decode_as(content: bytes, name: str, encoding: str) -> str:
@@ -124,7 +169,7 @@ def _decode_as(content: bytes, name: str, encoding: str) -> str:
             "Correct ingest.encoding",
         ) from None  # fmt: skip
     # A byte order mark is no part of the first column's name, whatever codec was declared.
-    return _check_text(text.removeprefix("\ufeff"), name)
+    return _check_text(text.lstrip("\ufeff"), name)
 
 
 def _check_text(text: str, name: str) -> str:

@@ -26,6 +26,7 @@ from pipeline.sources.line_structure import (
     walk_lines,
 )
 from pipeline.sources.stray_rows import find_stray_rows
+from pipeline.sources.unseen import tell_names, tidy_name
 
 BLOCK = 1 << 20
 # Whole questions of a survey are shorter; a name beyond this is data, or an open quote's catch.
@@ -99,7 +100,7 @@ def read_csv(content: bytes, name: str, config: IngestConfig) -> Delimited:
     return replace(
         read,
         dialect={"format": "csv", "encoding": encoding, "delimiter": found.delimiter},
-        guesses=[*guesses, *read.guesses],
+        guesses=[*guesses, *tell_names(found.header), *read.guesses],
     )
 
 
@@ -316,7 +317,7 @@ def name_columns(header: list[str], source: str) -> list[str]:
             f"{name_examples(header[:3])} …",
             "Set ingest.delimiter if they are none, or give fewer columns",
         )
-    names = [cell.strip() or f"unnamed_{i}" for i, cell in enumerate(header, start=1)]
+    names = [tidy_name(cell) or f"unnamed_{i}" for i, cell in enumerate(header, start=1)]
     endless = [column for column in names if len(column) > MAX_NAME]
     if endless:
         raise SourceError(

@@ -283,9 +283,9 @@ def test_the_format_of_dates_is_found(form: str) -> None:
 
 def test_a_declared_format_is_used_and_a_wrong_one_is_explained() -> None:
     """Dates in a format of their own are read by declaration; one that fits none is refused."""
-    texts = ["02. of Jan 2020", "13. of Feb 2021"] * 10
+    texts = ["02~Jan~2020", "13~Feb~2021"] * 10
     assert infer(texts).role == "categorical"
-    form = "%d. of %b %Y"
+    form = "%d~%b~%Y"
     assert infer(texts, role="datetime", format=form).format == form
     with pytest.raises(StageError, match=r"column 'x' is declared datetime.*columns\.x\.format"):
         infer(texts, role="datetime", format="%Y")
