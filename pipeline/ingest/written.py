@@ -14,6 +14,8 @@ from pipeline.ingest.roles import MOSTLY
 from pipeline.sources.counted_times import guess_counted
 from pipeline.sources.guesses import Guess
 from pipeline.sources.number_forms import (
+    CLOCKS,
+    FEW_VALUES,
     PLAINLY,
     Decimal,
     FormGuess,
@@ -77,6 +79,8 @@ class Written:
         elif role == "datetime" and name in self.dates:
             yield from _tell_dates(name, self.seen[name], self.dates[name])
         elif role in ("text", "identifier", "categorical") and numbers is None:
+            if len(self.seen[name].values) <= FEW_VALUES:
+                return
             yield from _tell_mixed_units(name, self.seen[name])
         elif role in ("text", "identifier"):
             yield from _tell_hidden_numbers(name, self.seen[name])
@@ -106,8 +110,11 @@ def find_written(
     forms, decimal = _find_forms({n: seen[n] for n in asked}, declared, config, delimiter)
     dates: dict[str, TimeGuess] = {}
     for name in seen:
-        if declared[name].role in (None, "datetime"):
-            least = MOSTLY if declared[name].role is None else HALF
+        form, role = declared[name].format, declared[name].role
+        if form and form not in CLOCKS and role in (None, "datetime"):
+            dates[name] = TimeGuess(form, 1.0)
+        elif role in (None, "datetime"):
+            least = MOSTLY if role is None else HALF
             guess = guess_times(seen[name].values, seen[name].counts, least)
             if guess is not None:
                 dates[name] = guess
@@ -146,6 +153,9 @@ def _find_forms(
     for name, seen in columns.items():
         said = declared.get(name, ColumnConfig())
         given = None
+        if said.format in CLOCKS:
+            forms[name] = FormGuess(NumberForm(clock=said.format))
+            continue
         if said.decimal or said.thousands is not None or config.decimal != "auto":
             decimal = said.decimal or file or "."
             opposite: Decimal = "," if decimal == "." else "."
@@ -231,10 +241,12 @@ def _tell_mixed_units(name: str, seen: Seen) -> Iterator[Guess]:
 def _tell_dates(name: str, seen: Seen, guess: TimeGuess) -> Iterator[Guess]:
     """Tell how dates were read where that was not certain, and of zones that were passed over."""
     if guess.certainty != "certain":
-        example = seen.values[[0]]
-        readings = [
-            _show_date(parse_times(example, form)[0]) for form in (guess.form, guess.other) if form
-        ]
+        forms = [form for form in (guess.form, guess.other) if form]
+        parsed = [parse_times(seen.values, form) for form in forms]
+        apart = np.flatnonzero((parsed[0] != parsed[-1]).to_numpy())
+        place = int(apart[0]) if len(apart) else 0
+        example = seen.values[[place]]
+        readings = [_show_date(own[place]) for own in parsed]
         yield Guess(
             "dates", name, f"{example[0]!r} is read as {readings[0]}",
             f"it is {readings[1]}" if guess.other else "", guess.evidence, guess.certainty,

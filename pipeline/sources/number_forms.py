@@ -21,6 +21,7 @@ from pipeline.sources.guesses import CERTAINTIES, Certainty
 
 Decimal = Literal[".", ","]
 Clock = Literal["", "h:m:s", "h:m", "m:s", "words"]
+CLOCKS: tuple[Clock, ...] = ("h:m:s", "h:m", "m:s", "words")
 
 # Networks and trees take float32: beyond 3.4e38 a number is as infinite to them as ``inf``.
 LARGEST = float(np.finfo(np.float32).max)
@@ -70,6 +71,7 @@ LEAST = 0.9  # share of rows that have to look like times
 MULTIPLIERS = {"k": 1e3, "K": 1e3, "M": 1e6, "Mio": 1e6, "Mio.": 1e6, "B": 1e9, "bn": 1e9}
 ANY, OLD_UNITS = "*", "€$£¥%"  # what versions of before read beside any number
 MOST_ODD = 0.02  # share of texts that may contradict a form and are then not read
+FEW_VALUES = 10  # up to which a word beside some numbers makes categories of all
 MOSTLY = 0.5  # share of values with a unit, from which those without are taken to have it too
 
 
@@ -514,6 +516,8 @@ def _add_unit(guess: FormGuess, values: np.ndarray, counts: np.ndarray) -> FormG
         return _with(guess, "likely", evidence, percent=True)
     if most < 0.98 * sum(rows.values()):
         return None
+    if without > (1 - MOSTLY) * total and len(values) <= FEW_VALUES and most >= 0.1 * total:
+        return None  # 2, 3, 4, 5more: categories
     if without > (1 - MOSTLY) * total:
         # A few marks beside plain numbers are odd cells.
         return guess if most < 0.1 * total else _with(
