@@ -20,7 +20,7 @@ from pipeline.errors import (
     name_near_misses,
     write_count,
 )
-from pipeline.ingest.columns import ColumnRule, ColumnRules, type_values
+from pipeline.ingest.columns import NEEDED_SUFFIX, ColumnRule, ColumnRules, type_values
 from pipeline.ingest.label_names import merge_labels
 from pipeline.ingest.picture_facts import ImageFacts
 from pipeline.ingest.roles import (
@@ -120,6 +120,7 @@ def canonicalise(table: SourceTable, config: DatasetConfig) -> Canonical:
         classes.
     """
     table = _tidy_cells(table)
+    table, renamed = _rename_taken(table, config)
     # What `columns` names may have vanished from the source; that is for the gate to say.
     check_names(table.columns, config, expected=config.columns)
     _refuse_reserved(table, config)
@@ -127,7 +128,7 @@ def canonicalise(table: SourceTable, config: DatasetConfig) -> Canonical:
     missing_rules = {
         name: make_missing_rule(said, config.ingest) for name, said in declarations.items()
     }
-    guesses: list[Guess] = [*table.guesses]
+    guesses: list[Guess] = [*table.guesses, *renamed]
     if config.target in table.columns:
         kept = find_class_tokens(table.columns[config.target], missing_rules[config.target])
         guesses += tell_class_tokens(config.target, kept)
@@ -251,6 +252,25 @@ def check_names(known: Collection[str], config: DatasetConfig, expected: Collect
                     "lacks",
                     f"Correct {place}: {name_near_misses(name, (k for k in known if k != ROW_ID))}",
                 )  # fmt: skip
+
+
+def _rename_taken(table: SourceTable, config: DatasetConfig) -> tuple[SourceTable, list[Guess]]:
+    """Give columns whose names are needed here another one: a user's column may be named split."""
+    taken = {
+        name: name + NEEDED_SUFFIX
+        for name in (SPLIT, *FLAGS, REASON)
+        if name in table.columns
+        and name + NEEDED_SUFFIX not in table.columns
+        and name not in (config.target, config.key)
+    }
+    columns = {
+        taken.get(name, name): replace(column, name=taken.get(name, name))
+        for name, column in table.columns.items()
+    }
+    return replace(table, columns=columns), [
+        Guess("name", other, f"the column {name!r} is called {other!r}", certainty="certain")
+        for name, other in taken.items()
+    ]
 
 
 def _refuse_reserved(table: SourceTable, config: DatasetConfig) -> None:

@@ -28,6 +28,7 @@ OPPOSITES = (
 )  # fmt: skip
 SENSES = tuple(frozenset(pair[i] for pair in OPPOSITES) | {f"{i}.0"} for i in (0, 1))
 COUNTS = ("counts", "count")
+NEEDED_SUFFIX = "_"  # behind a column's name that is needed here
 PLAIN_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 
 
@@ -104,7 +105,7 @@ def read_rows(frame: pd.DataFrame, rules: ColumnRules, *, strict: bool = False) 
     DataContractError
         If ``strict``, with the columns, the values and their share.
     """
-    frame = frame.rename(columns=_tidy_names(frame))
+    frame = frame.rename(columns=_tidy_names(frame, rules))
     columns, told = {}, []
     known = [name for name, rule in rules.columns.items() if rule.role in FEATURE_ROLES]
     absent = [name for name in known if name not in frame.columns]
@@ -182,10 +183,16 @@ def _find_seen(
     return result, unseen
 
 
-def _tidy_names(frame: pd.DataFrame) -> dict[str, str]:
+def _tidy_names(frame: pd.DataFrame, rules: ColumnRules) -> dict[str, str]:
     """Find the names that columns have without what can't be seen, as the source's got them."""
-    tidy = {name: tidy_name(name) for name in frame.columns if isinstance(name, str)}
-    return {name: own for name, own in tidy.items() if own != name and own not in frame.columns}
+    found = {}
+    for name in frame.columns:
+        own = tidy_name(name) if isinstance(name, str) else name
+        if own not in rules.columns and f"{own}{NEEDED_SUFFIX}" in rules.columns:
+            own = f"{own}{NEEDED_SUFFIX}"
+        if own != name and own not in frame.columns:
+            found[name] = own
+    return found
 
 
 def _write_text(value: object, numbers: NumberForm, form: str | None) -> str:

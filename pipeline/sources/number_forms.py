@@ -504,7 +504,7 @@ def _add_unit(guess: FormGuess, values: np.ndarray, counts: np.ndarray) -> FormG
             bare.append(abs(float(_plain_body(found["body"], form) or 0)))
     total = sum(rows.values())
     without = rows.pop("", 0)
-    if not rows:
+    if not rows or total < MOSTLY * counts.sum():
         return guess
     unit, most = rows.most_common(1)[0]
     named = [spelling[u] for u in rows]

@@ -249,11 +249,19 @@ def test_a_declared_column_that_vanished_is_left_to_the_suites() -> None:
     assert "b" not in ingest(columns, columns={"b": {"role": "numeric"}}).frame
 
 
-@pytest.mark.parametrize("name", ["row_id", "split", *FLAGS, REASON])
-def test_names_that_assay_needs_are_refused(name: str) -> None:
-    """A column of the source can't have the name of a column that stages add beside it."""
+@pytest.mark.parametrize("name", ["split", *FLAGS, REASON])
+def test_names_that_assay_needs_are_changed_or_refused(name: str) -> None:
+    """A feature gets another name than a column that stages add beside it; a target can't."""
+    canonical = ingest({name: ["1", "2"], "y": ["p", "q"]})
+    assert list(canonical.facts.schema.roles) == [f"{name}_", "y"]
     with pytest.raises(ConfigError, match=f"has a column named '{name}'.*Rename the column"):
-        ingest({name: ["1", "2"], "y": ["p", "q"]})
+        ingest({"a": ["1", "2"], name: ["p", "q"]}, target=name)
+
+
+def test_a_column_named_row_id_that_is_no_key_is_refused() -> None:
+    """It may name the rows or not: who wrote the source knows."""
+    with pytest.raises(ConfigError, match=r"has a column named 'row_id'.*declare it as `key`"):
+        ingest({"row_id": ["1", "2"], "y": ["p", "q"]})
 
 
 def test_only_the_key_may_be_named_row_id() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from pipeline.config.settings import DatasetConfig
 from pipeline.errors import ConfigError
 from pipeline.ingest.canonical import Canonical, canonicalise
+from pipeline.ingest.columns import read_rows
 from pipeline.scaffold.initialise import initialise
 from pipeline.sources.reading import read_source
 from pipeline.storage.store import Store
@@ -230,3 +232,16 @@ def test_what_the_source_leaves_open_is_asked(home: Path) -> None:
     again = initialise(home / "t.csv", "y", Store(home, "t"), overrides=known, force=True)
     assert again.guesses == []
     assert again.config.columns["when"].format == "%d/%m/%Y"
+
+
+@pytest.mark.parametrize("file", ["split_col.csv", "reason_col.csv"])
+def test_a_users_column_may_have_a_name_that_is_needed(file: str) -> None:
+    """It gets another one here; new rows name it as the source does."""
+    canonical = read(25, file, "y")
+    name = file.removesuffix("_col.csv")
+    assert f"{name}_" in canonical.facts.schema.roles
+    rows = pd.read_csv(find(25, file)).drop(columns="y")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        got = read_rows(rows, canonical.rules)
+    pd.testing.assert_frame_equal(got, canonical.frame[list(got.columns)])
