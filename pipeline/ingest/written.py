@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipeline.config.settings import ColumnConfig, IngestConfig, Role
 from pipeline.ingest.roles import MOSTLY
-from pipeline.sources.counted_times import guess_counted
+from pipeline.sources.counted_times import guess_counted, names_a_time
 from pipeline.sources.guesses import Guess
 from pipeline.sources.number_forms import (
     CLOCKS,
@@ -36,6 +36,8 @@ from pipeline.sources.time_forms import (
     settle_order,
 )
 
+FIRST = 100  # texts that are looked at before all of them are
+DAY_DIGITS = (8, 12, 14)  # of a day, with minutes, with seconds
 HALF = 0.5  # of the rows: those that a declared role has to fit
 
 
@@ -113,7 +115,7 @@ def find_written(
         form, role = declared[name].format, declared[name].role
         if form and form not in CLOCKS and role in (None, "datetime"):
             dates[name] = TimeGuess(form, 1.0)
-        elif role in (None, "datetime"):
+        elif role == "datetime" or (role is None and _may_be_dates(seen[name].values)):
             least = MOSTLY if role is None else HALF
             guess = guess_times(seen[name].values, seen[name].counts, least)
             if guess is not None:
@@ -122,6 +124,15 @@ def find_written(
     settled = {n: settle_order(g, known) if g.other else g for n, g in dates.items()}
     plain: dict[str, FormGuess | None] = dict.fromkeys(seen, FormGuess(PLAINLY))
     return Written(seen, plain | forms, settled, decimal)
+
+
+def _may_be_dates(values: np.ndarray) -> bool:
+    """Tell whether texts may be dates: plain numbers are none, unless of as many digits."""
+    if len(values) == 0:
+        return False
+    first = str(values[0])
+    digits = first.isdigit() and len(first) in DAY_DIGITS
+    return digits or not bool(match_plain(values[:FIRST]).all() and match_plain(values).all())
 
 
 def _find_forms(
@@ -169,9 +180,11 @@ def _tell_form(name: str, seen: Seen, guess: FormGuess) -> Iterator[Guess]:
     """Tell how the numbers of a column were read, where programs would write them otherwise."""
     form = guess.form
     dressed = seen.values[~match_plain(seen.values)]
+    if len(dressed) == 0 and guess.certainty == "certain":
+        return
     pool = dressed if len(dressed) else seen.values
     example = _find_example(pool if guess.other is None else seen.values, guess)
-    if example is None or (len(dressed) == 0 and guess.certainty == "certain"):
+    if example is None:
         return
     number = parse_numbers(np.array([example], dtype=object), form)[0]
     other = "" if guess.other is None else _tell_other(example, guess.other)
@@ -265,6 +278,8 @@ def _tell_dates(name: str, seen: Seen, guess: TimeGuess) -> Iterator[Guess]:
 
 def _tell_counted(name: str, seen: Seen, form: NumberForm) -> Iterator[Guess]:
     """Tell of numbers that count days or seconds up to a date; they stay numbers."""
+    if not names_a_time(name):
+        return
     numbers = parse_numbers(seen.values, form)
     usable = np.isfinite(numbers)
     counted = guess_counted(name, numbers[usable], seen.counts[usable])

@@ -36,6 +36,16 @@ def write_count_to(moment: pd.Timestamp, form: str) -> str:
     return repr(past.total_seconds() / 86_400 * per_day)
 
 
+def list_words(name: str) -> set[str]:
+    """List the words of a column's name."""
+    return {*re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).casefold())}
+
+
+def names_a_time(name: str) -> bool:
+    """Tell whether a column's name speaks of a day or a time."""
+    return bool(list_words(name) & NAMES_OF_TIMES)
+
+
 def guess_counted(name: str, numbers: np.ndarray, counts: np.ndarray) -> str | None:
     """Guess whether numbers count days or seconds up to dates, by their range and their name.
 
@@ -57,8 +67,7 @@ def guess_counted(name: str, numbers: np.ndarray, counts: np.ndarray) -> str | N
     'seconds since 1970'
     >>> guess_counted("price", np.array([1.6e9, 1.7e9]), np.array([1, 1]))
     """
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).casefold()
-    words = {*re.findall(r"[a-z]+", spaced)}
+    words = list_words(name)
     if len(numbers) < 2 or not words & NAMES_OF_TIMES:
         return None
     for form, (per_day, start) in COUNTED.items():

@@ -130,7 +130,8 @@ def _find_numeric(table: pa.Table, without: dict[int, str]) -> list[int]:
 
 def _holds_units(table: pa.Table, row: int, numeric: list[int]) -> bool:
     """Tell whether a row has a word in every column of numbers, where no other row has one."""
-    cells = [_take(table, row)[index] for index in numeric]
+    held = _take(table, row)
+    cells = [held[index] for index in numeric]
     words = [cell for cell in cells if re.search(r"[^\W\d_]|[%°$€£]", cell)]
     if not words or any(re.fullmatch(r"[-+]?[\d.,]+", cell) for cell in cells):
         return False

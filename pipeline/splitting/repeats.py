@@ -15,6 +15,7 @@ from pipeline.splitting.assignment import hash_content
 MOST_ROWS = 20_000
 SHUFFLES = 3
 FEWEST_REPEATS = 0.01  # share of rows, below which repeats are not worth a word
+LEAST_REPEATS = 10
 EXPLAINED = 0.5  # of the repeats, that chance has to make, so that they are no copies
 NAMED = re.compile(
     r"(^|[\s_.-])(id|ids|uuid|guid|patient|subject|person|user|customer|client|session|visit|"
@@ -68,7 +69,8 @@ def judge_repeats(frame: pd.DataFrame, schema: Schema) -> Guess | None:
     columns = [*schema.features, schema.target]
     seen, expected = count_repeats(frame, columns)
     rows = min(len(frame), MOST_ROWS)
-    if seen < FEWEST_REPEATS * rows or expected < EXPLAINED * seen:
+    few = max(FEWEST_REPEATS * rows, LEAST_REPEATS)
+    if seen < few or expected < EXPLAINED * seen:
         return None
     return Guess(
         "repeats", None,
