@@ -71,6 +71,8 @@ LEAST = 0.9  # share of rows that have to look like times
 MULTIPLIERS = {"k": 1e3, "K": 1e3, "M": 1e6, "Mio": 1e6, "Mio.": 1e6, "B": 1e9, "bn": 1e9}
 ANY, OLD_UNITS = "*", "€$£¥%"  # what versions of before read beside any number
 MOST_ODD = 0.02  # share of texts that may contradict a form and are then not read
+FEW_MARKED = 3  # texts with a mark, from which all of them may speak for thousands
+MANY_MARKED = 30  # and from which they do
 FEW_VALUES = 10  # up to which a word beside some numbers makes categories of all
 MOSTLY = 0.5  # share of values with a unit, from which those without are taken to have it too
 
@@ -466,21 +468,27 @@ def _guess_either(marks: Marks, file: Decimal | None, delimiter: str) -> FormGue
     other: Decimal = "," if mark == "." else "."
     many = marks.either_point + marks.either_comma
     decimals, groups = NumberForm(mark, marks.other), NumberForm(other, mark)
-    if marks.large or marks.other:  # thousands would have the mark
-        return FormGuess(decimals)
-    if marks.small and many >= 3:
-        evidence = f"all {many} texts with '{mark}' have three digits behind it, and those without "
-        evidence += "are below 1,000"
+    whole = bool(marks.small) and many >= FEW_MARKED
+    evidence = f"all {many} texts with '{mark}' have three digits behind it, and those without are "
+    evidence += "below 1,000"
+    # Decimals without their last zeros would have one or two digits now and then.
+    if whole and many >= MANY_MARKED and not (marks.large or marks.other):
         sure = mark == "," and file != ","
         return FormGuess(groups, "certain" if sure else "likely", decimals, evidence)
-    if file is not None:
+    if file == mark:
+        return FormGuess(decimals, "likely" if whole else "certain", groups, evidence)
+    if file == other:
         evidence = f"the other columns of the file have '{file}' before decimals"
-        return FormGuess(decimals if file == mark else groups, "certain", None, evidence)
+        return FormGuess(groups, "certain" if mark == "," else "likely", decimals, evidence)
+    if marks.large or marks.other:  # thousands would have the mark
+        return FormGuess(decimals, "certain" if mark == "." else "likely", groups)
+    if whole:
+        if mark == "," or delimiter == ";":
+            return FormGuess(groups, "certain" if mark == "," else "likely", decimals, evidence)
+        return FormGuess(decimals, "open", groups, evidence)
+    evidence = "no column shows another mark"
     if mark == ".":
-        sure = delimiter != ";"
-        return FormGuess(
-            decimals, "certain" if sure else "likely", groups, "no column shows another mark"
-        )
+        return FormGuess(decimals, "likely" if delimiter == ";" else "certain", groups, evidence)
     if delimiter == ";":
         return FormGuess(decimals, "likely", groups, "the delimiter is ';', as where a comma is "
                          "before decimals")  # fmt: skip
