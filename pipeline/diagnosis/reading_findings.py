@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.diagnosis.finding import Finding
 from pipeline.diagnosis.wording import cut, join_words, quote, write_count
+from pipeline.sources.guesses import list_uncertain
 
 if TYPE_CHECKING:
     from pipeline.diagnosis.record import RunRecord
@@ -63,8 +64,7 @@ def find_guesses(record: RunRecord, terms: Terms) -> Iterator[Finding]:
 def list_guesses(record: RunRecord) -> list[Guess]:
     """List the guesses of a run that are not certain, the open ones first."""
     cleaning = record.cleaning.fitted.guesses if record.cleaning else []
-    told = [g for g in [*record.ingest.guesses, *cleaning] if g.certainty != "certain"]
-    return sorted(told, key=lambda guess: guess.certainty != "open")
+    return list_uncertain([*record.ingest.guesses, *cleaning])
 
 
 def find_set_aside(record: RunRecord, terms: Terms) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from pipeline.config.settings import DatasetConfig
 from pipeline.dataset import TrainSet, add_unlabelled
 from pipeline.errors import ConfigError
 from pipeline.ingest.canonical import IngestFacts
-from pipeline.sources.guesses import CERTAINTIES, Guess
+from pipeline.sources.guesses import Guess, list_uncertain
 from pipeline.sources.locating import OUTSIDE
 from pipeline.splitting.assignment import Assignment
 from pipeline.splitting.split_facts import NearFacts
@@ -73,9 +73,7 @@ class Initialised:
     @property
     def guesses(self) -> list[Guess]:
         """What of the source was guessed and is not certain, the least certain first."""
-        told = [*self.facts.guesses, *self.cleaning.guesses]
-        told = [guess for guess in told if guess.certainty != "certain"]
-        return sorted(told, key=lambda guess: -CERTAINTIES.index(guess.certainty))
+        return list_uncertain([*self.facts.guesses, *self.cleaning.guesses])
 
 
 def learn_suites(

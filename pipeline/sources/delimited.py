@@ -20,7 +20,6 @@ from pipeline.sources.line_structure import (
     check_header,
     find_structure,
     is_number,
-    make_dialect,
     read_cells,
     tidy_marks,
     walk_lines,
@@ -225,9 +224,8 @@ def _find_end(text: str, found: Structure, config: IngestConfig) -> tuple[int, l
         if config.footer is None and line.strip():
             if found.quote and line.count(found.quote) % 2:
                 break
-            dialect = make_dialect(found.delimiter, found.quote, found.escape)
-            cells = next(read_cells([line], dialect), [])
-            if len(cells) == found.width or len(cells) > found.width:
+            cells = next(read_cells([line], found.dialect), [])
+            if len(cells) >= found.width:
                 break
         if line.strip():
             behind.append(line)
@@ -247,9 +245,7 @@ def _find_lines(text: str, found: Structure, rows: list[int]) -> list[int]:
     wanted = iter(rows)
     row = next(wanted, None)
     line, position = found.line, 0
-    reader = csv.reader(
-        walk_lines(text, found.start), **make_dialect(found.delimiter, found.quote, found.escape)
-    )
+    reader = csv.reader(walk_lines(text, found.start), **found.dialect)
     before = 0
     while row is not None:
         try:
@@ -271,7 +267,9 @@ def _find_swallowed(text: str, found: Structure, read: Delimited) -> list[int]:
     A quote that is never closed is such a one too.
     """
     quote = found.quote
-    if not quote or read.table.num_columns < 2:
+    if not quote or quote not in text:
+        return []  # no cell holds the end of a line
+    if read.table.num_columns < 2:
         return _find_open_quote(text, found)
     rows: set[int] = set()
     for column in read.table.columns:
@@ -292,12 +290,12 @@ def _find_open_quote(text: str, found: Structure) -> list[int]:
     quote = found.quote
     if not quote or text.count(quote, found.begin) % 2 == 0:
         return []
-    dialect = make_dialect(found.delimiter, quote, found.escape) | {"strict": True}
+    dialect = found.dialect | {"strict": True}
     lines, start = csv.reader(walk_lines(text, found.begin), **dialect), 0
     try:
         for _ in lines:
             start = lines.line_num
-    except csv.Error:  # it is open at the end, too long, or closed amid a value
+    except csv.Error:  # it is open at the end, too long, or closed within a value
         return [found.header_line + start]
     return []
 

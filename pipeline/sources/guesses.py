@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -75,6 +75,7 @@ class SetAside:
     reason: str
 
 
-def find_worst(guesses: list[Guess]) -> Certainty:
-    """Find the least certain of some guesses; without any, all was certain."""
-    return max((g.certainty for g in guesses), key=CERTAINTIES.index, default="certain")
+def list_uncertain(guesses: Iterable[Guess]) -> list[Guess]:
+    """List the guesses that are not certain, the open ones first."""
+    told = [guess for guess in guesses if guess.certainty != "certain"]
+    return sorted(told, key=lambda guess: -CERTAINTIES.index(guess.certainty))

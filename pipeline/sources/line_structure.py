@@ -10,7 +10,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice, product
 from typing import Any
 
@@ -25,7 +25,6 @@ SNIFFED_LINES = 2_000
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 SEPARATOR = re.compile(r'"?sep=(.)"?\s*', re.I)
 COMMENTS = ("#", "%", "//")
-SINGLE_QUOTED = re.compile(r"'.*'", re.S)
 TYPOGRAPHIC = str.maketrans("\u201c\u201d", '""')
 APART = re.compile(r'([,;|\t]) +"')
 BLANKS = re.compile(r"(?<=\S) +(?=\S)")
@@ -69,6 +68,11 @@ class Structure:
     set_aside: list[SetAside] = field(default_factory=list)
     begin: int = 0
     header_line: int = 1
+
+    @property
+    def dialect(self) -> dict[str, Any]:
+        """The arguments of ``csv.reader``."""
+        return make_dialect(self.delimiter, self.quote, self.escape)
 
 
 def find_structure(text: str, config: IngestConfig, name: str) -> Structure:
@@ -140,11 +144,6 @@ def tidy_marks(text: str) -> str:
 def walk_lines(text: str, start: int = 0) -> Iterator[str]:
     """Give line after line with its end, without a second copy of the text."""
     return (found.group() for found in LINE.finditer(text, start))
-
-
-def read_records(lines: Iterator[str] | list[str], found: Structure) -> Iterator[list[str]]:
-    """Read records by a dialect; blank lines are records without cells."""
-    return csv.reader(lines, **make_dialect(found.delimiter, found.quote, found.escape))
 
 
 def read_cells(lines: Iterable[str], dialect: dict[str, Any]) -> Iterator[list[str]]:
@@ -279,9 +278,10 @@ def _find_header(
     width = len(cells)
     if wide == width + 1 and below and sum(len(row) == wide for row in below) > len(below) / 2:
         width = wide
-    return Structure(
-        found.delimiter, found.quote, found.escape, cells, width, header.end, header.after, comment,
-        guesses, [*found.set_aside, *aside], header.end - header.size, header.line,
+    return replace(
+        found, header=cells, width=width, start=header.end, line=header.after, comment=comment,
+        guesses=guesses, set_aside=[*found.set_aside, *aside], begin=header.end - header.size,
+        header_line=header.line,
     )  # fmt: skip
 
 
@@ -314,7 +314,7 @@ def _walk_records(text: str, found: Structure, name: str) -> Iterator[_Record]:
             yield line
 
     line, end = found.line, found.start
-    reader = read_records(take(), found)
+    reader = csv.reader(take(), **found.dialect)
     while True:
         try:
             cells = next(reader)

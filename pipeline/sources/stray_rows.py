@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -50,9 +51,9 @@ def find_stray_rows(
         return None, []
     reasons = dict.fromkeys(_find_blank(table), "blank")
     reasons |= dict.fromkeys(_find_repeated_headers(table, found), "header")
-    numeric = _find_numeric(table, reasons)
     if table.num_rows < FEWEST_ROWS:
         return _keep(table, found, reasons, find_lines)
+    numeric = _find_numeric(table, reasons)
     first = [row for row in range(min(3, table.num_rows - 1)) if row not in reasons]
     for row in first[:2]:
         cells = _take(table, row)
@@ -180,27 +181,52 @@ def _find_totals(table: pa.Table, numeric: list[int], known: dict[int, str]) -> 
     }
     if not named or len(named) > table.num_rows / 4:
         return []
-    numbers = [
-        parse_numbers(np.array([c.strip() for c in table.column(i).to_pylist()], dtype=object))
-        for i in numeric
-    ]
+    data = np.ones(table.num_rows, bool)
+    data[[*known, *named]] = False
+    columns = [_Sums.of(table.column(index), data) for index in numeric]
     found: list[int] = []
     for row in sorted(named):
         filled = sum(bool(cell) for cell in _take(table, row))
-        begin = max((other for other in found if other < row), default=-1) + 1
-        used = [r for r in range(row) if r not in known and r not in named]
-        part = [r for r in used if r >= begin]
-        sums = any(_is_sum(own, row, rest) for own in numbers for rest in (used, part))
+        begin = found[-1] + 1 if found else 0
+        sums = any(column.holds(row, start) for column in columns for start in {0, begin})
         if sums or (filled <= table.num_columns / 2 and row == table.num_rows - 1):
             found.append(row)
     return found
 
 
-def _is_sum(numbers: np.ndarray, row: int, rest: list[int]) -> bool:
-    """Tell whether a number is the sum or the mean of others."""
-    value, others = numbers[row], numbers[rest]
-    others = others[np.isfinite(others)]
-    if not np.isfinite(value) or len(others) < 3:
-        return False
-    close = CLOSE * max(1.0, float(np.abs(others).sum())) + 0.006
-    return bool(abs(others.sum() - value) <= close or abs(others.mean() - value) <= close)
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """The numbers of a column, with the sums of those above each row.
+
+    Attributes
+    ----------
+    numbers
+        Shape ``(n,)``.
+    sums, sizes, extents
+        Shape ``(n + 1,)``: of the rows of data before each, the sum, the number and the sum of the
+        absolute values.
+    """
+
+    numbers: np.ndarray
+    sums: np.ndarray
+    sizes: np.ndarray
+    extents: np.ndarray
+
+    @classmethod
+    def of(cls, column: pa.ChunkedArray, data: np.ndarray) -> _Sums:
+        """Add up a column, over the rows that hold data."""
+        texts = np.array([cell.strip() for cell in column.to_pylist()], dtype=object)
+        numbers = parse_numbers(texts)
+        usable = data & np.isfinite(numbers)
+        values = np.where(usable, numbers, 0.0)
+        parts = (values, usable.astype(np.int64), np.abs(values))
+        return cls(numbers, *(np.append(0, np.cumsum(part)) for part in parts))
+
+    def holds(self, row: int, start: int) -> bool:
+        """Tell whether a row holds the sum or the mean of the rows from ``start`` up to it."""
+        value, size = self.numbers[row], self.sizes[row] - self.sizes[start]
+        if not np.isfinite(value) or size < 3:
+            return False
+        total = self.sums[row] - self.sums[start]
+        close = CLOSE * max(1.0, float(self.extents[row] - self.extents[start])) + 0.006
+        return bool(abs(total - value) <= close or abs(total / size - value) <= close)
