@@ -82,10 +82,10 @@ def learn_spelling(
     for text in sorted(counts):
         variants[fold_text(text)].append(text)
     forms: dict[str, str] = {}
+    guesses: list[Guess] = []
     if config.case:
         # Of equally frequent forms the first in the alphabet, so that the choice is stable.
         forms = {key: max(texts, key=lambda t: counts[t]) for key, texts in variants.items()}
-        guesses = []
         for key, texts in variants.items():
             if len(texts) > 1 and _mean_something(texts, values, labels):
                 del forms[key]
@@ -97,8 +97,6 @@ def learn_spelling(
         for text, count in counts.items():
             merged[forms.get(fold_text(text), text)] += count
         counts = dict(merged)
-    else:
-        guesses = []
     guesses += find_alike(name, counts)
     typos = [] if config.typos == "ignore" else _find_typos(name, counts, config)
     return Spelling(forms, typos, guesses)

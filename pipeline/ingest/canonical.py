@@ -153,7 +153,8 @@ def canonicalise(table: SourceTable, config: DatasetConfig) -> Canonical:
             None if form is None else numbers,
             None if dates is None else dates.form,
         )
-        texts = column.values[~missing] if ROLES[inferred.role].values == "categories" else ()
+        seen = written.seen[name]
+        texts = seen.values if ROLES[inferred.role].values == "categories" else ()
         rules[name] = ColumnRule(
             inferred.role, missing_rules[name], inferred.format, numbers,
             sorted(map(str, texts)) if len(texts) <= MOST_KEPT else [],
@@ -161,7 +162,6 @@ def canonicalise(table: SourceTable, config: DatasetConfig) -> Canonical:
         typed = type_values(column, missing, rules[name], numbers)
         if inferred.role == "target":
             case = config.cleaning.spelling.case
-            seen = written.seen[name]
             merged, told = merge_labels(name, seen.values, seen.counts, case=case)
             typed = typed.replace(merged)
             guesses += told

@@ -17,7 +17,7 @@ from pipeline.config.settings import ColumnConfig, IngestConfig, Role
 from pipeline.dataset import ROLES
 from pipeline.errors import StageError, name_examples
 from pipeline.sources.guesses import Guess
-from pipeline.sources.number_forms import NumberForm, find_bounds, match, parse_numbers
+from pipeline.sources.number_forms import NumberForm, match, match_bounds, parse_numbers
 from pipeline.sources.reading import TextColumn
 from pipeline.sources.time_forms import IN_DIGITS, parse_times
 
@@ -181,7 +181,7 @@ def _infer_number(
     odd = values[~parsed & ~is_word]
     if share < (MANY if len(odd) <= FEW_WORDS < parsed.sum() else MOSTLY):
         return None
-    bounds = find_bounds(values) != 0
+    bounds = match_bounds(values)
     if bounds.any() and (parsed & ~bounds).sum() < FEWEST_NUMBERS:
         return None  # '<=50K' beside '>50K': intervals, not numbers
     led = match(values, r"^0[0-9]+$")

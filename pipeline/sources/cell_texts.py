@@ -12,9 +12,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.sources.guesses import Guess
+from pipeline.sources.number_forms import match_texts
 from pipeline.sources.reading import TextColumn
 from pipeline.sources.unseen import UNSEEN, tidy_texts
 
@@ -48,7 +48,7 @@ def tidy_column(column: TextColumn) -> tuple[TextColumn, list[Guess]]:
     (['Zürich', '02134'], [0, 0, 1], 1)
     """
     texts = pa.array(column.values, pa.string())
-    odd = np.flatnonzero(_matches(texts, ODD))
+    odd = np.flatnonzero(match_texts(texts, ODD))
     if len(odd) == 0:
         return column, []
     few, counts = texts.take(pa.array(odd)), column.counts[odd]
@@ -74,7 +74,7 @@ def _join_alike(column: TextColumn) -> TextColumn:
 
 
 def _tell_invisible(name: str, texts: pa.StringArray, counts: np.ndarray) -> Iterator[Guess]:
-    spoiled = _matches(texts, UNSEEN)
+    spoiled = match_texts(texts, UNSEEN)
     if not spoiled.any():
         return
     example = texts[int(np.flatnonzero(spoiled)[0])].as_py()
@@ -85,7 +85,7 @@ def _tell_invisible(name: str, texts: pa.StringArray, counts: np.ndarray) -> Ite
 
 
 def _tell_replaced(name: str, texts: pa.StringArray, counts: np.ndarray) -> Iterator[Guess]:
-    lost = _matches(texts, REPLACED)
+    lost = match_texts(texts, REPLACED)
     if not lost.any():
         return
     example = texts[int(np.flatnonzero(lost)[0])].as_py()
@@ -97,26 +97,21 @@ def _tell_replaced(name: str, texts: pa.StringArray, counts: np.ndarray) -> Iter
 
 
 def _tell_garbled(name: str, texts: pa.StringArray, counts: np.ndarray) -> Iterator[Guess]:
-    suspects = np.flatnonzero(_matches(texts, GARBLED))
+    suspects = np.flatnonzero(match_texts(texts, GARBLED))
     if len(suspects) == 0:
         return
     import ftfy
 
-    mended = {}
+    repaired = {}
     for position in suspects:
         text = texts[int(position)].as_py()
         plain = ftfy.fix_encoding(text)
         if plain != text:
-            mended[int(position)] = (text, plain)
-    if mended:
-        text, plain = next(iter(mended.values()))
+            repaired[int(position)] = (text, plain)
+    if repaired:
+        text, plain = next(iter(repaired.values()))
         yield Guess(
             "encoding", name, f"garbled words such as {text[:40]!r} are kept as they are",
             f"they are {plain[:40]!r}",
-            f"{int(counts[[*mended]].sum())} cells are UTF-8 that was read in another codec",
+            f"{int(counts[[*repaired]].sum())} cells are UTF-8 that was read in another codec",
         )  # fmt: skip
-
-
-def _matches(texts: pa.StringArray, pattern: str) -> np.ndarray:
-    found = pc.fill_null(pc.match_substring_regex(texts, pattern), False)
-    return np.asarray(found.to_numpy(zero_copy_only=False), bool)

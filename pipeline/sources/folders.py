@@ -137,7 +137,7 @@ def tell_split(names: Sequence[str]) -> list[Guess]:
     if "train" not in found or len(found) < 2:
         return []
     return [
-        Guess("split", None, "the files are pooled and split anew", "they are a split of your own",
+        Guess("split", None, "the files are pooled and split again", "they are a split of your own",
               f"{' and '.join(found.values())} are in the folder")
     ]  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Which 8-bit codec a text is written in, by the letters that its words would have.
 
 Each codec is tried on the words with bytes beyond ASCII. A reading is good where its letters are
-those of one language, and where capitals, signs and other scripts are not amid a word.
+those of one language, and where capitals, signs and other scripts are not within a word.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ RARE = {"Icelandic": 3}  # what speaks against a language beforehand
 # Logarithms of how likely a character is.
 SIGN, FOREIGN, BROKEN = math.log(3e-3), math.log(1e-5), math.log(1e-7)
 CAPITAL = math.log(0.2)
-AMID = -6.0  # a capital, a sign or another script amid a word
+WITHIN = -6.0  # a capital, a sign or another script within a word
 LONG = 1.8  # bytes beyond ASCII in a row
 PLAUSIBLE = -5.5  # for each character; below, it is no text in any of these codecs
 CLOSE = 3.0  # difference from which a reading is not mistaken for another
@@ -170,7 +170,7 @@ def _score(texts: tuple[str, ...], language: str) -> float:
                 total += SIGN
             else:
                 total += FOREIGN if char.isalpha() else BROKEN
-        total += AMID * _count_breaks(text)
+        total += WITHIN * _count_breaks(text)
     return total
 
 

@@ -155,22 +155,12 @@ def parse_numbers(values: np.ndarray, form: NumberForm = PLAINLY) -> np.ndarray:
     return np.where(np.abs(result) <= LARGEST, result + 0.0, np.nan)
 
 
-def find_bounds(values: np.ndarray) -> np.ndarray:
-    """Tell which texts are bounds, not values: -1 for ``<0.45``, 1 for ``>80`` and ``6+``, else 0.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape ``(n,)``, int8.
-    """
-    result = np.zeros(len(values), np.int8)
+def match_bounds(values: np.ndarray) -> np.ndarray:
+    """Tell which texts are bounds and no values, as ``<0.45``, ``>80``, ``6+``; ``(n,)``, bool."""
     marked = match(values, r"^\s*[<>≤≥]|\d\s*\+$")
     for index in np.flatnonzero(marked):
-        found = DRESSED.fullmatch(values[index].translate(ALIKE).strip())
-        if found:
-            low = (found["bound"] or ">")[0] in "<≤"
-            result[index] = -1 if low else 1
-    return result
+        marked[index] = DRESSED.fullmatch(tidy(values[index])) is not None
+    return marked
 
 
 def tidy(text: str) -> str:
@@ -187,9 +177,14 @@ def tidy(text: str) -> str:
 
 def match(values: np.ndarray, pattern: str) -> np.ndarray:
     """Tell which texts hold a match of a pattern of RE2; shape ``(n,)``, bool."""
-    texts = pa.array(values, pa.string(), from_pandas=True)
+    return match_texts(pa.array(values, pa.string(), from_pandas=True), pattern)
+
+
+def match_texts(texts: pa.StringArray, pattern: str) -> np.ndarray:
+    """Do what ``match`` does, for texts of Arrow."""
     found = pc.fill_null(pc.match_substring_regex(texts, pattern), False)
-    return np.asarray(found.to_numpy(zero_copy_only=False), dtype=bool)
+    # A copy: what Arrow hands out can't be written to.
+    return np.array(found.to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def match_plain(values: np.ndarray) -> np.ndarray:

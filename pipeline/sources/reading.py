@@ -22,7 +22,7 @@ from pipeline.sources.containers import TABLES, recognise, refuse_no_table
 from pipeline.sources.decoding import decode
 from pipeline.sources.delimited import Delimited, describe_damage, name_columns, read_csv
 from pipeline.sources.guesses import Guess, SetAside
-from pipeline.sources.typed_columns import write_columns
+from pipeline.sources.typed_columns import encode_distinct, write_columns
 from pipeline.sources.unpacking import UNPACKED_FREELY, holds_lines, refuse_bomb, unpack
 
 __all__ = ["TABLES", "SourceTable", "TextColumn", "check_source", "read_source"]
@@ -225,9 +225,7 @@ def _read_parquet(content: bytes, name: str) -> Delimited:
 
 def _encode_column(name: str, column: pa.ChunkedArray) -> TextColumn:
     trimmed = pc.utf8_trim_whitespace(pc.fill_null(column, ""))
-    encoded = trimmed.combine_chunks().dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.unify_dictionaries().combine_chunks()
+    encoded = encode_distinct(trimmed)
     codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
     values = np.array(encoded.dictionary.to_pylist(), dtype=object)
     return TextColumn(name, codes, values, np.bincount(codes, minlength=len(values)))

@@ -25,6 +25,7 @@ from pipeline.sources.number_forms import (
     guess_form,
     parse_numbers,
 )
+from pipeline.sources.typed_columns import encode_distinct
 
 SAMPLE = 2_000  # first rows of a column that is only evidence
 LEAST_FITTING = 0.5  # share of the cells of a first line that have to be like those of their column
@@ -208,9 +209,7 @@ def _find_shown(marks: Marks, file: Decimal | None, guess: FormGuess) -> Decimal
 def _write_plain(part: Part, name: str, guess: FormGuess, other: str, told: list[Guess]) -> Part:
     """Write the numbers of one column with a point before decimals and no mark of thousands."""
     table = part.read.table
-    encoded = table[name].combine_chunks().dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.unify_dictionaries().combine_chunks()
+    encoded = encode_distinct(table[name])
     old = np.array(encoded.dictionary.to_pylist(), dtype=object)
     read = np.isfinite(parse_numbers(old, guess.form))
     mark = re.escape(guess.form.thousands)

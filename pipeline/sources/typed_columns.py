@@ -141,11 +141,17 @@ def _write_bytes(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
     return None if pc.any(pc.match_substring_regex(text, CONTROLS)).as_py() else text
 
 
-def _write_durations(column: pa.ChunkedArray, unit: str) -> pa.ChunkedArray:
-    """Write durations as pandas does, ``1 days 02:03:04``; as seconds where some are negative."""
-    encoded = column.combine_chunks().cast(pa.int64()).dictionary_encode()
+def encode_distinct(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """Encode a column as its distinct values and the position of each row's among them."""
+    encoded = column.combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.unify_dictionaries().combine_chunks()
+    return encoded
+
+
+def _write_durations(column: pa.ChunkedArray, unit: str) -> pa.ChunkedArray:
+    """Write durations as pandas does, ``1 days 02:03:04``; as seconds where some are negative."""
+    encoded = encode_distinct(column.cast(pa.int64()))
     ticks = encoded.dictionary.to_numpy(zero_copy_only=False).astype(np.int64)
     per_second = SECONDS[unit]
     digits = len(str(per_second)) - 1

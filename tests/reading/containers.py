@@ -61,15 +61,15 @@ def _list_archives() -> list[Case]:
     half = write_text(table.take(0, 60)).encode()
     one = {"table.csv": text}
     forms: tuple[tuple[str, str, bytes, str], ...] = (
-        ("zip", "table.zip", _pack_zip(one), ""),
-        ("zip_with_readme", "table.zip", _pack_zip({**one, "readme.md": b"About"}), ""),
-        ("zip_in_a_folder", "table.zip", _pack_zip({"data/table.csv": text}), ""),
-        ("zip_of_mac", "table.zip", _pack_zip({**one, "__MACOSX/._table.csv": b"\0mac"}), ""),
-        ("zip_of_two_tables", "t.zip", _pack_zip({"a.csv": text, "b.csv": half}), "a.csv.*b.csv"),
-        ("tar", "table.tar", _pack_tar(one), "tar"),
-        ("tar_gz", "table.tar.gz", gzip.compress(_pack_tar(one), mtime=0), "tar"),
-        ("tar_bz2", "table.tar.bz2", bz2.compress(_pack_tar(one)), "tar|bz2|bzip2"),
-        ("zip_named_csv", "table.csv", _pack_zip(one), "zip"),
+        ("zip", "table.zip", pack_zip(one), ""),
+        ("zip_with_readme", "table.zip", pack_zip({**one, "readme.md": b"About"}), ""),
+        ("zip_in_a_folder", "table.zip", pack_zip({"data/table.csv": text}), ""),
+        ("zip_of_mac", "table.zip", pack_zip({**one, "__MACOSX/._table.csv": b"\0mac"}), ""),
+        ("zip_of_two_tables", "t.zip", pack_zip({"a.csv": text, "b.csv": half}), "a.csv.*b.csv"),
+        ("tar", "table.tar", pack_tar(one), "tar"),
+        ("tar_gz", "table.tar.gz", gzip.compress(pack_tar(one), mtime=0), "tar"),
+        ("tar_bz2", "table.tar.bz2", bz2.compress(pack_tar(one)), "tar|bz2|bzip2"),
+        ("zip_named_csv", "table.csv", pack_zip(one), "zip"),
     )
     return [
         make_case(f"archive_{name}", 13, content, table, file=file,
@@ -78,7 +78,8 @@ def _list_archives() -> list[Case]:
     ]  # fmt: skip
 
 
-def _pack_zip(files: Mapping[str, bytes]) -> bytes:
+def pack_zip(files: Mapping[str, bytes | str]) -> bytes:
+    """Make a zip."""
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
@@ -87,7 +88,8 @@ def _pack_zip(files: Mapping[str, bytes]) -> bytes:
     return sink.getvalue()
 
 
-def _pack_tar(files: Mapping[str, bytes]) -> bytes:
+def pack_tar(files: Mapping[str, bytes]) -> bytes:
+    """Make a tar."""
     sink = io.BytesIO()
     with tarfile.open(fileobj=sink, mode="w") as archive:
         for name, content in files.items():
@@ -206,7 +208,7 @@ def _write_xlsx(table: Table) -> bytes:
         "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{main}"><sheetData>{data}</sheetData>'
         "</worksheet>",
     }
-    return _pack_zip({name: (head + text).encode() for name, text in files.items()})
+    return pack_zip({name: (head + text).encode() for name, text in files.items()})
 
 
 def _list_no_tables() -> list[Case]:

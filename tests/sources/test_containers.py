@@ -9,9 +9,7 @@ import json
 import lzma
 import pickle
 import sqlite3
-import tarfile
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,6 +21,7 @@ from pipeline.config.settings import IngestConfig
 from pipeline.errors import SourceError
 from pipeline.sources import unpacking
 from pipeline.sources.reading import SourceTable, read_source
+from tests.reading.containers import pack_tar, pack_zip
 
 PLAIN = "name,note,n\nÅsa,tea,1\nZoë,café,2\n"
 TEXTS = {"name": ["Åsa", "Zoë"], "note": ["tea", "café"], "n": ["1", "2"]}
@@ -39,26 +38,6 @@ def read(folder: Path, content: bytes | str, name: str) -> dict[str, list[str]]:
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return list_texts(read_source(path, IngestConfig()))
-
-
-def pack_zip(files: Mapping[str, bytes | str]) -> bytes:
-    """Make a zip."""
-    sink = io.BytesIO()
-    with zipfile.ZipFile(sink, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return sink.getvalue()
-
-
-def pack_tar(files: Mapping[str, bytes]) -> bytes:
-    """Make a tar."""
-    sink = io.BytesIO()
-    with tarfile.open(fileobj=sink, mode="w") as archive:
-        for name, content in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return sink.getvalue()
 
 
 def write_arrow(version: Callable[..., object]) -> bytes:

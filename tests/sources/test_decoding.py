@@ -80,7 +80,7 @@ def test_what_is_not_seen_is_taken_out_and_alike_texts_join() -> None:
 
 
 def test_lost_and_garbled_characters_are_told_and_kept() -> None:
-    """Nothing is mended: what was there can't be known."""
+    """Nothing is repaired: what was there can't be known."""
     pytest.importorskip("ftfy")
     column = _column("Z\ufffdrich", "KÃ¶ln", "GenÃƒÂ¨ve", "Château d’Œx")
     tidy, guesses = tidy_column(column)
